@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* URIs as requests use them: RFC 3986 syntax, comparison after normalisation (reference 6.4.4). */
+#ifndef BASE_URI_H
+#define BASE_URI_H
+
+#include "base/arena.h"
+
+/* The parts of a URI; views into the parsed text, empty when absent. */
+struct uri {
+	struct slice scheme;
+	struct slice authority; /* host[:port], without user information */
+	struct slice host;
+	struct slice port;
+	struct slice path; /* with its leading slash */
+	struct slice query; /* without the question mark */
+};
+
+/*
+ * Splits an absolute URI (scheme://authority/path) or a path-absolute reference (/path). Control
+ * characters, spaces and a fragment make it malformed: false.
+ */
+bool uri_parse(struct slice text, struct uri *out);
+/* True when text has a scheme and an authority. */
+bool uri_is_absolute(struct slice text);
+
+/*
+ * The form that URIs are compared in: scheme and host in lower case, no default port, percent
+ * escapes of unreserved characters decoded, others in upper case, no trailing slash. The result
+ * is in the arena; p is NULL when text is malformed or the arena is exhausted.
+ */
+struct slice uri_normalise(struct arena *a, struct slice text);
+
+/* Decodes %XX; false on a bad escape or a decoded zero. The result is in the arena (or is s). */
+bool uri_decode(struct arena *a, struct slice s, struct slice *out);
+/* Percent-encodes what may not stand in a path segment. The result is in the arena (or is s). */
+struct slice uri_encode_segment(struct arena *a, struct slice s);
+
+/*
+ * The next name=value of a query (separator &), decoded; + is a plus (reference 4.2).
+ * Returns 1 for a pair, 0 at the end, -1 when malformed.
+ */
+int uri_next_param(struct arena *a, struct slice *query, struct slice *name, struct slice *value);
+
+/* True when path equals prefix or continues it on a segment boundary. */
+bool uri_path_below(struct slice path, struct slice prefix);
+
+#endif
