@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "model/bind.h"
+
+#include "base/base64.h"
+#include "model/kinds.h"
+
+#define PLACES_MAX 48
+#define JSON_SAFE_LONG (INT64_C(1) << 53)
+
+/* The list of places that a content is checked against. */
+struct places {
+	struct elem list[PLACES_MAX];
+	size_t n;
+};
+
+static enum rc __attribute__((format(printf, 2, 3)))
+refuse(struct binder *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	b->why = arena_vprintf(b->arena, fmt, ap);
+	va_end(ap);
+	return RC_BAD_REQUEST;
+}
+
+/* A peer's name in a message: bounded. */
+static int
+shown(struct slice s)
+{
+	return s.n > 64 ? 64 : (int)s.n;
+}
+
+static bool
+is_element_place(const struct elem *e)
+{
+	return (e->flags & E_ANY_ATTRIBUTE) == 0;
+}
+
+static bool
+syntax_matches(const struct elem *e, const struct node *n)
+{
+	if (n->flags & NODE_EITHER)
+		return true;
+	return is_element_place(e) != ((n->flags & NODE_ATTRIBUTE) != 0);
+}
+
+/* Being liberal on input, a missing namespace or m2m is accepted for both kinds of element. */
+static bool
+namespace_matches(const struct elem *e, const struct node *n)
+{
+	if (n->ns.n == 0)
+		return true;
+	if (e->flags & E_ATTRIBUTE_XMIME)
+		return slice_is(n->ns, NS_XMIME);
+	return slice_is(n->ns, NS_M2M);
+}
+
+static int
+place_of(const struct places *p, const struct node *n)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (slice_is(n->name, attr_info(p->list[i].attr)->name) &&
+		    syntax_matches(&p->list[i], n) && namespace_matches(&p->list[i], n))
+			return (int)i;
+	return -1;
+}
+
+static bool
+json_type_fits(const struct attr_info *info, const struct node *n, int64_t num)
+{
+	if ((n->flags & NODE_NO_NS) == 0)
+		return true;
+	switch (info->kind) {
+	case K_LONG:
+		return (n->flags & NODE_NUMBER) != 0 || num > JSON_SAFE_LONG || num < -JSON_SAFE_LONG;
+	case K_BOOLEAN:
+		return (n->flags & NODE_BOOLEAN) != 0;
+	default:
+		return (n->flags & NODE_STRING) != 0;
+	}
+}
+
+static enum rc
+bind_simple(struct binder *b, const struct attr_info *info, const struct node *n, struct val *v)
+{
+	if (n->first != NULL)
+		return refuse(b, "%s may not have content beside its value", info->name);
+	if (!kind_parse(b->arena, info, n->text, v))
+		return refuse(b, "%s has no legal value", info->name);
+	if (!json_type_fits(info, n, v->num))
+		return refuse(b, "%s has the wrong JSON type", info->name);
+	return RC_OK;
+}
+
+static enum rc
+bind_value(struct binder *b, const struct node *n, struct val *v)
+{
+	const struct attr_info *info = attr_info(v->attr);
+
+	if (info->kind == K_ANY) {
+		v->any = n;
+		return RC_OK;
+	}
+	if (info->kind == K_STRUCT)
+		return bind_shape(b, info->shape, n, &v->first);
+	return bind_simple(b, info, n, v);
+}
+
+static enum rc
+array_form(struct binder *b, const struct elem *e, const struct node *n)
+{
+	bool many = (e->flags & E_MANY) != 0;
+	bool array = (n->flags & (NODE_ARRAY | NODE_EMPTY_ARRAY)) != 0;
+
+	if ((n->flags & NODE_NO_NS) == 0 || many == array)
+		return RC_OK;
+	return refuse(b, many ? "%s is a list: an array is needed" : "%s is no list",
+	              attr_info(e->attr)->name);
+}
+
+/* Values found so far, per place. */
+struct found {
+	struct val *first[PLACES_MAX];
+	struct val **tail[PLACES_MAX];
+	int last; /* the place of the last element, for the order */
+};
+
+static enum rc
+bind_child(struct binder *b, const struct places *p, const struct node *n, struct found *f)
+{
+	int at = place_of(p, n);
+	struct val *v;
+
+	if (at < 0)
+		return refuse(b, "%.*s is not known here", shown(n->name), n->name.p);
+	if (array_form(b, &p->list[at], n) != RC_OK)
+		return RC_BAD_REQUEST;
+	if (n->flags & NODE_EMPTY_ARRAY)
+		return RC_OK;
+	if (f->first[at] != NULL && (p->list[at].flags & E_MANY) == 0)
+		return refuse(b, "%.*s stands twice", shown(n->name), n->name.p);
+	if (b->ordered && (n->flags & (NODE_ATTRIBUTE | NODE_EITHER)) == 0) {
+		if (at < f->last)
+			return refuse(b, "%.*s is out of order", shown(n->name), n->name.p);
+		f->last = at;
+	}
+	v = ARENA_NEW(b->arena, struct val);
+	if (v == NULL)
+		return RC_UNAVAILABLE;
+	v->attr = p->list[at].attr;
+	if (f->first[at] == NULL)
+		f->tail[at] = &f->first[at];
+	*f->tail[at] = v;
+	f->tail[at] = &v->next;
+	return bind_value(b, n, v);
+}
+
+/* Strings the values together in the order of the places. */
+static void
+collect(const struct places *p, struct found *f, struct val **out)
+{
+	*out = NULL;
+	for (size_t i = 0; i < p->n; i++)
+		if (f->first[i] != NULL) {
+			*out = f->first[i];
+			out = f->tail[i];
+		}
+}
+
+static enum rc
+bind_children(struct binder *b, const struct places *p, const struct node *n, struct val **out)
+{
+	struct found f = { .last = 0 };
+	enum rc rc;
+
+	for (const struct node *c = n->first; c != NULL; c = c->next) {
+		/* xsi:type and the like say nothing that the tables do not know. */
+		if (slice_is(c->ns, NS_XSI))
+			continue;
+		rc = bind_child(b, p, c, &f);
+		if (rc != RC_OK)
+			return rc;
+	}
+	collect(p, &f, out);
+	return RC_OK;
+}
+
+static enum rc
+check_required(struct binder *b, const struct shape *shape, struct val *vals)
+{
+	size_t elements = 0;
+
+	for (const struct elem *e = shape->elems; e->attr != A_END; e++) {
+		if ((e->flags & E_REQUIRED) && val_find(vals, e->attr) == NULL)
+			return refuse(b, "%s is missing", attr_info(e->attr)->name);
+		if (is_element_place(e) && val_find(vals, e->attr) != NULL)
+			elements++;
+	}
+	if ((shape->flags & SHAPE_CHOICE) && elements != 1)
+		return refuse(b, "%s needs exactly one of its elements", shape->name);
+	return RC_OK;
+}
+
+static enum rc
+bind_text(struct binder *b, const struct shape *shape, const struct node *n, struct val **out)
+{
+	struct val *v = val_add(b->arena, out, A_TEXT);
+
+	if (v == NULL)
+		return RC_UNAVAILABLE;
+	v->text = n->text;
+	if ((shape->flags & SHAPE_BASE64_TEXT) && !base64_decode(b->arena, n->text, &v->text))
+		return refuse(b, "%s is no base64", shape->name);
+	return RC_OK;
+}
+
+static bool
+has_elements(const struct node *n)
+{
+	for (const struct node *c = n->first; c != NULL; c = c->next)
+		if ((c->flags & NODE_ATTRIBUTE) == 0 && !slice_is(c->name, "contentType"))
+			return true;
+	return false;
+}
+
+/* Release 1 content: base64 text in the element itself (reference chapter 9). */
+static enum rc
+bind_release1(struct binder *b, const struct node *n, struct val **out)
+{
+	struct val *v = val_add(b->arena, out, A_BINARY_CONTENT);
+
+	b->release1 = true;
+	if (v == NULL)
+		return RC_UNAVAILABLE;
+	if (!base64_decode(b->arena, n->text, &v->text))
+		return refuse(b, "%.*s is no base64", shown(n->name), n->name.p);
+	return RC_OK;
+}
+
+enum rc
+bind_shape(struct binder *b, const struct shape *shape, const struct node *n, struct val **out)
+{
+	struct places p = { .n = 0 };
+	enum rc rc;
+
+	if (n->flags & (NODE_NUMBER | NODE_BOOLEAN))
+		return refuse(b, "%.*s has the wrong JSON type", shown(n->name), n->name.p);
+	for (const struct elem *e = shape->elems; e->attr != A_END && p.n < PLACES_MAX; e++)
+		p.list[p.n++] = *e;
+	rc = bind_children(b, &p, n, out);
+	if (rc != RC_OK)
+		return rc;
+	if (shape->flags & SHAPE_TEXT)
+		return bind_text(b, shape, n, out);
+	if ((shape->flags & SHAPE_RELEASE1_TEXT) && n->text.n > 0 && !has_elements(n))
+		return bind_release1(b, n, out);
+	if (n->text.n > 0)
+		return refuse(b, "%.*s may not hold text", shown(n->name), n->name.p);
+	return check_required(b, shape, *out);
+}
+
+static bool
+root_matches(const struct node *n, const char *name)
+{
+	return slice_is(n->name, name) && (n->ns.n == 0 || slice_is(n->ns, NS_M2M));
+}
+
+static enum rc
+check_presence(struct binder *b, const struct rtype *t, enum bind_column column, struct val *vals)
+{
+	for (const struct rule *r = t->rules; r->attr != A_END; r++) {
+		uint8_t presence = column == BIND_CREATE ? r->create : r->update;
+		bool present = val_find(vals, r->attr) != NULL;
+
+		if (present && presence == P_NP)
+			return refuse(b, "%s is not permitted in this request", attr_info(r->attr)->name);
+		if (!present && presence == P_M)
+			return refuse(b, "%s is mandatory", attr_info(r->attr)->name);
+	}
+	return RC_OK;
+}
+
+enum rc
+bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
+              const struct node *root, struct val **out)
+{
+	struct places p = { .n = 0 };
+	enum rc rc;
+
+	if (!root_matches(root, t->name))
+		return refuse(b, "the root element must be %s", t->name);
+	if (root->text.n > 0 || (root->flags & (NODE_NUMBER | NODE_BOOLEAN | NODE_STRING)))
+		return refuse(b, "%s may not hold text", t->name);
+	for (const struct rule *r = t->rules; r->attr != A_END && p.n < PLACES_MAX; r++)
+		p.list[p.n++] = (struct elem){ r->attr, r->elem };
+	rc = bind_children(b, &p, root, out);
+	return rc == RC_OK ? check_presence(b, t, column, *out) : rc;
+}
+
+enum rc
+bind_attribute(struct binder *b, unsigned attr, const struct node *n, struct val **out)
+{
+	if (!root_matches(n, attr_info(attr)->name))
+		return refuse(b, "the root element must be %s", attr_info(attr)->name);
+	*out = NULL;
+	if (val_add(b->arena, out, attr) == NULL)
+		return RC_UNAVAILABLE;
+	return bind_value(b, n, *out);
+}

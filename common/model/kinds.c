@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "model/kinds.h"
+
+#include "base/base64.h"
+#include "base/times.h"
+#include "base/uri.h"
+
+#include <stdio.h>
+
+static struct slice
+trim(struct slice s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\n' || s.p[0] == '\r'))
+		s = slice_from(s, 1);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\n' ||
+	                   s.p[s.n - 1] == '\r'))
+		s.n--;
+	return s;
+}
+
+bool
+kind_parse_long(struct slice s, int64_t *v)
+{
+	bool negative;
+	uint64_t u = 0, limit;
+
+	s = trim(s);
+	negative = s.n > 0 && s.p[0] == '-';
+	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'))
+		s = slice_from(s, 1);
+	limit = (uint64_t)INT64_MAX + negative;
+	if (s.n == 0)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned d = (unsigned)(s.p[i] - '0');
+
+		if (s.p[i] < '0' || s.p[i] > '9' || u > (limit - d) / 10)
+			return false;
+		u = u * 10 + d;
+	}
+	*v = negative ? (int64_t)(0 - u) : (int64_t)u;
+	return true;
+}
+
+bool
+kind_parse_boolean(struct slice s, bool *v)
+{
+	s = trim(s);
+	*v = slice_is(s, "true") || slice_is(s, "1");
+	return *v || slice_is(s, "false") || slice_is(s, "0");
+}
+
+/* Characters of NMTOKEN in ASCII; anything beyond ASCII is taken as a name character. */
+static bool
+name_char(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+	       c == '-' || c == '_' || c == ':' || c >= 0x80;
+}
+
+bool
+kind_name_valid(struct slice s, size_t max)
+{
+	if (s.n == 0 || s.n > max || slice_is(s, ".") || slice_is(s, ".."))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!name_char((unsigned char)s.p[i]))
+			return false;
+	return true;
+}
+
+static bool
+parse_text(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	(void)info;
+	v->text = s;
+	return true;
+}
+
+static bool
+parse_uri(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	(void)info;
+	v->text = trim(s);
+	for (size_t i = 0; i < v->text.n; i++)
+		if ((unsigned char)v->text.p[i] <= ' ' || v->text.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool
+parse_nmtoken(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	(void)info;
+	v->text = trim(s);
+	for (size_t i = 0; i < v->text.n; i++)
+		if (!name_char((unsigned char)v->text.p[i]))
+			return false;
+	return v->text.n > 0;
+}
+
+static bool
+parse_long(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	(void)info;
+	return kind_parse_long(s, &v->num);
+}
+
+static bool
+parse_boolean(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	bool b = false;
+
+	(void)a;
+	(void)info;
+	if (!kind_parse_boolean(s, &b))
+		return false;
+	v->num = b;
+	return true;
+}
+
+static bool
+parse_time(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	(void)info;
+	return times_parse(s, &v->num);
+}
+
+/* Release 1 wrote a plain number of seconds (reference chapter 9). */
+static bool
+parse_duration(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	int64_t seconds;
+
+	(void)a;
+	(void)info;
+	if (times_parse_duration(s, &v->num))
+		return true;
+	if (!kind_parse_long(s, &seconds) || seconds < 0 || seconds > INT64_MAX / CLOCK_SECOND)
+		return false;
+	v->num = seconds * CLOCK_SECOND;
+	return true;
+}
+
+static bool
+parse_enum(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	v->num = enum_index(info->values, trim(s));
+	return v->num >= 0;
+}
+
+static bool
+parse_base64(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)info;
+	return base64_decode(a, s, &v->text);
+}
+
+static bool (*const parsers[])(struct arena *, const struct attr_info *, struct slice, struct val *) = {
+	[K_STRING] = parse_text,     [K_URI] = parse_uri,         [K_NMTOKEN] = parse_nmtoken,
+	[K_LONG] = parse_long,       [K_BOOLEAN] = parse_boolean, [K_TIME] = parse_time,
+	[K_DURATION] = parse_duration, [K_ENUM] = parse_enum,     [K_BASE64] = parse_base64,
+};
+
+bool
+kind_parse(struct arena *a, const struct attr_info *info, struct slice text, struct val *v)
+{
+	return info->kind <= K_BASE64 && parsers[info->kind](a, info, text, v);
+}
+
+struct slice
+kind_format(const struct attr_info *info, const struct val *v, char scratch[KIND_TEXT_MAX])
+{
+	switch (info->kind) {
+	case K_LONG:
+		return slice_make(scratch,
+		                  (size_t)snprintf(scratch, KIND_TEXT_MAX, "%lld", (long long)v->num));
+	case K_BOOLEAN:
+		return slice_of(v->num != 0 ? "true" : "false");
+	case K_TIME:
+		return slice_make(scratch, times_format(v->num, TIMES_MILLI, scratch));
+	case K_DURATION:
+		return slice_make(scratch, times_format_duration(v->num, scratch));
+	case K_ENUM:
+		return slice_of(info->values->values[v->num]);
+	default:
+		return v->text;
+	}
+}

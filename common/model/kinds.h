@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text forms of the simple kinds (reference 2.4): text to value and back. */
+#ifndef MODEL_KINDS_H
+#define MODEL_KINDS_H
+
+#include "model/res.h"
+
+#define KIND_TEXT_MAX 64
+
+/*
+ * Reads text as a value of attr's kind into v (num or text; text may point into the input or the
+ * arena). False when it is no legal lexical form. K_STRUCT and K_ANY are not simple.
+ */
+bool kind_parse(struct arena *a, const struct attr_info *info, struct slice text, struct val *v);
+/*
+ * The text of v. Numbers, times and the like are written to scratch; texts are returned as they
+ * are. K_BASE64 returns the octets: the writer encodes them.
+ */
+struct slice kind_format(const struct attr_info *info, const struct val *v, char scratch[KIND_TEXT_MAX]);
+/* True when s is a decimal integer within 64 bits (xs:long, blanks around it allowed). */
+bool kind_parse_long(struct slice s, int64_t *v);
+/* xs:boolean. */
+bool kind_parse_boolean(struct slice s, bool *v);
+/* A name that a resource may have: one path segment of NMTOKEN characters (reference 2.2). */
+bool kind_name_valid(struct slice s, size_t max);
+
+#endif
