@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The courier: one thread that sends, with timers. What is sent is decided in notify.c, forward.c. */
+#include "config.h"
+
+#include "core/scl_impl.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#define PORTS_MAX 4
+#define NOTED_MAX 1024
+#define IDLE_MS 1000
+
+struct courier {
+	struct scl *scl;
+	pthread_t thread;
+	bool started;
+	_Atomic bool running;
+	_Atomic(pthread_t) self; /* set by the thread itself */
+	const struct port_ops *ops[PORTS_MAX];
+	struct port *ports[PORTS_MAX];
+	size_t nports;
+	unsigned max_exchanges;
+
+	struct scl_task **heap; /* by due time; heap[0] is unused so that place 0 means "not posted" */
+	size_t n, cap;
+
+	pthread_mutex_t lock; /* of what follows */
+	struct scl_task *posted; /* by other threads, newest first */
+	uint64_t woken[NOTED_MAX];
+	size_t nwoken;
+	bool woken_all;
+	_Atomic bool stopping;
+
+	uint64_t noted[NOTED_MAX]; /* the committer's, before the commit */
+	size_t nnoted;
+	bool noted_all;
+
+	struct deliveries *deliveries;
+};
+
+/* ---- heap ---- */
+
+static void
+heap_set(struct courier *c, size_t at, struct scl_task *t)
+{
+	c->heap[at] = t;
+	t->place = at;
+}
+
+static void
+heap_up(struct courier *c, size_t at)
+{
+	struct scl_task *t = c->heap[at];
+
+	for (; at > 1 && c->heap[at / 2]->due > t->due; at /= 2)
+		heap_set(c, at, c->heap[at / 2]);
+	heap_set(c, at, t);
+}
+
+static void
+heap_down(struct courier *c, size_t at)
+{
+	struct scl_task *t = c->heap[at];
+
+	for (size_t child; (child = at * 2) <= c->n; at = child) {
+		if (child < c->n && c->heap[child + 1]->due < c->heap[child]->due)
+			child++;
+		if (c->heap[child]->due >= t->due)
+			break;
+		heap_set(c, at, c->heap[child]);
+	}
+	heap_set(c, at, t);
+}
+
+static void
+heap_remove(struct courier *c, struct scl_task *t)
+{
+	size_t at = t->place;
+	struct scl_task *last = c->heap[c->n--];
+
+	t->place = 0;
+	if (last == t)
+		return;
+	heap_set(c, at, last);
+	heap_up(c, at);
+	heap_down(c, last->place);
+}
+
+static bool
+heap_add(struct courier *c, struct scl_task *t)
+{
+	if (t->place != 0)
+		heap_remove(c, t);
+	if (c->n + 1 >= c->cap) {
+		size_t cap = c->cap == 0 ? 64 : c->cap * 2;
+		struct scl_task **heap = realloc(c->heap, cap * sizeof(struct scl_task *));
+
+		if (heap == NULL)
+			return false;
+		c->heap = heap;
+		c->cap = cap;
+	}
+	heap_set(c, ++c->n, t);
+	heap_up(c, c->n);
+	return true;
+}
+
+/* ---- from other threads ---- */
+
+static void
+wakeup(struct courier *c)
+{
+	c->ops[0]->wakeup(c->ports[0]);
+}
+
+void
+courier_post(struct courier *c, struct scl_task *task, int64_t delay)
+{
+	bool own = atomic_load(&c->running) && pthread_equal(pthread_self(), atomic_load(&c->self));
+
+	task->due = clock_monotonic() + delay;
+	/* Without memory for the heap the task waits in the list, which needs none. */
+	if (own && heap_add(c, task))
+		return;
+	pthread_mutex_lock(&c->lock);
+	task->next = c->posted;
+	c->posted = task;
+	pthread_mutex_unlock(&c->lock);
+	wakeup(c);
+}
+
+void
+courier_note(struct courier *c, uint64_t subscription)
+{
+	if (c->nnoted == NOTED_MAX) {
+		c->noted_all = true;
+		return;
+	}
+	for (size_t i = c->nnoted; i-- > 0 && i + 8 > c->nnoted;)
+		if (c->noted[i] == subscription)
+			return;
+	c->noted[c->nnoted++] = subscription;
+}
+
+void
+courier_committed(struct courier *c)
+{
+	if (c->nnoted == 0 && !c->noted_all)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->woken_all = c->woken_all || c->noted_all || c->nwoken + c->nnoted > NOTED_MAX;
+	if (!c->woken_all && c->nnoted > 0) {
+		memcpy(c->woken + c->nwoken, c->noted, c->nnoted * sizeof(c->noted[0]));
+		c->nwoken += c->nnoted;
+	}
+	pthread_mutex_unlock(&c->lock);
+	c->nnoted = 0;
+	c->noted_all = false;
+	wakeup(c);
+}
+
+/* ---- the thread ---- */
+
+static struct scl_task *
+take_posted(struct courier *c)
+{
+	struct scl_task *list, *reversed = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	list = c->posted;
+	c->posted = NULL;
+	pthread_mutex_unlock(&c->lock);
+	while (list != NULL) {
+		struct scl_task *next = list->next;
+
+		list->next = reversed;
+		reversed = list;
+		list = next;
+	}
+	return reversed;
+}
+
+static void
+accept_posted(struct courier *c)
+{
+	struct scl_task *t = take_posted(c);
+
+	while (t != NULL) {
+		struct scl_task *next = t->next;
+
+		/* What finds no place in the heap runs at once rather than never. */
+		if (!heap_add(c, t))
+			t->run(t);
+		t = next;
+	}
+}
+
+static void
+accept_woken(struct courier *c)
+{
+	uint64_t ids[NOTED_MAX];
+	bool all;
+	size_t n;
+
+	pthread_mutex_lock(&c->lock);
+	all = c->woken_all;
+	n = all ? 0 : c->nwoken;
+	if (n > 0)
+		memcpy(ids, c->woken, n * sizeof(ids[0]));
+	c->nwoken = 0;
+	c->woken_all = false;
+	pthread_mutex_unlock(&c->lock);
+	if (all)
+		deliveries_scan(c->deliveries);
+	for (size_t i = 0; i < n; i++)
+		deliveries_wake(c->deliveries, ids[i]);
+}
+
+static void
+run_due(struct courier *c)
+{
+	int64_t now = clock_monotonic();
+
+	while (c->n > 0 && c->heap[1]->due <= now) {
+		struct scl_task *t = c->heap[1];
+
+		heap_remove(c, t);
+		t->run(t);
+	}
+}
+
+static int
+wait_ms(const struct courier *c)
+{
+	int64_t us;
+
+	if (c->n == 0)
+		return IDLE_MS;
+	us = c->heap[1]->due - clock_monotonic();
+	if (us <= 0)
+		return 0;
+	return us / 1000 + 1 > IDLE_MS ? IDLE_MS : (int)(us / 1000 + 1);
+}
+
+static void *
+courier_main(void *arg)
+{
+	struct courier *c = arg;
+
+	atomic_store(&c->self, pthread_self());
+	atomic_store(&c->running, true);
+	deliveries_scan(c->deliveries);
+	while (!atomic_load(&c->stopping)) {
+		accept_posted(c);
+		accept_woken(c);
+		run_due(c);
+		for (size_t i = 0; i < c->nports; i++)
+			c->ops[i]->poll(c->ports[i], i + 1 == c->nports ? wait_ms(c) : 0);
+	}
+	/* Ending the exchanges calls their done, which answers what waits for them. */
+	for (size_t i = 0; i < c->nports; i++)
+		c->ops[i]->close(c->ports[i]);
+	accept_posted(c);
+	while (c->n > 0) {
+		struct scl_task *t = c->heap[1];
+
+		heap_remove(c, t);
+		t->run(t);
+		accept_posted(c);
+	}
+	return NULL;
+}
+
+bool
+courier_stopping(const struct courier *c)
+{
+	return atomic_load(&c->stopping);
+}
+
+struct scl *
+courier_scl(const struct courier *c)
+{
+	return c->scl;
+}
+
+struct deliveries *
+courier_deliveries(struct courier *c)
+{
+	return c->deliveries;
+}
+
+unsigned
+courier_exchanges_max(const struct courier *c)
+{
+	return c->max_exchanges;
+}
+
+static int
+port_for(const struct courier *c, struct slice url)
+{
+	for (size_t i = 0; i < c->nports; i++)
+		for (const char *const *s = c->ops[i]->schemes; *s != NULL; s++) {
+			size_t n = strlen(*s);
+
+			if (url.n > n + 3 && strncasecmp(url.p, *s, n) == 0 &&
+			    slice_starts(slice_from(url, n), SLICE_LIT("://")))
+				return (int)i;
+		}
+	return -1;
+}
+
+/* An exchange that no port takes ends through a task, so that done is never called in send. */
+struct refused {
+	struct scl_task task;
+	struct exchange *ex;
+};
+
+static void
+refuse_run(struct scl_task *t)
+{
+	struct refused *r = (struct refused *)(void *)t;
+	struct exchange *ex = r->ex;
+
+	free(r);
+	ex->done(ex);
+}
+
+void
+courier_send(struct courier *c, struct exchange *ex)
+{
+	int i = courier_stopping(c) ? -1 : port_for(c, ex->url);
+	struct refused *r;
+
+	if (i >= 0) {
+		c->ops[i]->send(c->ports[i], ex);
+		return;
+	}
+	ex->rc = courier_stopping(c) ? RC_UNAVAILABLE : RC_BAD_GATEWAY;
+	ex->http_status = 0;
+	strcpy(ex->failure, courier_stopping(c) ? "stopping" : "no port for the scheme");
+	r = calloc(1, sizeof(*r));
+	if (r == NULL) {
+		ex->done(ex);
+		return;
+	}
+	r->task.run = refuse_run;
+	r->ex = ex;
+	courier_post(c, &r->task, 0);
+}
+
+enum rc
+courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **out)
+{
+	struct courier *c = calloc(1, sizeof(*c));
+	enum rc rc = RC_OK;
+
+	if (c == NULL)
+		return RC_UNAVAILABLE;
+	c->scl = scl;
+	c->max_exchanges = parts->port.max_exchanges;
+	pthread_mutex_init(&c->lock, NULL);
+	for (const struct port_ops *const *p = parts->ports; *p != NULL && c->nports < PORTS_MAX; p++) {
+		c->ops[c->nports] = *p;
+		rc = (*p)->open(&parts->port, &c->ports[c->nports]);
+		if (rc != RC_OK)
+			break;
+		c->nports++;
+	}
+	c->deliveries = deliveries_new(c);
+	if (rc == RC_OK && (c->deliveries == NULL || c->nports == 0))
+		rc = RC_UNAVAILABLE;
+	if (rc != RC_OK) {
+		courier_free(c);
+		return rc;
+	}
+	*out = c;
+	return RC_OK;
+}
+
+enum rc
+courier_start(struct courier *c)
+{
+	c->started = pthread_create(&c->thread, NULL, courier_main, c) == 0;
+	return c->started ? RC_OK : RC_UNAVAILABLE;
+}
+
+void
+courier_stop(struct courier *c)
+{
+	if (!c->started)
+		return;
+	atomic_store(&c->stopping, true);
+	wakeup(c);
+	pthread_join(c->thread, NULL);
+	c->started = false;
+	c->nports = 0;
+}
+
+void
+courier_free(struct courier *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->nports; i++)
+		c->ops[i]->close(c->ports[i]);
+	deliveries_free(c->deliveries);
+	free(c->heap);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}

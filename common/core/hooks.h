@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is special about a resource type. All hooks are optional and run inside the transaction
+ * of the request, on rq->tx.
+ */
+#ifndef CORE_HOOKS_H
+#define CORE_HOOKS_H
+
+#include "core/scl_impl.h"
+
+struct hooks {
+	/* Before the first change: role, limits, values; may set values. old is NULL on CREATE. */
+	enum rc (*check)(struct req *rq, const struct target *parent, const struct res *old,
+	                 struct res *self);
+	/* After the node was stored. */
+	enum rc (*created)(struct req *rq, const struct target *parent, struct res *self);
+	enum rc (*updated)(struct req *rq, const struct res *old, struct res *self);
+	/* Before the node is removed; final: why. Also called for every node of a removed subtree. */
+	enum rc (*removed)(struct scl *scl, struct rtx *tx, struct res *self, enum rc final);
+	/* All values of a virtual resource at once. */
+	enum rc (*serve)(struct scl *scl, struct rtx *tx, const struct originator *who,
+	                 const struct filter *f, struct val **out);
+	/* The value of a S_HOOK attribute into *list, nothing when it has none. */
+	enum rc (*value)(struct scl *scl, struct rtx *tx, const struct target *t, const struct filter *f,
+	                 unsigned attr, struct val **list);
+	/* Takes stored values out of what who may not see. */
+	void (*veil)(struct scl *scl, const struct originator *who, const struct target *t,
+	             struct val **vals);
+};
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* requestingEntity (reference 4.3), and which URIs are this SCL's own. */
+#include "config.h"
+
+#include "base/base64.h"
+#include "core/scl_impl.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+bool
+own_authority(const struct scl *scl, struct slice authority)
+{
+	const char *const *a = (const char *const *)scl->own.authorities;
+
+	for (; a != NULL && *a != NULL; a++)
+		if (strlen(*a) == authority.n && strncasecmp(*a, authority.p, authority.n) == 0)
+			return true;
+	return false;
+}
+
+struct slice
+comparable_uri(const struct scl *scl, struct arena *a, struct slice uri)
+{
+	struct slice normal = uri_normalise(a, uri);
+	struct uri u;
+
+	if (normal.p == NULL || !uri_parse(normal, &u))
+		return normal.n == 0 && normal.p != NULL ? normal : SLICE_NONE;
+	if (u.scheme.n > 0 && own_authority(scl, u.authority))
+		return u.path;
+	return normal;
+}
+
+struct slice
+own_path(const struct scl *scl, struct arena *a, struct slice uri)
+{
+	struct slice s = comparable_uri(scl, a, uri);
+
+	return s.n > 0 && s.p[0] == '/' ? s : SLICE_NONE;
+}
+
+struct slice
+absolute_uri(const struct scl *scl, struct arena *a, struct slice path)
+{
+	return arena_printf(a, "%.*s%.*s", (int)scl->own.root.n, scl->own.root.p, (int)path.n, path.p);
+}
+
+/* The segment after the last "applications", when it is the last of the path. */
+static struct slice
+app_id_of(struct arena *a, struct slice uri)
+{
+	struct slice mark = SLICE_LIT("/applications/");
+	struct slice last, id;
+
+	for (size_t i = uri.n; i-- > 0;)
+		if (uri.p[i] == '/') {
+			last = slice_from(uri, i + 1);
+			if (i + 1 < mark.n || !slice_eq(slice_make(uri.p + i + 1 - mark.n, mark.n), mark))
+				return SLICE_NONE;
+			return uri_decode(a, last, &id) ? id : SLICE_NONE;
+		}
+	return SLICE_NONE;
+}
+
+bool
+originator_set(struct scl *scl, struct arena *a, struct slice uri, struct originator *who)
+{
+	*who = (struct originator){ .uri = uri };
+	who->normal = comparable_uri(scl, a, uri);
+	if (who->normal.p == NULL)
+		return false;
+	if (who->normal.n > 0 && who->normal.p[0] == '/')
+		who->local_path = who->normal;
+	who->app_id = app_id_of(a, who->normal);
+	who->self = slice_eq(who->local_path, scl->base_path);
+	return true;
+}
+
+/* Release 1: the percent-encoded URI is the user part of Basic credentials. */
+static enum rc
+basic_user(struct req *rq, struct slice *uri)
+{
+	struct slice cred = rq->in.authorization, text, user;
+
+	if (cred.n < 6 || strncasecmp(cred.p, "basic ", 6) != 0)
+		return RC_NO_ORIGINATOR;
+	cred = slice_from(cred, 6);
+	if (!base64_decode(rq->arena, cred, &text))
+		return req_fail(rq, RC_BAD_REQUEST, "the Basic credentials are no base64");
+	if (!slice_split(&text, ':', &user) || !uri_decode(rq->arena, user, uri))
+		return req_fail(rq, RC_BAD_REQUEST, "the user of the Basic credentials is malformed");
+	return RC_OK;
+}
+
+enum rc
+originator_read(struct req *rq)
+{
+	struct slice uri = rq->in.from;
+
+	if (uri.p == NULL && rq->in.authorization.p != NULL) {
+		enum rc rc = basic_user(rq, &uri);
+
+		if (rc == RC_BAD_REQUEST)
+			return rc;
+	}
+	while (uri.n > 0 && (uri.p[0] == ' ' || uri.p[0] == '\t'))
+		uri = slice_from(uri, 1);
+	if (uri.n == 0)
+		return req_fail(rq, RC_NO_ORIGINATOR,
+		                "requestingEntity is missing: send the header From with the URI of the issuer");
+	if (!originator_set(rq->scl, rq->arena, uri, &rq->who))
+		return req_fail(rq, RC_BAD_REQUEST, "requestingEntity is no URI");
+	/* The SCL's own identity is not to be had over a transport. */
+	if (rq->who.self && !rq->local)
+		return req_fail(rq, RC_FORBIDDEN, "requestingEntity is this SCL itself");
+	return RC_OK;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the core needs of a transport that sends: one exchange is one request to a peer and its
+ * answer. A port is used by the courier thread alone, except port_ops.wakeup.
+ */
+#ifndef CORE_PORT_H
+#define CORE_PORT_H
+
+#include "base/buf.h"
+#include "base/rc.h"
+
+#include <stdint.h>
+
+#define EXCHANGE_HEADERS 24
+
+struct exchange_header {
+	struct slice name;
+	struct slice value;
+};
+
+/* Owned by whoever sends it; must stay alive until done was called. */
+struct exchange {
+	/* The request; the slices are the sender's and stay alive until done. */
+	struct slice method; /* GET, POST, PUT, DELETE */
+	struct slice url; /* absolute URI of the next hop; scheme decides the port */
+	struct slice target; /* request-target when it differs (absolute-form through a proxying SCL), or empty */
+	struct exchange_header headers[EXCHANGE_HEADERS];
+	unsigned nheaders;
+	struct slice body;
+	unsigned timeout_ms; /* for the whole exchange */
+	size_t answer_max; /* limit of the answer's body, octets */
+
+	/* The answer, filled by the port before done. */
+	enum rc rc; /* RC_OK: an answer arrived. RC_BAD_GATEWAY: refused, reset, nonsense or too large;
+	               RC_GATEWAY_TIMEOUT: no answer in time; RC_UNAVAILABLE: the port is full or stopping */
+	int http_status; /* 0 without an answer */
+	struct buf answer; /* body; owned by the exchange, buf_fini by its owner */
+	struct exchange_header answer_headers[EXCHANGE_HEADERS]; /* name in lower case; views of answer_text */
+	unsigned n_answer_headers;
+	struct buf answer_text; /* storage of the header views; buf_fini by its owner */
+	char failure[128]; /* for the log, zero-terminated */
+
+	/* Called once on the courier thread; may send again or free the exchange. */
+	void (*done)(struct exchange *ex);
+	void *owner; /* the sender's */
+	void *port_data; /* the port's */
+};
+
+/* Value of an answer header (name in lower case), empty when absent. */
+struct slice exchange_answer_header(const struct exchange *ex, const char *name);
+/* Appends a request header; false when there is no room. */
+bool exchange_add_header(struct exchange *ex, struct slice name, struct slice value);
+
+struct port;
+
+struct port_conf {
+	unsigned max_exchanges; /* in flight and waiting; beyond: RC_UNAVAILABLE */
+	unsigned max_connections_per_host;
+	unsigned connect_timeout_ms;
+	const char *ca_file; /* trust anchors for https, NULL = system's */
+	const char *cert_file; /* own certificate for https, or NULL */
+	const char *key_file;
+	const char *user_agent;
+};
+
+struct port_ops {
+	const char *const *schemes; /* NULL-terminated */
+	enum rc (*open)(const struct port_conf *conf, struct port **p);
+	/* Exchanges still in flight end with RC_UNAVAILABLE. */
+	void (*close)(struct port *p);
+	/* Starts the exchange; done is always called, never from within send. */
+	void (*send)(struct port *p, struct exchange *ex);
+	/* Works for at most timeout_ms; returns early when woken or when something was done. */
+	void (*poll)(struct port *p, int timeout_ms);
+	/* Ends a poll that another thread is in. Any thread. */
+	void (*wakeup)(struct port *p);
+};
+
+extern const struct port_ops port_http;
+
+#endif

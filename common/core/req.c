@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pipeline of a request: target, access, decode on the serving thread and its snapshot; for a
+ * write again target and access, then perform, on the committer (architecture: Threads).
+ */
+#include "config.h"
+
+#include "base/times.h"
+#include "core/hooks.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define RETRY_AFTER_SECONDS 5u
+
+enum rc
+req_fail(struct req *rq, enum rc rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	rq->message = arena_vprintf(rq->arena, fmt, ap);
+	va_end(ap);
+	rq->rc = rc;
+	return rc;
+}
+
+/* ---- life ---- */
+
+static struct req *
+req_alloc(struct scl *scl, const struct req_listener *listener)
+{
+	const struct scl_conf *conf = scl_conf(scl);
+	struct arena *a = arena_new(conf->arena_max);
+	struct req *rq = a == NULL ? NULL : ARENA_NEW(a, struct req);
+
+	if (rq == NULL) {
+		arena_free(a);
+		return NULL;
+	}
+	rq->scl = scl;
+	rq->conf = conf;
+	rq->arena = a;
+	rq->listener = listener;
+	rq->out_codec = &codec_xml;
+	rq->number = atomic_fetch_add_explicit(&scl->next_number, 1, memory_order_relaxed);
+	return rq;
+}
+
+struct req *
+req_new(struct scl *scl, const struct req_listener *listener)
+{
+	struct req *rq;
+
+	if (!atomic_load(&scl->admitting))
+		return NULL;
+	if (atomic_fetch_add(&scl->requests, 1) >= scl_conf(scl)->pending_max ||
+	    (rq = req_alloc(scl, listener)) == NULL) {
+		atomic_fetch_sub(&scl->requests, 1);
+		return NULL;
+	}
+	return rq;
+}
+
+struct req *
+req_new_local(struct scl *scl, enum req_op op, struct slice target)
+{
+	static const struct req_listener none = { 0 };
+	struct req *rq = req_alloc(scl, &none);
+
+	if (rq == NULL)
+		return NULL;
+	rq->local = true;
+	rq->in.op = op;
+	rq->in.known_method = true;
+	rq->in.target = arena_copy(rq->arena, target);
+	rq->in.from = scl->base_path;
+	return rq;
+}
+
+void
+req_free(struct req *rq)
+{
+	if (rq == NULL)
+		return;
+	if (!rq->local)
+		atomic_fetch_sub(&rq->scl->requests, 1);
+	free(rq->out.body);
+	arena_free(rq->arena);
+}
+
+struct arena *
+req_arena(struct req *rq)
+{
+	return rq->arena;
+}
+
+struct req_input *
+req_input(struct req *rq)
+{
+	return &rq->in;
+}
+
+struct req_answer *
+req_answer(struct req *rq)
+{
+	return &rq->out;
+}
+
+size_t
+req_body_max(const struct req *rq)
+{
+	return rq->conf->body_max;
+}
+
+void
+req_refuse(struct req *rq, enum rc rc, const char *text)
+{
+	rq->rc = rc;
+	rq->message = slice_of(text);
+}
+
+/* ---- admit: what the header alone says ---- */
+
+static const struct codec *const codecs[] = { &codec_xml, &codec_json };
+
+#define NCODECS (sizeof(codecs) / sizeof(codecs[0]))
+
+static struct slice
+trim(struct slice s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = slice_from(s, 1);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+static bool
+same_word(struct slice a, const char *b)
+{
+	return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
+}
+
+/* Media type without parameters. */
+static struct slice
+essence(struct slice header)
+{
+	struct slice type = SLICE_NONE;
+
+	slice_split(&header, ';', &type);
+	return trim(type);
+}
+
+static const struct codec *
+codec_for(struct slice type)
+{
+	for (size_t i = 0; i < NCODECS; i++)
+		for (const char *const *m = codecs[i]->accepted; *m != NULL; m++)
+			if (same_word(type, *m))
+				return codecs[i];
+	return NULL;
+}
+
+/* q in thousandths. */
+static unsigned
+quality(struct slice params)
+{
+	struct slice p;
+	unsigned q = 0, unit = 1000;
+
+	while (slice_split(&params, ';', &p)) {
+		p = trim(p);
+		if (p.n < 3 || (p.p[0] != 'q' && p.p[0] != 'Q') || p.p[1] != '=')
+			continue;
+		for (size_t i = 2; i < p.n; i++) {
+			if (p.p[i] == '.')
+				continue;
+			if (p.p[i] < '0' || p.p[i] > '9' || unit == 0)
+				break;
+			q += (unsigned)(p.p[i] - '0') * unit;
+			unit /= 10;
+		}
+		return q > 1000 ? 1000 : q;
+	}
+	return 1000;
+}
+
+static bool
+range_covers(struct slice range, const struct codec *c)
+{
+	if (same_word(range, "*/*"))
+		return true;
+	for (const char *const *m = c->accepted; *m != NULL; m++) {
+		size_t slash = strcspn(*m, "/");
+
+		if (same_word(range, *m) || (range.n == slash + 2 && range.p[range.n - 1] == '*' &&
+		                             strncasecmp(range.p, *m, slash + 1) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* The codec with the highest quality; XML before JSON at the same one. */
+static const struct codec *
+negotiate(struct slice accept)
+{
+	const struct codec *best = NULL;
+	unsigned best_q = 0;
+
+	if (trim(accept).n == 0)
+		return &codec_xml;
+	for (size_t i = 0; i < NCODECS; i++) {
+		struct slice rest = accept, item;
+		unsigned q = 0;
+		bool exact = false;
+
+		while (slice_split(&rest, ',', &item)) {
+			struct slice range = essence(item);
+
+			if (!range_covers(range, codecs[i]) || (exact && same_word(range, "*/*")))
+				continue;
+			q = quality(item);
+			exact = !same_word(range, "*/*");
+		}
+		if (q > best_q) {
+			best = codecs[i];
+			best_q = q;
+		}
+	}
+	return best;
+}
+
+static bool
+addresses_content(struct slice path)
+{
+	struct slice seg, last = SLICE_NONE;
+
+	while (slice_split(&path, '/', &seg))
+		if (seg.n > 0)
+			last = seg;
+	return slice_is(last, "content");
+}
+
+static bool
+is_foreign(const struct req *rq)
+{
+	struct slice authority = rq->uri.scheme.n > 0 ? rq->uri.authority : rq->in.host;
+
+	return !rq->local && authority.n > 0 && !own_authority(rq->scl, authority);
+}
+
+static bool
+has_body(const struct req *rq)
+{
+	return rq->in.body.n > 0 || !rq->in.has_length || rq->in.content_length > 0;
+}
+
+static enum rc
+admit_body(struct req *rq)
+{
+	bool write = rq->in.op == REQ_CREATE || rq->in.op == REQ_UPDATE;
+	struct slice type = essence(rq->in.content_type);
+
+	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max)
+		return req_fail(rq, RC_TOO_LARGE, "the body is over the limit of %zu octets",
+		                rq->conf->body_max);
+	if (!write || !has_body(rq))
+		return RC_OK;
+	rq->in_codec = type.n == 0 ? &codec_xml : codec_for(type);
+	if (rq->in_codec == NULL && !is_foreign(rq) && !path_takes_any_content(rq))
+		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
+	return RC_OK;
+}
+
+static enum rc
+admit_accept(struct req *rq)
+{
+	const struct codec *c = negotiate(rq->in.accept);
+
+	if (c != NULL)
+		rq->out_codec = c;
+	else if (!is_foreign(rq) && !addresses_content(rq->uri.path) && !path_takes_any_content(rq))
+		return req_fail(rq, RC_NOT_ACCEPTABLE, "no acceptable media type: %s and %s are offered",
+		                codec_xml.media_type, codec_json.media_type);
+	return RC_OK;
+}
+
+enum rc
+req_admit(struct req *rq)
+{
+	if (!rq->in.known_method)
+		return req_fail(rq, RC_NOT_IMPLEMENTED, "the method is not known");
+	if (!uri_parse(rq->in.target, &rq->uri))
+		return req_fail(rq, RC_BAD_REQUEST, "the target is no URI");
+	if (rq->in.host.p == NULL && !rq->local)
+		return req_fail(rq, RC_BAD_REQUEST, "Host is missing");
+	TRY(admit_accept(rq));
+	TRY(admit_body(rq));
+	TRY(originator_read(rq));
+	if (rq->in.op == REQ_RETRIEVE && !is_foreign(rq))
+		TRY(filter_from_query(rq));
+	return RC_OK;
+}
+
+/* ---- prepare: target, access, decode ---- */
+
+static enum rc
+forget_not_found(struct req *rq, enum rc rc)
+{
+	if (rc == RC_NOT_FOUND && rq->message.n == 0)
+		return req_fail(rq, rc, "there is no such resource");
+	return rc;
+}
+
+static const struct {
+	unsigned method;
+	const char *name;
+} method_names[] = { { METHOD_GET, "GET" }, { METHOD_POST, "POST" }, { METHOD_PUT, "PUT" },
+	             { METHOD_DELETE, "DELETE" } };
+
+static unsigned
+target_methods(const struct target *t)
+{
+	if (t->attr == NULL)
+		return t->type->methods;
+	if (t->content || t->kind == TARGET_INSTANCE)
+		return METHOD_GET;
+	return METHOD_GET | METHOD_PUT | METHOD_DELETE |
+	       (attr_info(t->attr->attr)->kind == K_STRUCT &&
+	                attr_info(t->attr->attr)->shape->elems[0].attr == A_PERMISSION
+	            ? METHOD_POST
+	            : 0u);
+}
+
+struct slice
+req_allow(struct req *rq)
+{
+	unsigned methods = target_methods(&rq->target);
+	struct slice list = SLICE_LIT("");
+
+	for (size_t i = 0; i < sizeof(method_names) / sizeof(method_names[0]); i++)
+		if (methods & method_names[i].method)
+			list = arena_printf(rq->arena, "%.*s%s%s", (int)list.n, list.p,
+			                    list.n > 0 ? ", " : "", method_names[i].name);
+	if (methods & METHOD_GET)
+		list = arena_printf(rq->arena, "%.*s, HEAD", (int)list.n, list.p);
+	return list;
+}
+
+static enum rc
+check_method(struct req *rq)
+{
+	static const unsigned wanted[] = {
+		[REQ_CREATE] = METHOD_POST, [REQ_RETRIEVE] = METHOD_GET,   [REQ_UPDATE] = METHOD_PUT,
+		[REQ_DELETE] = METHOD_DELETE, [REQ_EXECUTE] = METHOD_POST, [REQ_OTHER] = 0,
+	};
+	const struct target *t = &rq->target;
+
+	if ((target_methods(t) & wanted[rq->in.op]) == 0) {
+		rq->out.allow = req_allow(rq);
+		return req_fail(rq, RC_NOT_ALLOWED, "%s does not take this method", t->type->name);
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_access(struct req *rq)
+{
+	static const enum permission_flag needed[] = {
+		[REQ_CREATE] = FLAG_CREATE, [REQ_RETRIEVE] = FLAG_READ,  [REQ_UPDATE] = FLAG_WRITE,
+		[REQ_DELETE] = FLAG_DELETE, [REQ_EXECUTE] = FLAG_WRITE, [REQ_OTHER] = FLAG_READ,
+	};
+	const struct target *t = &rq->target;
+	enum permission_flag flag = needed[rq->in.op];
+	enum rc rc;
+
+	/* To change a part is to write the whole. */
+	if (t->attr != NULL && rq->in.op != REQ_RETRIEVE)
+		flag = FLAG_WRITE;
+	if (t->kind == TARGET_APOC)
+		flag = rq->in.op == REQ_RETRIEVE ? FLAG_READ : FLAG_WRITE;
+	rc = access_check(rq->scl, rq->tx, &rq->who, t, flag);
+	if (rc == RC_DENIED)
+		return req_fail(rq, rc, "the right for this operation is missing");
+	return forget_not_found(rq, rc);
+}
+
+static enum rc
+check_target(struct req *rq)
+{
+	int64_t modified;
+
+	TRY(forget_not_found(rq, target_resolve(rq)));
+	if (rq->target.kind == TARGET_APOC)
+		return check_access(rq);
+	TRY(check_method(rq));
+	TRY(check_access(rq));
+	if (rq->in.op != REQ_UPDATE && rq->in.op != REQ_DELETE)
+		return RC_OK;
+	TRY(target_modified(rq->tx, &rq->target, &modified));
+	return conditions_check(rq, modified, false);
+}
+
+/* A document of contentInstances that is none of the schema's is content as it stands. */
+static enum rc
+decode_content(struct req *rq)
+{
+	struct slice head = slice_head(rq->in.body, 256);
+	const char *why = "";
+	enum rc rc = rq->in_codec->decode(rq->arena, rq->in.body, &rq->conf->document, &rq->doc, &why);
+
+	if (rc == RC_OK && !slice_is(rq->doc->name, "contentInstance"))
+		rq->doc = NULL;
+	if (rc != RC_BAD_REQUEST)
+		return rc;
+	rq->doc = NULL;
+	/* Text that is no well-formed JSON document may be any content; XML says what it is. */
+	if (rq->in_codec == &codec_json && memmem(head.p, head.n, "contentInstance", 15) == NULL)
+		return RC_OK;
+	return req_fail(rq, rc, "%s", why);
+}
+
+static enum rc
+decode_body(struct req *rq)
+{
+	const char *why = "";
+	enum rc rc;
+
+	if (rq->in.op != REQ_CREATE && rq->in.op != REQ_UPDATE)
+		return RC_OK;
+	if (rq->in.op == REQ_CREATE && rq->target.attr == NULL && rq->target.type->creates == NULL)
+		return req_fail(rq, RC_NOT_IMPLEMENTED, "nothing can be created in %s",
+		                rq->target.type->name);
+	if (rq->in.body.n == 0)
+		return req_fail(rq, RC_BAD_REQUEST, "the body is empty");
+	if (rq->in_codec == NULL)
+		return RC_OK;
+	if (rq->target.type->flags & RT_INSTANCES)
+		return decode_content(rq);
+	rc = rq->in_codec->decode(rq->arena, rq->in.body, &rq->conf->document, &rq->doc, &why);
+	return rc == RC_BAD_REQUEST ? req_fail(rq, rc, "%s", why) : rc;
+}
+
+static enum rc
+prepare_local(struct req *rq)
+{
+	TRY(check_target(rq));
+	if (rq->target.kind == TARGET_APOC)
+		return forward_route(rq);
+	if (rq->in.op == REQ_EXECUTE && rq->target.type->creates != NULL)
+		return req_fail(rq, RC_BAD_REQUEST, "the body is empty");
+	if (rq->in.op == REQ_EXECUTE) {
+		rq->out.allow = req_allow(rq);
+		return req_fail(rq, RC_NOT_ALLOWED, "%s cannot be executed", rq->target.type->name);
+	}
+	if (rq->in.op == REQ_RETRIEVE)
+		return retrieve(rq);
+	TRY(decode_body(rq));
+	return RC_PENDING;
+}
+
+enum rc
+req_prepare(struct req *rq)
+{
+	enum rc rc;
+
+	/* A POST without a body is EXECUTE (reference 4.1). */
+	if (rq->in.op == REQ_CREATE && rq->in.body.n == 0 && !is_foreign(rq))
+		rq->in.op = REQ_EXECUTE;
+	rc = repo_begin_read(rq->scl->repo, rq->arena, &rq->tx);
+	if (rc == RC_OK) {
+		rc = is_foreign(rq) ? forward_route(rq) : prepare_local(rq);
+		repo_end_read(rq->tx);
+		rq->tx = NULL;
+	}
+	if (rc != RC_PENDING && !status_is_success(rc) && arena_failed(rq->arena) && rq->message.n == 0)
+		rc = req_fail(rq, RC_UNAVAILABLE, "the request needs more memory than it may have");
+	rq->rc = rc;
+	return rc;
+}
+
+/* ---- write ---- */
+
+static enum rc
+perform(struct req *rq)
+{
+	const struct target *t = &rq->target;
+
+	switch (rq->in.op) {
+	case REQ_CREATE:
+		return t->attr != NULL ? partial_create(rq) : create(rq);
+	case REQ_UPDATE:
+		return t->attr != NULL ? partial_update(rq) : update(rq);
+	case REQ_DELETE:
+		return t->attr != NULL ? partial_delete(rq) : delete_resource(rq);
+	default:
+		return RC_INTERNAL;
+	}
+}
+
+static enum rc
+answer_created(struct req *rq)
+{
+	TRY(answer_target(rq, &rq->target));
+	return RC_CREATED;
+}
+
+static enum rc
+run_write(struct job *job, struct rtx *tx)
+{
+	struct req *rq = (struct req *)(void *)((char *)job - offsetof(struct req, job));
+	enum rc rc;
+
+	rq->tx = tx;
+	rq->message = SLICE_NONE;
+	rq->answer = ANSWER_NONE;
+	rc = check_target(rq);
+	if (rc == RC_OK && rq->target.kind == TARGET_APOC)
+		rc = req_fail(rq, RC_CONFLICT, "the resource changed meanwhile");
+	if (rc == RC_OK)
+		rc = perform(rq);
+	if (rc == RC_OK && rq->in.op == REQ_CREATE)
+		rc = answer_created(rq);
+	rq->tx = NULL;
+	return rc;
+}
+
+static void
+write_done(struct job *job, enum rc rc)
+{
+	struct req *rq = (struct req *)(void *)((char *)job - offsetof(struct req, job));
+
+	if (rc != rq->job.rc)
+		rq->message = SLICE_NONE;
+	rq->rc = rc;
+	rq->done(rq, rq->done_arg);
+}
+
+void
+req_submit(struct req *rq, req_done *done, void *arg)
+{
+	rq->done = done;
+	rq->done_arg = arg;
+	if (rq->forward != NULL) {
+		courier_forward(rq->scl->courier, rq);
+		return;
+	}
+	rq->job = (struct job){ .run = run_write, .done = write_done, .arena = rq->arena };
+	if (!committer_submit(rq->scl->committer, &rq->job)) {
+		req_fail(rq, RC_UNAVAILABLE, "too many writes are waiting");
+		done(rq, arg);
+	}
+}
+
+/* ---- answer ---- */
+
+static void
+encode_body(struct req *rq, struct buf *b)
+{
+	struct writer w;
+
+	switch (rq->answer) {
+	case ANSWER_RAW:
+		buf_slice(b, rq->raw);
+		rq->out.content_type = rq->raw_type;
+		return;
+	case ANSWER_RESOURCE:
+		encode_values(rq->out_codec, rq->answer_type, rq->answer_vals, b);
+		break;
+	case ANSWER_ATTRIBUTE:
+		rq->out_codec->writer(&w, b);
+		render_attribute(&w, rq->answer_vals);
+		break;
+	case ANSWER_NONE:
+		return;
+	}
+	rq->out.content_type = slice_of(rq->out_codec->media_type);
+}
+
+static void
+take_body(struct req *rq, struct buf *b)
+{
+	rq->out.body = buf_take(b, &rq->out.body_len);
+}
+
+static void
+encode_failure(struct req *rq)
+{
+	struct buf b;
+
+	buf_init(&b, rq->conf->answer_max);
+	encode_error(rq->out_codec, rq->rc, rq->message, &b);
+	rq->out.content_type = slice_of(rq->out_codec->media_type);
+	take_body(rq, &b);
+	if (rq->rc == RC_UNAVAILABLE || rq->rc == RC_NO_SPACE)
+		rq->out.retry_after = RETRY_AFTER_SECONDS;
+}
+
+static void
+encode_times(struct req *rq)
+{
+	char text[TIMES_TEXT_MAX];
+	size_t n;
+
+	if (rq->modified == 0)
+		return;
+	n = times_format(rq->modified, TIMES_MICRO, text);
+	rq->out.etag = arena_printf(rq->arena, "\"%.*s\"", (int)n, text);
+	n = times_format_http(rq->modified, text);
+	rq->out.last_modified = arena_copy(rq->arena, slice_make(text, n));
+}
+
+const struct req_answer *
+req_encode(struct req *rq)
+{
+	bool success = status_is_success(rq->rc);
+	struct buf b;
+
+	/* A relayed answer is sent as it came. */
+	if (rq->forward != NULL && rq->out.http_status != 0)
+		return &rq->out;
+	if (success) {
+		buf_init(&b, rq->conf->answer_max);
+		encode_body(rq, &b);
+		if (b.failed) {
+			req_fail(rq, RC_UNAVAILABLE, "the answer is over the limit");
+			success = false;
+			buf_fini(&b);
+		} else {
+			take_body(rq, &b);
+		}
+	}
+	rq->out.http_status = status_of(rq->rc)->http;
+	if (!success && rq->rc != RC_NOT_MODIFIED)
+		encode_failure(rq);
+	if (success || rq->rc == RC_NOT_MODIFIED)
+		encode_times(rq);
+	if (rq->rc == RC_CREATED)
+		rq->out.location = absolute_uri(rq->scl, rq->arena, rq->target.path);
+	return &rq->out;
+}

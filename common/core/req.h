@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request on its way through the house. A binding makes it, fills the input, and drives it:
+ *
+ *   req_new -> (input from the header) -> req_admit -> (body) -> req_prepare
+ *     -> RC_PENDING: suspend the connection, then req_submit; done is called when the answer is there
+ *     -> otherwise the answer is there
+ *   -> req_encode -> send rq->answer -> req_free
+ *
+ * Ownership: the request belongs to the binding, between req_submit and done to the core. It is
+ * used by one thread at a time. All slices of the input live in the request's arena.
+ */
+#ifndef CORE_REQ_H
+#define CORE_REQ_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/rc.h"
+
+#include <stdint.h>
+
+struct scl;
+struct codec;
+
+enum req_op { REQ_CREATE, REQ_RETRIEVE, REQ_UPDATE, REQ_DELETE, REQ_EXECUTE, REQ_OTHER };
+
+/* What is served on a listener. */
+enum req_serve { SERVE_MIA = 1, SERVE_DIA = 2, SERVE_MID = 4 };
+
+/* Where a request came in; lives longer than every request from it. */
+struct req_listener {
+	unsigned serve; /* enum req_serve bits */
+	bool secure; /* TLS */
+	struct slice base_uri; /* scheme://host:port by which the listener is reached */
+};
+
+/* The request as the binding received it; an absent header is a slice with p NULL. */
+struct req_input {
+	enum req_op op;
+	bool head; /* HEAD: no body in the answer */
+	bool known_method; /* false: 501 */
+	struct slice target; /* origin-form or absolute-form, undecoded, with query */
+	struct slice host;
+	struct slice from; /* R2 requestingEntity */
+	struct slice authorization; /* R1: Basic credentials carry requestingEntity */
+	struct slice accept;
+	struct slice content_type;
+	bool has_length; /* content_length is known from the header */
+	uint64_t content_length;
+	struct slice if_match;
+	struct slice if_none_match;
+	struct slice if_modified_since;
+	struct slice if_unmodified_since;
+	struct slice correlation_id; /* X-etsi-correlationID */
+	struct slice contact_uri; /* X-etsi-contactURI */
+	struct slice rcat; /* X-etsi-rcat */
+	struct slice trpdt; /* X-etsi-trpdt */
+	struct slice group_request_id; /* X-etsi-group-request-id */
+	struct slice via;
+	struct slice peer_identity; /* subject of the verified client certificate, else absent */
+	struct slice body; /* complete before req_prepare */
+};
+
+/* What the binding sends; valid after req_encode, freed with the request. */
+struct req_answer {
+	int http_status;
+	struct slice content_type; /* empty: no body */
+	struct slice location;
+	struct slice content_location;
+	struct slice etag; /* with its quotes */
+	struct slice last_modified; /* HTTP-date */
+	struct slice allow;
+	struct slice via;
+	unsigned retry_after; /* seconds, 0 = no header */
+	char *body; /* heap; the binding may take it by setting it to NULL */
+	size_t body_len;
+};
+
+struct req;
+typedef void req_done(struct req *rq, void *arg);
+
+/* NULL when memory or the limit of requests under way is exhausted (answer 503). Any thread. */
+struct req *req_new(struct scl *scl, const struct req_listener *listener);
+void req_free(struct req *rq);
+
+struct arena *req_arena(struct req *rq);
+struct req_input *req_input(struct req *rq);
+/* Size limits of a body, for the binding to stop reading early (answered 413). */
+size_t req_body_max(const struct req *rq);
+
+/*
+ * Checks what the header alone says (media types, length, requestingEntity, target syntax).
+ * RC_OK: read the body; otherwise the answer is there.
+ */
+enum rc req_admit(struct req *rq);
+/*
+ * The part of the pipeline that runs on the serving thread; never blocks on disk or peers. Reads
+ * are answered here. RC_PENDING: call req_submit.
+ */
+enum rc req_prepare(struct req *rq);
+/* Hands the request over; done is called once, from any thread, possibly before this returns. */
+void req_submit(struct req *rq, req_done *done, void *arg);
+/* Makes the answer an error that the binding found (408, 413, 431 ...). text is a constant. */
+void req_refuse(struct req *rq, enum rc rc, const char *text);
+/* Encodes the answer in the negotiated syntax; call on the serving thread. */
+const struct req_answer *req_encode(struct req *rq);
+struct req_answer *req_answer(struct req *rq);
+
+#endif

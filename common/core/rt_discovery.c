@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * discovery (reference 6.12). Candidates come from the narrowest index that the criteria allow:
+ * search string, type, or a walk below searchPrefix; each is then held against all criteria and
+ * the right to be discovered.
+ */
+#include "config.h"
+
+#include "core/hooks.h"
+
+#define SCRATCH_MAX (4u << 20)
+
+struct search {
+	struct scl *scl;
+	struct rtx *tx;
+	struct arena *arena; /* of the result */
+	struct arena *scratch; /* of one candidate */
+	const struct filter *f;
+	const struct originator *who;
+	struct slice prefix; /* local path, empty = everything */
+	bool instances; /* single contentInstances are listed */
+	struct val *first, **tail;
+	int64_t matches;
+	size_t listed, max;
+	enum rc rc;
+};
+
+static bool
+code_allowed(const struct filter *f, const struct rtype *t)
+{
+	/* Everything that is no collection is a resource (RS); CI, CT ... say which (reference 2.4). */
+	unsigned bits = 1u << t->code | 1u << CODE_RS;
+
+	if (f->in_types != 0 && (f->in_types & bits) == 0)
+		return false;
+	return (f->out_types & bits) == 0;
+}
+
+static void
+add_result(struct search *s, struct slice path)
+{
+	struct slice uri;
+	struct val *v;
+
+	s->matches++;
+	if (s->listed == s->max)
+		return;
+	v = ARENA_NEW(s->arena, struct val);
+	uri = absolute_uri(s->scl, s->arena, path);
+	if (v == NULL || uri.p == NULL) {
+		s->rc = RC_UNAVAILABLE;
+		return;
+	}
+	v->attr = A_REFERENCE;
+	v->text = uri;
+	*s->tail = v;
+	s->tail = &v->next;
+	s->listed++;
+}
+
+static bool
+below_prefix(const struct search *s, struct slice path)
+{
+	return s->prefix.n == 0 || uri_path_below(path, s->prefix);
+}
+
+static bool
+may_discover(struct search *s, const struct target *t)
+{
+	enum rc rc = access_check(s->scl, s->tx, s->who, t, FLAG_DISCOVER);
+
+	if (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_DENIED)
+		s->rc = rc;
+	return rc == RC_OK;
+}
+
+static void
+try_instance(struct search *s, const struct target *coll, struct res *inst)
+{
+	struct slice path = arena_printf(s->scratch, "%.*s/%.*s", (int)coll->path.n, coll->path.p,
+	                                 (int)inst->name.n, inst->name.p);
+
+	if (below_prefix(s, path) && code_allowed(s->f, inst->type) &&
+	    !instance_aged(coll->node, inst, repo_now(s->tx)) && filter_instance(s->f, inst) &&
+	    may_discover(s, coll))
+		add_result(s, path);
+}
+
+/* Sub-paths of an application that have search strings of their own. */
+static void
+try_apoc_paths(struct search *s, const struct target *t)
+{
+	const struct val *paths = val_get(t->node->vals, A_APOC_PATHS);
+
+	for (const struct val *p = paths == NULL ? NULL : paths->first; p != NULL; p = p->next) {
+		struct slice sub = val_text(p->first, A_PATH);
+		struct target at = *t;
+
+		if (s->f->search_strings == NULL || val_get(p->first, A_SEARCH_STRINGS) == NULL ||
+		    !filter_labels(s->f, p->first))
+			continue;
+		while (sub.n > 0 && sub.p[0] == '/')
+			sub = slice_from(sub, 1);
+		at.kind = TARGET_APOC;
+		at.apoc_path = p;
+		at.path = arena_printf(s->scratch, "%.*s/%.*s", (int)t->path.n, t->path.p, (int)sub.n, sub.p);
+		if (below_prefix(s, at.path) && may_discover(s, &at))
+			add_result(s, at.path);
+	}
+}
+
+/* Only what has searchStrings, or a type that was asked for, is a candidate. */
+static bool
+is_candidate(const struct search *s, const struct rtype *t)
+{
+	return (t->flags & RT_LABELS) != 0 || (s->f->in_types >> t->code & 1) != 0;
+}
+
+static void
+try_target(struct search *s, const struct target *t)
+{
+	const struct filter *f = s->f;
+
+	if (!is_candidate(s, t->type) || !code_allowed(f, t->type) ||
+	    !filter_times(f, t->node->created, t->node->modified))
+		return;
+	/* Criteria of instances leave nothing else (reference 4.5: all given parameters must hold). */
+	if (f->has_instance_criterion)
+		return;
+	if (below_prefix(s, t->path) && filter_labels(f, t->node->vals) && may_discover(s, t))
+		add_result(s, t->path);
+	try_apoc_paths(s, t);
+}
+
+/* Resolves a node as a request would, so that expired ancestors hide it. */
+static bool
+find_node(struct search *s, uint64_t id, struct target *t)
+{
+	struct slice path;
+	enum rc rc = repo_path(s->tx, id, SLOT_SELF, &path);
+
+	if (rc == RC_OK)
+		rc = target_find(s->scl, s->tx, path, t);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		s->rc = rc;
+	return rc == RC_OK;
+}
+
+static bool
+go_on(const struct search *s)
+{
+	return s->rc == RC_OK;
+}
+
+static bool
+visit_labelled(void *arg, uint64_t id, uint64_t seq)
+{
+	struct search *s = arg;
+	struct target t;
+	struct res *inst;
+
+	arena_reset(s->scratch);
+	if (!find_node(s, id, &t))
+		return go_on(s);
+	if (seq == 0) {
+		try_target(s, &t);
+	} else if (s->instances && repo_inst_get(s->tx, id, seq, &inst) == RC_OK) {
+		t.path = arena_printf(s->scratch, "%.*s/contentInstances", (int)t.path.n, t.path.p);
+		try_instance(s, &t, inst);
+	}
+	return go_on(s);
+}
+
+struct listing {
+	struct search *s;
+	const struct target *coll;
+};
+
+static enum visit
+visit_instance(void *arg, struct res *inst)
+{
+	struct listing *l = arg;
+
+	try_instance(l->s, l->coll, inst);
+	return go_on(l->s) ? VISIT_DROP : VISIT_STOP;
+}
+
+static void
+try_sequence(struct search *s, struct target t)
+{
+	struct listing l = { s, &t };
+	enum rc rc;
+
+	if (!s->instances || t.type->number != T_CONTAINER)
+		return;
+	t.path = arena_printf(s->scratch, "%.*s/contentInstances", (int)t.path.n, t.path.p);
+	rc = repo_inst_range(s->tx, t.id, 0, UINT64_MAX, 0, visit_instance, &l);
+	if (rc != RC_OK)
+		s->rc = rc;
+}
+
+static bool
+visit_id(void *arg, uint64_t id)
+{
+	struct search *s = arg;
+	struct target t;
+
+	arena_reset(s->scratch);
+	if (find_node(s, id, &t))
+		try_target(s, &t);
+	return go_on(s);
+}
+
+static bool
+visit_container(void *arg, uint64_t id)
+{
+	struct search *s = arg;
+	struct target t;
+
+	arena_reset(s->scratch);
+	if (find_node(s, id, &t))
+		try_sequence(s, t);
+	return go_on(s);
+}
+
+static void
+note(struct search *s, enum rc rc)
+{
+	if (rc != RC_OK && s->rc == RC_OK)
+		s->rc = rc;
+}
+
+/* The walk: every node below the prefix, by the child index. */
+static bool
+visit_below(void *arg, slot_t slot, const struct child *c)
+{
+	struct search *s = arg;
+	uint64_t id = c->id;
+	struct target t;
+
+	(void)slot;
+	arena_reset(s->scratch);
+	if (find_node(s, id, &t)) {
+		try_target(s, &t);
+		try_sequence(s, t);
+	}
+	note(s, repo_children_all(s->tx, id, visit_below, s));
+	return go_on(s);
+}
+
+static void
+walk(struct search *s)
+{
+	struct target t;
+	enum rc rc = target_find(s->scl, s->tx, s->prefix.n > 0 ? s->prefix : s->scl->base_path, &t);
+
+	if (rc != RC_OK) {
+		note(s, rc == RC_NOT_FOUND ? RC_OK : rc);
+		return;
+	}
+	if (t.kind == TARGET_NODE)
+		try_target(s, &t);
+	try_sequence(s, (struct target){ .type = t.node->type, .id = t.id, .node = t.node,
+	                                 .path = s->prefix, .container = t.container, .app = t.app,
+	                                 .app_path = t.app_path, .scl = t.scl, .scl_name = t.scl_name });
+	note(s, repo_children_all(s->tx, t.id, visit_below, s));
+}
+
+/* inType names types: their index is narrower than the tree, unless collections are meant too. */
+static bool
+by_type(struct search *s)
+{
+	if (s->f->in_types == 0 || (s->f->in_types & (1u << CODE_RS | 1u << CODE_CS)) != 0 || s->prefix.n > 0)
+		return false;
+	for (unsigned n = 1; n < T_MAX && go_on(s); n++) {
+		const struct rtype *t = rtype_get(n);
+
+		if (t == NULL || (t->flags & (RT_COLLECTION | RT_VIRTUAL)) != 0 ||
+		    (s->f->in_types >> t->code & 1) == 0)
+			continue;
+		if (n == T_CONTENT_INSTANCE)
+			note(s, repo_of_type(s->tx, T_CONTAINER, visit_container, s));
+		else
+			note(s, repo_of_type(s->tx, n, visit_id, s));
+	}
+	return true;
+}
+
+static bool
+prefix_in_sequence(struct slice prefix)
+{
+	struct slice seg;
+
+	while (slice_split(&prefix, '/', &seg))
+		if (slice_is(seg, "contentInstances"))
+			return true;
+	return false;
+}
+
+static void
+run(struct search *s)
+{
+	if (s->f->search_strings != NULL)
+		note(s, repo_labelled(s->tx, s->f->search_strings->text, visit_labelled, s));
+	else if (!by_type(s))
+		walk(s);
+}
+
+static enum rc
+search(struct search *s)
+{
+	const struct filter *f = s->f;
+
+	if (f->prefix.n > 0) {
+		s->prefix = own_path(s->scl, s->arena, f->prefix);
+		/* A foreign prefix finds nothing here. */
+		if (s->prefix.n == 0)
+			return RC_OK;
+	}
+	s->instances = f->has_instance_criterion || (f->in_types >> CODE_CI & 1) != 0 ||
+	               prefix_in_sequence(s->prefix);
+	s->scratch = arena_new(SCRATCH_MAX);
+	if (s->scratch == NULL)
+		return RC_UNAVAILABLE;
+	repo_set_arena(s->tx, s->scratch);
+	run(s);
+	repo_set_arena(s->tx, s->arena);
+	arena_free(s->scratch);
+	return s->rc;
+}
+
+static enum rc
+discovery_answer(struct search *s, struct val **list)
+{
+	struct val *uris;
+
+	TRY(search(s));
+	if (!val_set_num(s->arena, list, A_MATCH_SIZE, s->matches) ||
+	    !val_set_num(s->arena, list, A_TRUNCATED, (int64_t)s->listed < s->matches))
+		return RC_UNAVAILABLE;
+	uris = val_add(s->arena, list, A_DISCOVERY_URI);
+	if (uris == NULL)
+		return RC_UNAVAILABLE;
+	uris->first = s->first;
+	return RC_OK;
+}
+
+static enum rc
+discovery_answer_of(struct scl *scl, struct rtx *tx, const struct originator *who,
+                    const struct filter *f, struct val **out)
+{
+	struct search s = { .scl = scl, .tx = tx, .arena = repo_arena(tx), .f = f, .who = who };
+
+	s.tail = &s.first;
+	s.max = scl_conf(scl)->discovery_max > 0 ? scl_conf(scl)->discovery_max : SIZE_MAX;
+	if (f->has_max_size && (uint64_t)f->max_size < s.max)
+		s.max = (size_t)f->max_size;
+	*out = NULL;
+	return discovery_answer(&s, out);
+}
+
+const struct hooks hooks_discovery = { .serve = discovery_answer_of };

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scl and m2mPoc: registration checks, onlineStatus and serverCapability (reference 3.2, 6.1). */
+#include "config.h"
+
+#include "core/hooks.h"
+
+#include <strings.h>
+
+/* The issuer is the SCL that registers: its sclBase URI, or its SCL-ID as a URI. */
+static bool
+is_registrant(struct req *rq, const struct res *self)
+{
+	struct slice link = comparable_uri(rq->scl, rq->arena, val_text(self->vals, A_LINK));
+
+	return rq->who.self || (link.n > 0 && slice_eq(link, rq->who.normal));
+}
+
+static enum rc
+scl_check(struct req *rq, const struct target *parent, const struct res *old, struct res *self)
+{
+	(void)parent;
+	if (old != NULL)
+		return RC_OK;
+	if (!uri_is_absolute(val_text(self->vals, A_LINK)))
+		return req_fail(rq, RC_BAD_REQUEST, "link is no absolute URI");
+	if (!is_registrant(rq, self))
+		return req_fail(rq, RC_FORBIDDEN, "the issuer is not the SCL that link names");
+	if (rq->scl->conf.role != SCL_NSCL && !rq->local)
+		return req_fail(rq, RC_FORBIDDEN, "SCLs register at an NSCL");
+	if (slice_eq(self->name, rq->scl->id) && !rq->local)
+		return req_fail(rq, RC_CONFLICT, "sclId is that of this SCL");
+	/* Release 1 requesters omit sclType (reference 6.1.2). */
+	if (val_get(self->vals, A_SCL_TYPE) == NULL &&
+	    !val_set_num(rq->arena, &self->vals, A_SCL_TYPE, SCL_GSCL))
+		return RC_UNAVAILABLE;
+	if (rq->scl->conf.public_domain != NULL &&
+	    !val_set_text(rq->arena, &self->vals, A_PUBLIC_DOMAIN, slice_of(rq->scl->conf.public_domain)))
+		return RC_UNAVAILABLE;
+	return RC_OK;
+}
+
+struct reach {
+	struct rtx *tx;
+	unsigned total, online, unreachable;
+	bool server;
+	enum rc rc;
+};
+
+static bool
+usable_uri(struct slice uri)
+{
+	return uri.n > 7 && (strncasecmp(uri.p, "http://", 7) == 0 || strncasecmp(uri.p, "https://", 8) == 0);
+}
+
+static bool
+count_poc(void *arg, const struct child *c)
+{
+	struct reach *r = arg;
+	const struct val *info;
+	struct res *poc;
+
+	r->rc = repo_get(r->tx, c->id, &poc);
+	if (r->rc != RC_OK)
+		return false;
+	info = val_get(poc->vals, A_CONTACT_INFO);
+	r->total++;
+	r->online += val_num(poc->vals, A_ONLINE_STATUS, ONLINE) == ONLINE;
+	r->unreachable += val_num(poc->vals, A_ONLINE_STATUS, ONLINE) == NOT_REACHABLE;
+	r->server = r->server || (info != NULL && usable_uri(val_text(info->first, A_CONTACT_URI)));
+	return true;
+}
+
+static enum rc
+scl_value(struct scl *scl, struct rtx *tx, const struct target *t, const struct filter *f,
+          unsigned attr, struct val **list)
+{
+	struct reach r = { .tx = tx };
+	const struct val *pocs = val_get(t->node->vals, A_POCS);
+	int64_t status = OFFLINE;
+
+	(void)scl;
+	(void)f;
+	TRY(repo_children(tx, t->id, T_M2M_POCS, 0, count_poc, &r));
+	TRY(r.rc);
+	if (r.online > 0)
+		status = ONLINE;
+	else if (r.total > 0 && r.unreachable == r.total)
+		status = NOT_REACHABLE;
+	if (pocs != NULL && pocs->first != NULL)
+		r.server = true;
+	return val_set_num(repo_arena(tx), list, attr, attr == A_ONLINE_STATUS ? status : r.server)
+	           ? RC_OK
+	           : RC_UNAVAILABLE;
+}
+
+static enum rc
+m2m_poc_check(struct req *rq, const struct target *parent, const struct res *old, struct res *self)
+{
+	(void)parent;
+	(void)old;
+	if (val_get(self->vals, A_ONLINE_STATUS) == NULL &&
+	    !val_set_num(rq->arena, &self->vals, A_ONLINE_STATUS, ONLINE))
+		return RC_UNAVAILABLE;
+	return RC_OK;
+}
+
+const struct hooks hooks_scl = { .check = scl_check, .value = scl_value };
+const struct hooks hooks_m2m_poc = { .check = m2m_poc_check };

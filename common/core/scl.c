@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "core/scl_impl.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void
+on_committed(void *arg)
+{
+	struct scl *scl = arg;
+
+	courier_committed(scl->courier);
+}
+
+static struct scl_conf *
+conf_copy(const struct scl_conf *conf)
+{
+	struct scl_conf *copy = malloc(sizeof(*copy));
+
+	if (copy != NULL)
+		*copy = *conf;
+	return copy;
+}
+
+enum rc
+scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl **out, char why[256])
+{
+	struct scl *scl = calloc(1, sizeof(*scl));
+	char *path;
+	enum rc rc;
+
+	snprintf(why, 256, "out of memory");
+	if (scl == NULL)
+		return RC_UNAVAILABLE;
+	scl->conf = *conf;
+	atomic_store(&scl->live, conf_copy(conf));
+	scl->repo = parts->repo;
+	scl->log = parts->log;
+	scl->clock = parts->clock;
+	scl->id = slice_of(conf->id);
+	path = malloc(strlen(conf->base) + 2);
+	if (path == NULL || atomic_load(&scl->live) == NULL) {
+		free(path);
+		scl_free(scl);
+		return RC_UNAVAILABLE;
+	}
+	sprintf(path, "/%s", conf->base);
+	scl->base_path = slice_of(path);
+	rc = bootstrap(scl, why);
+	if (rc == RC_OK)
+		rc = courier_new(scl, parts, &scl->courier);
+	if (rc != RC_OK) {
+		scl_free(scl);
+		return rc;
+	}
+	*out = scl;
+	return RC_OK;
+}
+
+static void
+own_free(struct own_names *own)
+{
+	free((void *)(uintptr_t)own->base_uri.p);
+	for (const char **a = own->authorities; a != NULL && *a != NULL; a++)
+		free((void *)(uintptr_t)*a);
+	free(own->authorities);
+	*own = (struct own_names){ 0 };
+}
+
+static char *
+lower_copy(const char *s)
+{
+	char *copy = strdup(s);
+
+	for (char *p = copy; p != NULL && *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return copy;
+}
+
+static enum rc
+own_set(struct scl *scl, const char *base_uri, const char *const *authorities)
+{
+	struct own_names *own = &scl->own;
+	size_t n = 0;
+
+	while (authorities[n] != NULL)
+		n++;
+	own->authorities = calloc(n + 1, sizeof(*own->authorities));
+	own->base_uri = slice_of(strdup(base_uri));
+	if (own->authorities == NULL || own->base_uri.p == NULL)
+		return RC_UNAVAILABLE;
+	own->root = slice_head(own->base_uri, own->base_uri.n - scl->base_path.n);
+	for (size_t i = 0; i < n; i++)
+		if ((own->authorities[i] = lower_copy(authorities[i])) == NULL)
+			return RC_UNAVAILABLE;
+	return RC_OK;
+}
+
+enum rc
+scl_start(struct scl *scl, const char *base_uri, const char *const *own_authorities)
+{
+	struct committer_conf cc = { .repo = scl->repo, .log = scl->log,
+		                     .queue_max = scl->conf.queue_max, .batch_max = scl->conf.batch_max,
+		                     .tick = expire_tick, .due = expire_due, .committed = on_committed,
+		                     .arg = scl };
+
+	TRY(own_set(scl, base_uri, own_authorities));
+	TRY(committer_start(&cc, &scl->committer));
+	TRY(courier_start(scl->courier));
+	atomic_store(&scl->admitting, true);
+	return RC_OK;
+}
+
+enum rc
+scl_reconfigure(struct scl *scl, const struct scl_conf *conf)
+{
+	struct scl_conf *next = conf_copy(conf), *old;
+
+	if (next == NULL)
+		return RC_UNAVAILABLE;
+	old = atomic_exchange(&scl->live, next);
+	/* Requests under way may still read it: it is freed with the scl. */
+	next->previous = old;
+	return RC_OK;
+}
+
+void
+scl_stop(struct scl *scl)
+{
+	atomic_store(&scl->admitting, false);
+	if (scl->committer == NULL)
+		return;
+	/* What waits is stored first; the courier, whose work survives a stop, goes on meanwhile. */
+	committer_stop(scl->committer);
+	courier_stop(scl->courier);
+}
+
+void
+scl_free(struct scl *scl)
+{
+	struct scl_conf *conf;
+
+	if (scl == NULL)
+		return;
+	courier_free(scl->courier);
+	committer_free(scl->committer);
+	own_free(&scl->own);
+	conf = atomic_load(&scl->live);
+	while (conf != NULL) {
+		struct scl_conf *previous = conf->previous;
+
+		free(conf);
+		conf = previous;
+	}
+	free((void *)(uintptr_t)scl->base_path.p);
+	free(scl);
+}
+
+void
+scl_post(struct scl *scl, struct scl_task *task, int64_t delay)
+{
+	courier_post(scl->courier, task, delay);
+}
+
+void
+scl_send(struct scl *scl, struct exchange *ex)
+{
+	courier_send(scl->courier, ex);
+}
+
+const char *
+scl_base_uri(const struct scl *scl)
+{
+	return scl->own.base_uri.p;
+}
+
+struct slice
+scl_base_path(const struct scl *scl)
+{
+	return scl->base_path;
+}
+
+struct log *
+scl_log(struct scl *scl)
+{
+	return scl->log;
+}
+
+/* ---- requests of the SCL itself ---- */
+
+static void
+local_finished(struct scl_task *task)
+{
+	struct scl_local *l = (struct scl_local *)(void *)((char *)task - offsetof(struct scl_local, task));
+
+	l->done(l, l->rc);
+}
+
+static void
+local_answer(struct req *rq, void *arg)
+{
+	struct scl_local *l = arg;
+	const struct req_answer *a = req_encode(rq);
+
+	l->rc = rq->rc;
+	buf_init(&l->answer, rq->conf->answer_max);
+	if (a->body != NULL)
+		buf_add(&l->answer, a->body, a->body_len);
+	req_free(rq);
+	l->task = (struct scl_task){ .run = local_finished };
+	scl_post(l->scl, &l->task, 0);
+}
+
+static const struct {
+	const char *name;
+	enum req_op op;
+} local_methods[] = { { "GET", REQ_RETRIEVE }, { "POST", REQ_CREATE }, { "PUT", REQ_UPDATE },
+	              { "DELETE", REQ_DELETE } };
+
+void
+scl_local(struct scl *scl, struct scl_local *l)
+{
+	enum req_op op = REQ_OTHER;
+	struct req *rq;
+	enum rc rc;
+
+	l->scl = scl;
+	for (size_t i = 0; i < sizeof(local_methods) / sizeof(local_methods[0]); i++)
+		if (slice_is(l->method, local_methods[i].name))
+			op = local_methods[i].op;
+	rq = req_new_local(scl, op, l->target);
+	if (rq == NULL) {
+		l->rc = RC_UNAVAILABLE;
+		l->task = (struct scl_task){ .run = local_finished };
+		scl_post(scl, &l->task, 0);
+		return;
+	}
+	rq->in.content_type = arena_copy(rq->arena, l->content_type);
+	rq->in.body = arena_copy(rq->arena, l->body);
+	rq->in.has_length = true;
+	rq->in.content_length = l->body.n;
+	rc = req_admit(rq);
+	if (rc == RC_OK)
+		rc = req_prepare(rq);
+	if (rc == RC_PENDING)
+		req_submit(rq, local_answer, l);
+	else
+		local_answer(rq, l);
+}

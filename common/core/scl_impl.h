@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of core/ share; nobody else includes this. */
+#ifndef CORE_SCL_IMPL_H
+#define CORE_SCL_IMPL_H
+
+#include "base/uri.h"
+#include "core/committer.h"
+#include "core/req.h"
+#include "core/scl.h"
+#include "model/bind.h"
+#include "model/render.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Early return is right in core/: nothing here owns memory outside the arena. */
+#define TRY(call)                                                                                  \
+	do {                                                                                       \
+		enum rc try_rc = (call);                                                           \
+		if (try_rc != RC_OK)                                                               \
+			return try_rc;                                                             \
+	} while (0)
+
+struct courier;
+
+/* By what this SCL is addressed; constant after scl_start. */
+struct own_names {
+	struct slice base_uri; /* scheme://authority/base */
+	struct slice root; /* scheme://authority */
+	const char **authorities; /* NULL-terminated, lower case */
+};
+
+struct scl {
+	struct scl_conf conf;
+	_Atomic(struct scl_conf *) live; /* conf with the reloaded limits */
+	struct repo *repo;
+	struct log *log;
+	const struct clock *clock;
+	struct committer *committer;
+	struct courier *courier;
+	struct slice base_path; /* "/" base */
+	struct slice id;
+	struct own_names own;
+	_Atomic bool admitting;
+	_Atomic unsigned requests; /* under way */
+	_Atomic uint64_t next_number; /* of requests, for the log */
+	_Atomic unsigned subscriptions; /* stored, in all */
+	_Atomic int64_t next_due; /* earliest entry of the expiry index that may exist */
+	_Atomic bool removed; /* sequences wait for the sweep */
+	_Atomic uint64_t refused_notifies;
+};
+
+/* The current limits; valid for the whole run of the scl. */
+static inline const struct scl_conf *
+scl_conf(const struct scl *scl)
+{
+	return atomic_load_explicit(&scl->live, memory_order_acquire);
+}
+
+/* Who asks (requestingEntity), in the forms that holders are compared with. */
+struct originator {
+	struct slice uri; /* as given */
+	struct slice normal; /* absolute, normalised; own authority and path-absolute: as local_path */
+	struct slice local_path; /* path on this SCL, or empty */
+	struct slice app_id; /* last segment below applications, or empty */
+	bool self; /* this SCL */
+};
+
+/* The query of a RETRIEVE, or a subscription's criteria (reference 4.5). Absent times are 0. */
+struct filter {
+	bool has_modified_since, has_unmodified_since, has_created_after, has_created_before;
+	int64_t modified_since, unmodified_since, created_after, created_before;
+	bool has_size_from, has_size_until, has_max_size, has_instance_criterion;
+	int64_t size_from, size_until, max_size;
+	bool meta_data_only;
+	struct slice accessor;
+	struct slice prefix; /* searchPrefix */
+	struct val *search_strings, *none_match, *content_types; /* lists of texts */
+	unsigned in_types, out_types; /* bit n: enum resource_code n */
+};
+
+enum target_kind {
+	TARGET_NODE,
+	TARGET_COLLECTION,
+	TARGET_INSTANCE,
+	TARGET_DISCOVERY,
+	TARGET_APOC, /* below an application's aPoCPaths */
+	TARGET_FOREIGN /* another SCL's */
+};
+
+/* What a request addresses. */
+struct target {
+	enum target_kind kind;
+	const struct rtype *type; /* of the addressed resource or collection */
+	uint64_t id; /* node that it is or lies in */
+	slot_t slot;
+	struct res *node; /* record of id */
+	struct res *inst;
+	struct slice path; /* canonical, without the accessor */
+	const struct rule *attr; /* partial address, or NULL */
+	struct slice accessor; /* what follows the attribute's name: permission ids */
+	bool content; /* .../content: the octets themselves */
+	uint64_t app, scl, container; /* enclosing nodes, ID_NONE when there is none */
+	struct slice app_path, scl_name;
+	struct slice rest; /* TARGET_APOC: path below the application, with the query left out */
+	const struct val *apoc_path; /* the aPoCPath that matched */
+};
+
+enum answer_kind { ANSWER_NONE, ANSWER_RESOURCE, ANSWER_ATTRIBUTE, ANSWER_RAW };
+
+struct req {
+	struct scl *scl;
+	const struct scl_conf *conf;
+	const struct req_listener *listener;
+	struct arena *arena;
+	uint64_t number;
+	struct req_input in;
+	struct req_answer out;
+	enum rc rc;
+	struct slice message; /* of an error */
+
+	struct uri uri; /* of in.target */
+	struct originator who;
+	const struct codec *in_codec; /* NULL: the body is content as it stands */
+	const struct codec *out_codec;
+	struct filter filter;
+	bool has_accessor_query;
+	struct node *doc;
+
+	struct rtx *tx; /* while it is processed */
+	struct target target;
+
+	enum answer_kind answer;
+	const struct rtype *answer_type;
+	struct val *answer_vals; /* ANSWER_RESOURCE; the one value of ANSWER_ATTRIBUTE */
+	struct slice raw, raw_type;
+	int64_t modified; /* lastModifiedTime of what is answered, 0 = none */
+
+	struct job job;
+	req_done *done;
+	void *done_arg;
+	bool local; /* made by the core itself */
+	void *forward; /* forward.c */
+};
+
+/* Sets the answer's text and returns rc. */
+enum rc req_fail(struct req *rq, enum rc rc, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A request of the core itself, with this SCL's identity; not counted. NULL without memory. */
+struct req *req_new_local(struct scl *scl, enum req_op op, struct slice target);
+/* Methods that the target takes, as the value of Allow. */
+struct slice req_allow(struct req *rq);
+
+/* ---- bootstrap.c ---- */
+
+/* The first resources of a fresh store; counters of an old one. Before the threads start. */
+enum rc bootstrap(struct scl *scl, char why[256]);
+
+/* ---- originator.c ---- */
+
+/* Reads requestingEntity from the headers; RC_NO_ORIGINATOR, RC_BAD_REQUEST. */
+enum rc originator_read(struct req *rq);
+/* Fills who from a URI. False when malformed. */
+bool originator_set(struct scl *scl, struct arena *a, struct slice uri, struct originator *who);
+/* The local path of a URI of this SCL (normalised), empty when it is another's. */
+struct slice own_path(const struct scl *scl, struct arena *a, struct slice uri);
+/* Normalised URI; one of this SCL becomes its path. p NULL when malformed. */
+struct slice comparable_uri(const struct scl *scl, struct arena *a, struct slice uri);
+bool own_authority(const struct scl *scl, struct slice authority);
+/* Absolute form of a path of this SCL. */
+struct slice absolute_uri(const struct scl *scl, struct arena *a, struct slice path);
+
+/* ---- target.c ---- */
+
+/* Resolves the path of a local request on rq->tx into rq->target. */
+enum rc target_resolve(struct req *rq);
+/* The same for any path, for access rights and references; no partial address. RC_NOT_FOUND. */
+enum rc target_find(struct scl *scl, struct rtx *tx, struct slice path, struct target *out);
+/* What the path's shape alone says: the last fixed segment is a contentInstances collection. */
+bool path_takes_any_content(const struct req *rq);
+
+/* ---- access.c ---- */
+
+/* RC_OK, RC_DENIED (holder without the flag) or RC_NOT_FOUND. */
+enum rc access_check(struct scl *scl, struct rtx *tx, const struct originator *who,
+                     const struct target *t, enum permission_flag flag);
+/* accessRightID that governs a collection: its own or the one it inherited. */
+enum rc collection_right(struct rtx *tx, const struct res *node, slot_t slot, struct slice *right);
+
+/* ---- procedures ---- */
+
+/* Read procedures, on a snapshot. */
+enum rc retrieve(struct req *rq);
+/* Write procedures, in the write transaction. */
+enum rc create(struct req *rq);
+enum rc update(struct req *rq);
+enum rc delete_resource(struct req *rq);
+enum rc partial_update(struct req *rq);
+enum rc partial_create(struct req *rq);
+enum rc partial_delete(struct req *rq);
+/* Value of the partial address in vals; RC_NOT_FOUND when unset or unknown. */
+enum rc partial_value(struct req *rq, const struct target *t, struct val *vals, struct val **out);
+/* Binds rq->doc by the rules of t; sets the failure text. */
+enum rc body_bind(struct req *rq, const struct rtype *t, enum bind_column column, struct val **out,
+                  bool *release1);
+/* If-Match and its kin against a lastModifiedTime (reference 4.6). */
+enum rc conditions_check(struct req *rq, int64_t modified, bool read);
+/* Stores the changed node, touches times and raises the event. self->modified is set here. */
+enum rc store_update(struct req *rq, const struct res *old, struct res *self);
+/* Removes a node with everything below, ending the subscriptions there. final: why. */
+enum rc remove_subtree(struct scl *scl, struct rtx *tx, struct res *node, enum rc final);
+
+/* ---- answer.c ---- */
+
+/* Values of an answer for what t addresses, seen by who, in schema order. */
+enum rc answer_values(struct scl *scl, struct rtx *tx, const struct originator *who,
+                      const struct target *t, const struct filter *f, struct val **out);
+/* Makes the answer of rq the representation of its target. */
+enum rc answer_target(struct req *rq, const struct target *t);
+/* lastModifiedTime of a collection or node target. */
+enum rc target_modified(struct rtx *tx, const struct target *t, int64_t *modified);
+void answer_stamp(struct req *rq, int64_t modified);
+/* Encodes a resource's values; false when a limit was passed. */
+bool encode_values(const struct codec *codec, const struct rtype *t, const struct val *vals,
+                   struct buf *out);
+void encode_error(const struct codec *codec, enum rc rc, struct slice message, struct buf *out);
+/* References end in a slash where the configuration wants it. */
+struct slice child_reference(struct scl *scl, struct arena *a, struct slice path, const char *child);
+
+/* ---- filter.c ---- */
+
+enum rc filter_from_query(struct req *rq);
+/* Criteria of a subscription. False when a value is not usable. */
+bool filter_from_vals(struct scl *scl, struct arena *a, const struct val *criteria, struct filter *f);
+bool filter_instance(const struct filter *f, const struct res *inst);
+bool filter_labels(const struct filter *f, const struct val *vals);
+bool filter_times(const struct filter *f, int64_t created, int64_t modified);
+
+/* ---- instances.c ---- */
+
+/* True when the instance is past maxInstanceAge of its container. */
+bool instance_aged(const struct res *container, const struct res *inst, int64_t now);
+/* Latest or oldest live one. */
+enum rc instance_end(struct rtx *tx, const struct res *container, bool latest, struct res **out);
+/* Counts as a client may see them: without the aged ones. */
+enum rc instances_state(struct rtx *tx, const struct res *container, struct seq *out);
+enum rc instance_create(struct req *rq);
+/* Evicts until the container's limits hold; keeps room for extra bytes and instances. */
+enum rc instances_evict(struct scl *scl, struct rtx *tx, const struct res *container,
+                        int64_t extra_bytes, int64_t extra_instances);
+enum rc instances_expire(struct scl *scl, struct rtx *tx, uint64_t container);
+/* Values of a contentInstance answer. */
+enum rc instance_values(struct scl *scl, struct arena *a, const struct res *inst,
+                        struct slice collection_path, bool meta_data_only, struct val **out);
+
+/* ---- events.c ---- */
+
+/* A resource or collection changed (reference 6.5.1); created: a child was created in it. */
+enum rc event_changed(struct scl *scl, struct rtx *tx, uint64_t id, slot_t slot, bool created);
+enum rc event_instance(struct scl *scl, struct rtx *tx, uint64_t container);
+/* A subscription ends with a final notify of rc; its node is still there. */
+enum rc subscription_end(struct scl *scl, struct rtx *tx, const struct res *sub, enum rc rc);
+/* Lowest cursor of the subscriptions on the container, UINT64_MAX without any. */
+enum rc instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor);
+
+/* ---- expire.c ---- */
+
+enum rc expire_tick(void *arg, struct rtx *tx, bool *more);
+bool expire_due(void *arg);
+void expire_note(struct scl *scl, int64_t due);
+/* Clamps a lifetime wish into the limits; 0 and CLOCK_NEVER as the limits say. */
+int64_t lifetime_grant(const struct scl_conf *conf, unsigned type, int64_t wish, int64_t now);
+
+/* ---- courier.c, notify.c, forward.c ---- */
+
+enum rc courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **c);
+enum rc courier_start(struct courier *c);
+/* Ends what is under way, then the thread. */
+void courier_stop(struct courier *c);
+void courier_free(struct courier *c);
+void courier_post(struct courier *c, struct scl_task *task, int64_t delay);
+void courier_send(struct courier *c, struct exchange *ex);
+/* True on the courier thread after courier_stop was called: nothing new is begun. */
+bool courier_stopping(const struct courier *c);
+struct scl *courier_scl(const struct courier *c);
+struct deliveries *courier_deliveries(struct courier *c);
+unsigned courier_exchanges_max(const struct courier *c);
+
+/* The lane of a subscription has work; committer thread, inside a transaction. */
+void courier_note(struct courier *c, uint64_t subscription);
+/* The transaction is durable: what was noted is looked at. Committer thread. */
+void courier_committed(struct courier *c);
+
+/* notify.c: the deliveries of the lanes, on the courier thread. */
+struct deliveries;
+struct deliveries *deliveries_new(struct courier *c);
+void deliveries_free(struct deliveries *d);
+void deliveries_wake(struct deliveries *d, uint64_t subscription);
+/* Takes up every pending lane of the store: at start, and when too many were noted at once. */
+void deliveries_scan(struct deliveries *d);
+
+/*
+ * notify.c: the body of a notify for what the lane owes now, from a snapshot. kind tells what to
+ * do with it.
+ */
+enum owed_kind { OWED_NOTHING, OWED_NOTIFY, OWED_FINAL, OWED_END };
+
+/* Takes a request for another SCL or an application; its done is called in the end. Any thread. */
+void courier_forward(struct courier *c, struct req *rq);
+/* Decides the next hop of rq on rq->tx; RC_PENDING: courier_forward. */
+enum rc forward_route(struct req *rq);
+/* Next hop towards a registered or mirrored SCL: base URI of its point of contact. */
+enum rc route_scl(struct scl *scl, struct rtx *tx, struct slice target, struct slice *hop,
+                  uint64_t *poc);
+
+#endif
