@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections and their table; private to the HTTP binding.
+ *
+ * A connection belongs to the thread of its loop; the table is shared. The watchdog and a newcomer
+ * without a place may only change the state by compare-and-swap and shut the socket down, which
+ * wakes the owner. The table's lock is held while a foreign thread touches a connection and when
+ * the owner takes it out, so that the socket is never one that was closed meanwhile.
+ */
+#ifndef BIND_HTTP_CONN_H
+#define BIND_HTTP_CONN_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "core/req.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct MHD_Connection;
+struct http_loop;
+struct http_server;
+struct http_tls;
+struct gnutls_session_int;
+
+enum conn_state {
+	CONN_IDLE, /* waits for a request line */
+	CONN_HEADER, /* has it, waits for the end of the header */
+	CONN_ACTIVE, /* with the serving thread or the core: not timed */
+	CONN_BODY, /* waits for octets of the body */
+	CONN_LATE, /* the watchdog gave up waiting; its serving thread has to answer 408 */
+	CONN_SENDING, /* the answer is on its way */
+	CONN_DRAIN, /* answered early; what still comes is thrown away (RFC 9112 section 9.6) */
+	CONN_DEAD, /* shut down, will be closed by its serving thread */
+	CONN_STATES
+};
+
+struct http_link {
+	struct http_link *next;
+	struct http_link *prev;
+};
+
+struct http_peer;
+
+struct http_conn {
+	struct http_server *server;
+	struct http_loop *loop;
+	struct MHD_Connection *mhd;
+	int fd;
+
+	/* TLS; NULL on a clear connection. */
+	struct gnutls_session_int *session;
+	struct http_tls *tls; /* counted */
+	char *identity; /* of the client certificate; heap, NULL = none */
+
+	/* Written by the owner, read by the watchdog; state also changed by it. */
+	_Atomic int state; /* enum conn_state */
+	_Atomic int64_t since; /* when the wait began, us of the server's tick */
+	_Atomic int64_t deadline; /* end of the wait, us */
+	_Atomic uint64_t octets; /* of the body so far */
+
+	/* The request under way; the owner's, between submit and done the core's. */
+	struct req *rq;
+	struct buf body; /* what rq's input.body views */
+	char *target; /* request-target as sent; heap, kept between requests */
+	size_t target_n;
+	size_t target_cap;
+	size_t drained; /* octets thrown away */
+	bool fresh; /* no request line yet: its header counts from the connect */
+	bool begun; /* the header was looked at */
+	bool has_body;
+	bool answered; /* rq has its answer */
+
+	/* Under the table's lock. */
+	struct http_link by_age;
+	struct http_link by_peer;
+	struct http_peer *peer;
+	bool listed;
+};
+
+struct http_table {
+	pthread_mutex_t lock;
+	struct http_link by_age; /* head; oldest connection first */
+	unsigned n;
+	unsigned max;
+	unsigned max_per_peer; /* 0 = no limit */
+	struct http_peer **buckets;
+	unsigned mask;
+	uint64_t seed;
+	_Atomic unsigned evicted; /* connections closed for want of places, until the log took note */
+	_Atomic unsigned refused; /* newcomers for whom no place could be made */
+};
+
+/* False without memory. */
+bool http_table_init(struct http_table *t, unsigned max, unsigned max_per_peer);
+/* All connections are gone. */
+void http_table_fini(struct http_table *t);
+
+/*
+ * Gives c a place; when there is none (in all or for its address) the oldest connection without a
+ * complete header is cut to make one. False when none could be made: c is not in the table.
+ */
+bool http_table_add(struct http_table *t, struct http_conn *c, const struct sockaddr *from);
+/* After this no other thread touches c. */
+void http_table_remove(struct http_table *t, struct http_conn *c);
+/* Calls visit for each connection under the lock; visit may cut it. */
+void http_table_each(struct http_table *t, void (*visit)(struct http_conn *c, void *arg),
+                     void *arg);
+/*
+ * Shuts c down if its state is still from and gives its place away. The table's lock is held.
+ * False when the state had changed.
+ */
+bool http_table_cut(struct http_table *t, struct http_conn *c, enum conn_state from);
+
+/*
+ * Starts the clock of the state that is entered next: the watchdog acts when limit_us is over.
+ * Owner only.
+ */
+void http_conn_time(struct http_conn *c, int64_t limit_us);
+/* Changes the state if it is still from. */
+bool http_conn_move(struct http_conn *c, enum conn_state from, enum conn_state to);
+/* True when c is in state s. */
+bool http_conn_is(const struct http_conn *c, enum conn_state s);
+
+#endif

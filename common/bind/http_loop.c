@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bind/http_server.h"
+#include "bind/http_tls.h"
+
+#define POLL_MS 1000
+
+/* libmicrohttpd says in words what it does not say in codes; of these lines an operator needs one. */
+static void
+log_library(void *arg, const char *format, va_list ap)
+{
+	struct http_server *s = arg;
+	char line[512];
+	int n = vsnprintf(line, sizeof(line), format, ap);
+	size_t len = n < 0 ? 0 : (size_t)n;
+
+	if (len >= sizeof(line))
+		len = sizeof(line) - 1;
+	while (len > 0 && line[len - 1] == '\n')
+		len--;
+	if (strncmp(line, "Hit process or system resource limit", 36) == 0)
+		LOG_WARN(s->log, "accept_failed", LOG_S("text", slice_make(line, len)));
+	else
+		LOG_DEBUG(s->log, "microhttpd", LOG_S("text", slice_make(line, len)));
+}
+
+/* Targets stay as they were sent. */
+static size_t
+no_unescape(void *arg, struct MHD_Connection *m, char *text)
+{
+	(void)arg;
+	(void)m;
+	return strlen(text);
+}
+
+static struct MHD_Daemon *
+daemon_start(struct http_loop *l, int listen_fd, size_t header_max)
+{
+	struct http_server *s = l->server;
+	/* Connections that were cut keep their place with libmicrohttpd until they are closed. */
+	unsigned limit = s->table.max + s->table.max / 4 + 64;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[HTTP_TLS_OPTIONS] = { { MHD_OPTION_END, 0, NULL } };
+
+	if (s->tls != NULL) {
+		flags |= MHD_USE_TLS;
+		http_tls_options(tls);
+	}
+	return MHD_start_daemon(flags, 0, NULL, NULL, http_request, s,
+	                        MHD_OPTION_EXTERNAL_LOGGER, log_library, s,
+	                        MHD_OPTION_LISTEN_SOCKET, listen_fd,
+	                        MHD_OPTION_CONNECTION_LIMIT, limit,
+	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, header_max,
+	                        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	                        MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+	                        MHD_OPTION_URI_LOG_CALLBACK, http_request_line, s,
+	                        MHD_OPTION_NOTIFY_COMPLETED, http_request_end, s,
+	                        MHD_OPTION_NOTIFY_CONNECTION, http_connection, l,
+	                        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
+static void
+accept_no_more(struct http_loop *l)
+{
+	struct http_server *s = l->server;
+	int fd = MHD_quiesce_daemon(l->daemon);
+
+	l->quiesced = true;
+	if (fd >= 0)
+		close(fd);
+	pthread_mutex_lock(&s->lock);
+	s->loops_open--;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+wait_events(struct http_loop *l)
+{
+	struct pollfd fds[] = { { .fd = l->epoll, .events = POLLIN },
+		                { .fd = l->wake, .events = POLLIN } };
+	MHD_UNSIGNED_LONG_LONG ms;
+	eventfd_t count;
+
+	if (MHD_get_timeout(l->daemon, &ms) == MHD_YES && ms == 0)
+		return;
+	if (poll(fds, 2, POLL_MS) > 0 && fds[1].revents != 0) {
+		eventfd_read(l->wake, &count);
+		atomic_store(&l->woken, false);
+	}
+}
+
+static void *
+loop_run(void *arg)
+{
+	struct http_loop *l = arg;
+	struct http_server *s = l->server;
+
+	while (!atomic_load(&s->loops_stop)) {
+		wait_events(l);
+		if (!l->quiesced && atomic_load(&s->quiesced))
+			accept_no_more(l);
+		MHD_run(l->daemon);
+	}
+	return NULL;
+}
+
+bool
+http_loop_start(struct http_loop *l, struct http_server *s, size_t header_max)
+{
+	int fd = dup(s->listen_fd);
+
+	l->server = s;
+	l->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (fd >= 0 && l->wake >= 0)
+		l->daemon = daemon_start(l, fd, header_max);
+	if (l->daemon == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	l->epoll = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	l->running = pthread_create(&l->thread, NULL, loop_run, l) == 0;
+	return l->running;
+}
+
+void
+http_loop_wake(struct http_loop *l)
+{
+	/* One write for a burst of answers. */
+	if (!atomic_exchange(&l->woken, true))
+		eventfd_write(l->wake, 1);
+}
+
+void
+http_loop_stop(struct http_loop *l)
+{
+	if (l->running)
+		pthread_join(l->thread, NULL);
+	if (l->daemon != NULL)
+		MHD_stop_daemon(l->daemon);
+	if (l->wake >= 0)
+		close(l->wake);
+}

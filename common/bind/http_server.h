@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the HTTP server share; private to the HTTP binding. */
+#ifndef BIND_HTTP_SERVER_H
+#define BIND_HTTP_SERVER_H
+
+#include "bind/http.h"
+#include "bind/http_conn.h"
+
+#include <microhttpd.h>
+
+#define HTTP_LOOPS_MAX 256u
+#define HTTP_DRAIN_US INT64_C(2000000)
+
+/* The time limits in microseconds. */
+struct http_limits {
+	int64_t header;
+	int64_t request;
+	int64_t idle;
+	int64_t rate_grace;
+	unsigned min_rate; /* octets per second, 0 = none */
+};
+
+/*
+ * One serving thread with a libmicrohttpd daemon of its own on the common listening socket. The
+ * thread pool of libmicrohttpd 0.9.75 is not used: its epoll loop blocks when exactly 128 events
+ * came at once, with all of them unserved until another one comes.
+ */
+struct http_loop {
+	struct http_server *server;
+	struct MHD_Daemon *daemon;
+	pthread_t thread;
+	bool running;
+	int epoll; /* the daemon's */
+	int wake; /* eventfd */
+	_Atomic bool woken; /* wake was written and not yet read */
+	bool quiesced; /* the loop's own view */
+};
+
+struct http_server {
+	struct scl *scl;
+	struct log *log;
+	struct req_listener listener;
+	struct http_limits limits;
+	struct http_table table;
+	unsigned port;
+	int listen_fd; /* under lock; -1 once quiesced */
+	char *base_uri;
+	struct MHD_Response *overload; /* shared answer when there is no request to be had */
+
+	/* TLS; tls under the table's lock. */
+	struct http_tls *tls; /* counted; NULL = clear */
+	char *cert_file;
+	char *key_file;
+	char *ca_file;
+	bool require_client_cert;
+
+	_Atomic int64_t tick; /* monotonic time of the last round of the watchdog, us */
+	int64_t period; /* of the watchdog, us */
+	pthread_t watchdog;
+	bool watching;
+	pthread_mutex_t lock; /* of the three below */
+	pthread_cond_t changed;
+	bool watch_stop;
+	unsigned loops_open; /* loops that still accept */
+
+	_Atomic bool quiesced; /* connections end with their answer */
+	_Atomic bool stopping; /* nothing more is submitted */
+	_Atomic bool loops_stop;
+	_Atomic unsigned submitted; /* requests that the core has */
+
+	unsigned n_loops;
+	struct http_loop loops[];
+};
+
+/* http_in.c: the callbacks of libmicrohttpd for one request. */
+void *http_request_line(void *arg, const char *target, struct MHD_Connection *m);
+enum MHD_Result http_request(void *arg, struct MHD_Connection *m, const char *url,
+                             const char *method, const char *version, const char *data,
+                             size_t *n, void **state);
+void http_request_end(void *arg, struct MHD_Connection *m, void **state,
+                      enum MHD_RequestTerminationCode why);
+
+/* http_open.c: the callback for the begin and the end of a connection; arg is the loop. */
+void http_connection(void *arg, struct MHD_Connection *m, void **context,
+                     enum MHD_ConnectionNotificationCode what);
+
+/* http_loop.c */
+bool http_loop_start(struct http_loop *l, struct http_server *s, size_t header_max);
+/* Makes the loop look at its flags and its resumed connections. Any thread. */
+void http_loop_wake(struct http_loop *l);
+/* Waits for the thread, which was told to end, and closes the connections. */
+void http_loop_stop(struct http_loop *l);
+
+/* http_watch.c */
+bool http_watch_start(struct http_server *s);
+void http_watch_stop(struct http_server *s);
+
+/* http_reply.c: the answer of c's request, encoded. NULL without memory. Owner only. */
+struct MHD_Response *http_reply(struct http_conn *c, int *status);
+/* The answer for a request that the core has no room for; NULL without memory. */
+struct MHD_Response *http_reply_overload(void);
+/*
+ * Makes the answer of c's request rc with text (unless rc is RC_OK: it has one), writes it to the
+ * socket past libmicrohttpd, which has no way to answer before a body is complete, and leaves c in
+ * CONN_DRAIN. c is CONN_ACTIVE or CONN_LATE. Owner only.
+ */
+void http_reply_early(struct http_conn *c, enum rc rc, const char *text);
+
+#endif
