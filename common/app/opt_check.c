@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "app/opt_check.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+
+#include "app/opt_row.h"
+
+#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
+#define TEXT_MAX 512u
+
+static void found(const struct opt_check *c, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void
+found(const struct opt_check *c, const char *path, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	c->found(c->arg, path, text);
+}
+
+/*
+ * low must not be above high; 0 means none where the row says so, and is then never wrong. Pairs
+ * where the smaller one simply wins (a wait and its maximum) are not here.
+ */
+static const struct order {
+	const char *low;
+	const char *high;
+	bool low_may_be_none;
+	bool high_may_be_none;
+} orders[] = {
+	{ "limits.body_max", "limits.arena_max", false, false },
+	{ "limits.answer_max_bytes", "limits.arena_max", false, false },
+	{ "lifetime.min", "lifetime.max", false, true },
+	{ "lifetime.min", "lifetime.default", false, true },
+	{ "lifetime.default", "lifetime.max", true, true },
+	{ "lifetime.min", "lifetime.scl_default", false, true },
+	{ "lifetime.scl_default", "lifetime.max", true, true },
+	{ "container.max_nr_min", "container.max_nr_max", false, true },
+	{ "container.max_nr_min", "container.max_nr_default", false, true },
+	{ "container.max_nr_default", "container.max_nr_max", true, true },
+	{ "container.max_bytes_min", "container.max_bytes_max", false, true },
+	{ "container.max_bytes_min", "container.max_bytes_default", false, true },
+	{ "container.max_bytes_default", "container.max_bytes_max", true, true },
+	{ "container.max_age_min", "container.max_age_max", false, true },
+	{ "container.max_age_min", "container.max_age_default", false, true },
+	{ "container.max_age_default", "container.max_age_max", true, true },
+};
+
+static void
+check_orders(const struct opt_check *c)
+{
+	for (size_t i = 0; i < NITEMS(orders); i++) {
+		const struct order *d = &orders[i];
+		const struct opt_row *low = opt_find(&opt_options, d->low, NULL);
+		const struct opt_row *high = opt_find(&opt_options, d->high, NULL);
+		int64_t a = opt_number(low, c->o);
+		int64_t b = opt_number(high, c->o);
+
+		if ((a == 0 && d->low_may_be_none) || (b == 0 && d->high_may_be_none) || a <= b)
+			continue;
+		found(c, d->low, "%s must not be above %s", d->low, d->high);
+	}
+}
+
+/* Loopback: 127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104. */
+static bool
+is_loopback(const char *address)
+{
+	struct in6_addr in6;
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, address, &in) == 1)
+		return ntohl(in.s_addr) >> 24 == 127;
+	if (inet_pton(AF_INET6, address, &in6) != 1)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(&in6) || (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 127);
+}
+
+static void
+check_certificate(const struct opt_check *c, const struct options_listener *l, const char *path)
+{
+	if (l->security == OPTIONS_CERTIFICATE) {
+		if (*l->certificate == '\0' || *l->key == '\0')
+			found(c, path, "security \"certificate\" needs certificate and key");
+		if (l->require_client_cert && *l->ca == '\0')
+			found(c, path, "require_client_cert needs ca");
+	} else if (*l->certificate != '\0' || *l->key != '\0' || *l->ca != '\0' ||
+	           l->require_client_cert) {
+		found(c, path,
+		      "certificate, key, ca and require_client_cert need security \"certificate\"");
+	}
+}
+
+static void
+check_remote(const struct opt_check *c, const struct options_listener *l, const char *path)
+{
+	if (is_loopback(l->address))
+		return;
+	if (!c->o->listen.allow_remote)
+		found(c, path,
+		      "%s is not a loopback address: the From header by which requests name their issuer "
+		      "is only a claim, so this needs listen.allow_remote = true",
+		      l->address);
+	if (l->security == OPTIONS_CLEAR && !c->o->listen.allow_clear)
+		found(c, path,
+		      "%s is not a loopback address and security is \"none\": this needs "
+		      "listen.allow_clear = true",
+		      l->address);
+}
+
+static void
+check_listener(const struct opt_check *c, size_t i)
+{
+	const struct options_listener *v = c->o->listeners.v, *l = &v[i];
+	char path[64];
+
+	snprintf(path, sizeof(path), "listeners.[%zu]", i);
+	if (l->serve == 0)
+		found(c, path, "serve must not be empty");
+	check_certificate(c, l, path);
+	check_remote(c, l, path);
+	for (size_t k = 0; k < i; k++)
+		if (l->port != 0 && l->port == v[k].port && strcmp(l->address, v[k].address) == 0)
+			found(c, path, "the same address and port as of listeners[%zu]", k);
+}
+
+static void
+check_listeners(const struct opt_check *c)
+{
+	if (c->o->listeners.n == 0)
+		found(c, "listeners", "at least one listener is needed");
+	for (size_t i = 0; i < c->o->listeners.n; i++)
+		check_listener(c, i);
+}
+
+static void
+check_permissions(const struct opt_check *c, const struct options_permissions *list,
+                  const char *path)
+{
+	for (size_t i = 0; i < list->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(list->v[i].id, list->v[k].id) == 0)
+				found(c, path, "two permissions with the id %s", list->v[i].id);
+}
+
+static void
+check_access_rights(const struct opt_check *c)
+{
+	const struct options_access_right *v = c->o->access_rights.v;
+	bool is_there = *c->o->default_access_right == '\0';
+
+	for (size_t i = 0; i < c->o->access_rights.n; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "access_rights.[%zu]", i);
+		check_permissions(c, &v[i].permissions, path);
+		check_permissions(c, &v[i].self_permissions, path);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(v[i].id, v[k].id) == 0)
+				found(c, path, "two access rights with the id %s", v[i].id);
+		is_there = is_there || strcmp(v[i].id, c->o->default_access_right) == 0;
+	}
+	if (!is_there)
+		found(c, "default_access_right", "default_access_right: no access right has the id %s",
+		      c->o->default_access_right);
+}
+
+static void
+check_store(const struct opt_check *c)
+{
+	const char *const *e = c->profile->engines;
+
+	while (*e != NULL && strcmp(*e, c->o->store.engine) != 0)
+		e++;
+	if (*e == NULL)
+		found(c, "store.engine", "store.engine: %s has no engine %s", c->profile->name,
+		      c->o->store.engine);
+	else if (strcmp(*e, "memory") != 0 && *c->o->store.path == '\0')
+		found(c, "store.path", "store.path: must not be empty with the engine %s", *e);
+}
+
+static void
+check_client(const struct opt_check *c)
+{
+	if ((*c->o->client.certificate == '\0') != (*c->o->client.key == '\0'))
+		found(c, "client.certificate", "client.certificate and client.key need each other");
+}
+
+void
+opt_check(const struct opt_check *c)
+{
+	static void (*const checks[])(const struct opt_check *) = {
+		check_orders, check_store, check_listeners, check_client, check_access_rights,
+	};
+
+	for (size_t i = 0; i < NITEMS(checks); i++)
+		checks[i](c);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "app/opt_row.h"
+
+#include "base/log.h"
+#include "core/req.h"
+
+#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
+#define YES true
+#define NO false
+
+/* Offset of field f of S; does not compile when the field has another type than the kind needs. */
+#define FIELD(S, f, type) offsetof(S, f) + 0 * sizeof(_Generic(((S *)0)->f, type : 1))
+#define TYPE_INT int
+#define TYPE_INT64 int64_t
+#define TYPE_SIZE int64_t
+#define TYPE_MS int64_t
+
+#define ROW_NUMBER(S, p, k, f, d, lo, hi, r, h)                                                    \
+	{ .path = (p), .kind = OPT_##k, .offset = FIELD(S, f, TYPE_##k), .number = (d), .min = (lo),   \
+	  .max = (hi), .reloadable = (r), .help = (h) },
+#define ROW_BOOL(S, p, f, d, r, h)                                                                 \
+	{ .path = (p), .kind = OPT_BOOL, .offset = FIELD(S, f, bool), .number = (d), .max = 1,         \
+	  .reloadable = (r), .help = (h) },
+#define ROW_TEXT(S, p, f, d, fm, lo, hi, r, h)                                                     \
+	{ .path = (p), .kind = OPT_TEXT, .offset = FIELD(S, f, const char *), .text = (d),             \
+	  .min = (lo), .max = (hi), .form = OPT_##fm, .reloadable = (r), .help = (h) },
+#define ROW_TEXT_EXAMPLE(S, p, f, fm, hi, ex, r, h)                                                \
+	{ .path = (p), .kind = OPT_TEXT, .offset = FIELD(S, f, const char *), .text = "", .max = (hi), \
+	  .form = OPT_##fm, .example = "\"" ex "\"", .reloadable = (r), .help = (h) },
+#define ROW_CHOICE(S, p, f, d, c, r, h)                                                            \
+	{ .path = (p), .kind = OPT_CHOICE, .offset = FIELD(S, f, int), .number = (d), .choices = (c),  \
+	  .reloadable = (r), .help = (h) },
+#define ROW_FLAGS(S, p, f, d, c, h)                                                                \
+	{ .path = (p), .kind = OPT_FLAGS, .offset = FIELD(S, f, unsigned), .number = (d),              \
+	  .choices = (c), .help = (h) },
+#define ROW_LIST(S, p, f, fm, hi, r, h)                                                            \
+	{ .path = (p), .kind = OPT_LIST, .offset = FIELD(S, f, struct options_strings), .max = (hi),   \
+	  .form = OPT_##fm, .reloadable = (r), .help = (h) },
+#define ROW_TABLE(S, p, f, e, hi, ex, h)                                                           \
+	{ .path = (p), .kind = OPT_TABLE, .offset = offsetof(S, f), .max = (hi), .element = &(e),      \
+	  .example = (ex), .help = (h) },
+
+#define LIST_SHAPE(S, list)                                                                        \
+	_Static_assert(sizeof(((S *)0)->list) == sizeof(struct opt_span) &&                            \
+	               offsetof(S, list.n) - offsetof(S, list) == offsetof(struct opt_span, n),        \
+	               "list of another shape")
+
+LIST_SHAPE(struct options, listeners);
+LIST_SHAPE(struct options, access_rights);
+LIST_SHAPE(struct options_access_right, permissions);
+LIST_SHAPE(struct options_access_right, self_permissions);
+
+static const struct opt_choice security_choices[] = {
+	{ "none", OPTIONS_CLEAR },
+	{ "certificate", OPTIONS_CERTIFICATE },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice serve_choices[] = {
+	{ "mia", SERVE_MIA },
+	{ "dia", SERVE_DIA },
+	{ "mid", SERVE_MID },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice flag_choices[] = {
+	{ "READ", OPTIONS_READ },
+	{ "WRITE", OPTIONS_WRITE },
+	{ "DISCOVER", OPTIONS_DISCOVER },
+	{ "DELETE", OPTIONS_DELETE },
+	{ "CREATE", OPTIONS_CREATE },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice level_choices[] = {
+	{ "error", LOG_LEVEL_ERROR },
+	{ "warn", LOG_LEVEL_WARN },
+	{ "info", LOG_LEVEL_INFO },
+	{ "debug", LOG_LEVEL_DEBUG },
+	{ NULL, 0 },
+};
+
+/* clang-format off */
+#define S struct options_listener
+static const struct opt_row listener_rows[] = {
+	ROW_TEXT(S, "address", address, "127.0.0.1", ADDRESS, 1, 64, NO,
+	         "Numeric address; 0.0.0.0 or :: for all.")
+	ROW_NUMBER(S, "port", INT, port, OPT_REQUIRED, 0, 65535, NO, "TCP port; 0: any free one.")
+	ROW_CHOICE(S, "security", security, OPTIONS_CLEAR, security_choices, NO,
+	           "none: HTTP; certificate: HTTPS.")
+	ROW_TEXT(S, "certificate", certificate, "", PLAIN, 0, 1024, NO,
+	         "PEM file with the server's certificate and its chain.")
+	ROW_TEXT(S, "key", key, "", PLAIN, 0, 1024, NO, "PEM file with the private key.")
+	ROW_TEXT(S, "ca", ca, "", PLAIN, 0, 1024, NO,
+	         "PEM file with the authorities that client certificates are verified by. Empty: they "
+	         "are not asked for.")
+	ROW_BOOL(S, "require_client_cert", require_client_cert, false, NO,
+	         "Refuse connections without a client certificate.")
+	ROW_FLAGS(S, "serve", serve, SERVE_MIA | SERVE_DIA | SERVE_MID, serve_choices,
+	          "Reference points that are served.")
+};
+#undef S
+
+#define S struct options_permission
+static const struct opt_row permission_rows[] = {
+	ROW_TEXT(S, "id", id, NULL, SEGMENT, 1, 255, NO, "Id, unique in its list.")
+	ROW_FLAGS(S, "flags", flags, 0, flag_choices, "What is permitted.")
+	ROW_BOOL(S, "holders.all", holders.all, false, NO, "Everybody is a holder.")
+	ROW_LIST(S, "holders.applications", holders.applications, PLAIN, 1024, NO,
+	         "APP-IDs of holders.")
+	ROW_LIST(S, "holders.scls", holders.scls, PLAIN, 1024, NO, "SCL-IDs of holders.")
+	ROW_LIST(S, "holders.domains", holders.domains, PLAIN, 1024, NO, "Domains of holders.")
+	ROW_LIST(S, "holders.refs", holders.refs, PLAIN, 1024, NO,
+	         "URIs of applications, SCLs or groups that are holders.")
+};
+#undef S
+
+static const struct opt_table permission_table = {
+	permission_rows, NITEMS(permission_rows), sizeof(struct options_permission)
+};
+
+#define S struct options_access_right
+static const struct opt_row access_right_rows[] = {
+	ROW_TEXT(S, "id", id, NULL, SEGMENT, 1, 255, NO, "Id of the resource.")
+	ROW_TABLE(S, "permissions", permissions, permission_table, 256, NULL,
+	          "Rights on the resources that name this one.")
+	ROW_TABLE(S, "self_permissions", self_permissions, permission_table, 256, NULL,
+	          "Rights on this resource itself.")
+};
+#undef S
+
+static const struct opt_table listener_table = {
+	listener_rows, NITEMS(listener_rows), sizeof(struct options_listener)
+};
+static const struct opt_table access_right_table = {
+	access_right_rows, NITEMS(access_right_rows), sizeof(struct options_access_right)
+};
+
+static const struct opt_row option_rows[] = {
+#define NUMBER(...) ROW_NUMBER(struct options, __VA_ARGS__)
+#define BOOL(...) ROW_BOOL(struct options, __VA_ARGS__)
+#define TEXT(...) ROW_TEXT(struct options, __VA_ARGS__)
+#define TEXT_EXAMPLE(...) ROW_TEXT_EXAMPLE(struct options, __VA_ARGS__)
+#define CHOICE(...) ROW_CHOICE(struct options, __VA_ARGS__)
+#define LIST(...) ROW_LIST(struct options, __VA_ARGS__)
+#define TABLE(...) ROW_TABLE(struct options, __VA_ARGS__)
+#include "app/options.def"
+};
+/* clang-format on */
+
+const struct opt_table opt_options = { option_rows, NITEMS(option_rows), sizeof(struct options) };

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration of a daemon. Every option is a row of options.def (path, kind, default, range,
+ * reloadable or not, help); reading, --help, --dump-config, the sample files and the manual pages
+ * all come from the rows.
+ *
+ * A struct options is never changed once it was loaded, so any thread may read it. It owns all its
+ * strings and lists. Absent strings are "", never NULL. Durations (_ms) are milliseconds.
+ */
+#ifndef APP_OPTIONS_H
+#define APP_OPTIONS_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define OPTIONS_ERRORS_MAX 65536u /* a fitting maximum for the buffer of errors */
+
+struct arena;
+
+struct options_strings {
+	const char *const *v;
+	size_t n;
+};
+
+/* Flags of a permission; the values of m2m:PermissionFlagType in the order of the schema. */
+enum options_flag {
+	OPTIONS_READ = 1,
+	OPTIONS_WRITE = 2,
+	OPTIONS_DISCOVER = 4,
+	OPTIONS_DELETE = 8,
+	OPTIONS_CREATE = 16
+};
+
+enum options_security { OPTIONS_CLEAR, OPTIONS_CERTIFICATE };
+
+struct options_listener {
+	const char *address; /* numeric IPv4 or IPv6 */
+	int port; /* 0 = any free one */
+	int security; /* enum options_security */
+	const char *certificate; /* PEM files; with OPTIONS_CERTIFICATE only */
+	const char *key;
+	const char *ca; /* "" = client certificates are not looked at */
+	bool require_client_cert;
+	unsigned serve; /* enum req_serve bits */
+};
+
+struct options_permission {
+	const char *id;
+	unsigned flags; /* enum options_flag bits */
+	struct {
+		bool all;
+		struct options_strings applications; /* APP-IDs */
+		struct options_strings scls; /* SCL-IDs */
+		struct options_strings domains;
+		struct options_strings refs; /* URIs of applications, SCLs or groups */
+	} holders;
+};
+
+struct options_permissions {
+	const struct options_permission *v;
+	size_t n;
+};
+
+/* One accessRight resource below sclBase of a fresh store (TS 102 690 access rights). */
+struct options_access_right {
+	const char *id;
+	struct options_permissions permissions;
+	struct options_permissions self_permissions;
+};
+
+struct options {
+	struct {
+		const char *id;
+		const char *base;
+		struct options_strings own_names;
+		const char *public_domain;
+		struct options_strings search_strings;
+		int release;
+		bool trailing_slash;
+		bool tolerate_unordered;
+	} scl;
+	struct {
+		const char *engine; /* name of a store_ops */
+		const char *path;
+		int64_t max_bytes; /* 0 = the engine's default */
+		int64_t cache_bytes;
+		int64_t write_buffer_bytes;
+		int max_readers;
+	} store;
+	struct {
+		int threads;
+		int max_connections;
+		int max_connections_per_address;
+		int64_t header_max; /* octets of the whole header */
+		int64_t header_timeout_ms;
+		int64_t request_timeout_ms;
+		int64_t min_rate; /* octets per second */
+		int64_t idle_timeout_ms;
+	} http;
+	struct {
+		const struct options_listener *v;
+		size_t n; /* at least 1 */
+	} listeners;
+	struct {
+		bool allow_remote;
+		bool allow_clear;
+	} listen;
+	struct {
+		const char *ca; /* "" = the system's trust anchors */
+		const char *certificate;
+		const char *key;
+		int64_t connect_timeout_ms;
+		int64_t forward_timeout_ms;
+		int64_t notify_timeout_ms;
+		int max_exchanges;
+		int max_connections_per_host;
+	} client;
+	struct {
+		struct options_strings nscl; /* none = do not register */
+		int64_t lifetime_ms;
+		int64_t retry_ms;
+		int64_t retry_max_ms;
+		const char *contact_uri; /* "" = that of the first listener */
+		struct options_strings search_strings;
+		const char *mgmt_protocol;
+	} register_at; /* group "register" */
+	struct {
+		int64_t body_max;
+		int depth;
+		int nodes;
+		int attributes;
+		int64_t text_max;
+		int pending_requests;
+		int batch_max;
+		int queue_max;
+		int64_t answer_max_bytes;
+		int collection_max;
+		int discovery_max;
+		int instances_per_answer;
+		int id_max;
+		int64_t arena_max;
+	} limits;
+	struct {
+		int64_t default_ms; /* 0 = infinite */
+		int64_t min_ms;
+		int64_t max_ms; /* 0 = no maximum */
+		int64_t scl_default_ms;
+	} lifetime;
+	struct {
+		int64_t max_nr_default; /* of each three: 0 = none */
+		int64_t max_nr_min;
+		int64_t max_nr_max;
+		int64_t max_bytes_default;
+		int64_t max_bytes_min;
+		int64_t max_bytes_max;
+		int64_t max_age_default_ms;
+		int64_t max_age_min_ms;
+		int64_t max_age_max_ms;
+	} container;
+	struct {
+		int per_resource;
+		int total;
+		int outbox_max;
+		int batch_instances;
+		int64_t batch_bytes;
+		int64_t retry_first_ms;
+		int64_t retry_max_ms;
+		int tries; /* 0 = until the subscription ends */
+	} subscription;
+	struct {
+		int containers;
+	} cache;
+	struct {
+		const struct options_access_right *v;
+		size_t n;
+	} access_rights;
+	const char *default_access_right; /* id of an access right, or "" */
+	struct {
+		int level; /* enum log_level */
+	} log;
+	struct arena *arena; /* private: all of the above lives in it, options_free */
+};
+
+/* A default of one daemon that differs from the row's, in the text form of -o. */
+struct options_default {
+	const char *path;
+	const char *value;
+};
+
+/* What the options of a daemon depend on; constant. */
+struct options_profile {
+	const char *name; /* of the daemon */
+	const struct options_default *defaults; /* ends with path NULL; NULL = none differ */
+	const char *const *absent; /* prefixes ("register.") of the rows that it lacks; may be NULL */
+	const char *const *engines; /* names of its stores, NULL-terminated */
+};
+
+/* Where options come from: the defaults, then file or text, then the overrides in order. */
+struct options_source {
+	const struct options_profile *profile;
+	const char *file; /* libconfig file, or NULL */
+	const char *text; /* libconfig text, read when file is NULL; or NULL */
+	const char *const *overrides; /* "path=value" */
+	size_t n_overrides;
+};
+
+/*
+ * Loads and checks. NULL when anything is wrong: errors (initialised by the caller) then has one
+ * line "FILE:LINE: message" or "-o path: message" per finding, as many as could be found.
+ */
+struct options *options_load(const struct options_source *src, struct buf *errors);
+/* The defaults of a daemon; NULL without memory. Freed with options_free. */
+struct options *options_defaults(const struct options_profile *p);
+/* NULL is fine. Options that borrowed from o by options_merge must be gone. */
+void options_free(struct options *o);
+
+/* Called for each option that differs. applied: false when only a restart brings it into use. */
+typedef void options_change(void *arg, const char *path, bool applied);
+
+/*
+ * Prepares next for taking the place of cur without a restart: what is not reloadable is taken
+ * back from cur, from which next borrows, so cur must live longer than next. False, with lines in
+ * errors, when the result contradicts itself; next is then only good for options_free.
+ */
+bool options_merge(struct options *next, const struct options *cur, const struct options_profile *p,
+                   options_change *change, void *arg, struct buf *errors);
+
+enum options_form {
+	OPTIONS_EFFECTIVE, /* every option with its value */
+	OPTIONS_SAMPLE /* defaults as comments, examples where there is no default */
+};
+
+/* Writes a libconfig file with help as comments; what it says reads back to the same options. */
+void options_write(const struct options *o, const struct options_profile *p, enum options_form form,
+                   struct buf *out);
+/* The list of options of --help: path, kind, default, range, help. */
+void options_write_help(const struct options_profile *p, struct buf *out);
+/* The same as the body of a section of a manual page (roff, man macros). */
+void options_write_man(const struct options_profile *p, struct buf *out);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "app/service.h"
+
+#include <stdlib.h>
+
+#include "app/listen_names.h"
+#include "app/scl_conf.h"
+#include "base/arena.h"
+#include "base/log.h"
+#include "bind/http.h"
+
+#define LISTENERS_MAX 32
+#define CAPABILITIES_MAX 16
+#define ARENA_MAX (8u << 20)
+
+struct service {
+	const struct profile *profile;
+	const struct options *o; /* of the start */
+	struct log *log;
+	struct arena *arena; /* lists of conf, names, the ready line */
+	struct scl_conf conf;
+	struct repo *repo;
+	struct scl *scl;
+	bool started; /* scl has its threads */
+	struct http_server *servers[LISTENERS_MAX];
+	size_t n_servers;
+	struct capability_conf cap_conf;
+	void *cap_states[CAPABILITIES_MAX];
+	size_t n_caps; /* started ones */
+	const char *ready;
+};
+
+static enum rc
+open_store(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	const struct store_ops *ops = scl_conf_engine(s->profile, s->o);
+	struct repo_conf conf;
+
+	if (ops == NULL) {
+		snprintf(why, SERVICE_WHY_MAX, "no store engine %.64s", s->o->store.engine);
+		return RC_NOT_FOUND;
+	}
+	scl_conf_repo(&conf, ops, s->o);
+	return repo_open(&conf, &s->repo, why);
+}
+
+static enum rc
+open_scl(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	struct scl_parts parts = { .repo = s->repo, .log = s->log, .clock = &clock_system,
+		.ports = s->profile->ports };
+
+	if (!scl_conf_fill(&s->conf, s->profile->role, s->o, s->arena))
+		return RC_UNAVAILABLE;
+	scl_conf_port(&parts.port, s->o);
+	return scl_new(&s->conf, &parts, &s->scl, why);
+}
+
+/* The i-th of n shares of total, at least 1: limits of the options are for all listeners. */
+static unsigned
+share(int total, size_t i, size_t n)
+{
+	unsigned all = (unsigned)total, parts = (unsigned)n;
+	unsigned part = all / parts + ((unsigned)i < all % parts);
+
+	return part == 0 ? 1 : part;
+}
+
+static enum rc
+start_server(struct service *s, size_t i, char why[SERVICE_WHY_MAX])
+{
+	const struct options *o = s->o;
+	const struct options_listener *l = &o->listeners.v[i];
+	const struct http_conf conf = {
+		.scl = s->scl,
+		.log = s->log,
+		.address = l->address,
+		.port = (unsigned)l->port,
+		.threads = share(o->http.threads, i, o->listeners.n),
+		.serve = l->serve,
+		.security = l->security == OPTIONS_CLEAR ? HTTP_CLEAR : HTTP_CERTIFICATE,
+		.cert_file = l->certificate,
+		.key_file = l->key,
+		.ca_file = l->ca,
+		.require_client_cert = l->require_client_cert,
+		.max_connections = share(o->http.max_connections, i, o->listeners.n),
+		.max_connections_per_address = (unsigned)o->http.max_connections_per_address,
+		.header_max = (size_t)o->http.header_max,
+		.header_timeout_ms = (unsigned)o->http.header_timeout_ms,
+		.request_timeout_ms = (unsigned)o->http.request_timeout_ms,
+		.min_rate = (unsigned)o->http.min_rate,
+		.idle_timeout_ms = (unsigned)o->http.idle_timeout_ms,
+	};
+
+	return http_start(&conf, &s->servers[i], why);
+}
+
+static enum rc
+start_servers(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	if (s->o->listeners.n > LISTENERS_MAX) {
+		snprintf(why, SERVICE_WHY_MAX, "more than %d listeners", LISTENERS_MAX);
+		return RC_BAD_REQUEST;
+	}
+	for (; s->n_servers < s->o->listeners.n; s->n_servers++) {
+		enum rc rc = start_server(s, s->n_servers, why);
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+/* The ports are known now: tells the scl its names and lets it begin. */
+static enum rc
+start_scl(struct service *s)
+{
+	unsigned ports[LISTENERS_MAX];
+	const char *const *names;
+	enum rc rc;
+
+	for (size_t i = 0; i < s->n_servers; i++)
+		ports[i] = http_port(s->servers[i]);
+	names = listen_names(s->arena, s->o, ports);
+	s->cap_conf.base_uri = listen_base_uri(s->arena, s->o, ports);
+	if (names == NULL || s->cap_conf.base_uri == NULL)
+		return RC_UNAVAILABLE;
+	rc = scl_start(s->scl, s->cap_conf.base_uri, names);
+	s->started = rc == RC_OK;
+	return rc;
+}
+
+static enum rc
+start_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	const struct capability *const *caps = s->profile->caps;
+
+	s->cap_conf.log = s->log;
+	if (!scl_conf_capability(&s->cap_conf, s->profile->role, s->o, s->cap_conf.base_uri, s->arena))
+		return RC_UNAVAILABLE;
+	for (; caps[s->n_caps] != NULL && s->n_caps < CAPABILITIES_MAX; s->n_caps++) {
+		enum rc rc = caps[s->n_caps]->start(s->scl, &s->cap_conf, &s->cap_states[s->n_caps], why);
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+static enum rc
+make_ready_line(struct service *s)
+{
+	struct slice line = SLICE_LIT("ready");
+
+	for (size_t i = 0; i < s->n_servers; i++) {
+		const struct options_listener *l = &s->o->listeners.v[i];
+
+		line = arena_printf(s->arena, "%.*s %s=%s", (int)line.n, line.p,
+		                    l->security == OPTIONS_CLEAR ? "http" : "https",
+		                    listen_authority(s->arena, l->address, http_port(s->servers[i])));
+	}
+	s->ready = line.p;
+	return arena_failed(s->arena) ? RC_UNAVAILABLE : RC_OK;
+}
+
+static enum rc
+start_all(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	enum rc rc = open_store(s, why);
+
+	if (rc == RC_OK)
+		rc = open_scl(s, why);
+	if (rc == RC_OK)
+		rc = start_servers(s, why);
+	if (rc == RC_OK)
+		rc = start_scl(s);
+	if (rc == RC_OK)
+		rc = start_capabilities(s, why);
+	return rc == RC_OK ? make_ready_line(s) : rc;
+}
+
+enum rc
+service_start(const struct profile *profile, const struct options *o, struct log *log,
+              struct service **svc, char why[SERVICE_WHY_MAX])
+{
+	struct service *s = calloc(1, sizeof(*s));
+	enum rc rc;
+
+	*svc = NULL;
+	why[0] = '\0';
+	if (s == NULL)
+		return RC_UNAVAILABLE;
+	*s = (struct service){ .profile = profile, .o = o, .log = log, .arena = arena_new(ARENA_MAX) };
+	rc = s->arena == NULL ? RC_UNAVAILABLE : start_all(s, why);
+	if (rc != RC_OK) {
+		service_stop(s);
+		return rc;
+	}
+	*svc = s;
+	return RC_OK;
+}
+
+/* Certificates are read again from the files that they came from. */
+static void
+reload_servers(struct service *s)
+{
+	char why[HTTP_WHY_MAX];
+
+	for (size_t i = 0; i < s->n_servers; i++)
+		if (s->o->listeners.v[i].security != OPTIONS_CLEAR &&
+		    http_reload_tls(s->servers[i], why) != RC_OK)
+			LOG_ERROR(s->log, "certificate-kept", LOG_N("listener", i), LOG_Z("reason", why));
+}
+
+void
+service_reload(struct service *s, const struct options *o)
+{
+	enum rc rc;
+
+	scl_conf_limits(&s->conf, o);
+	rc = scl_reconfigure(s->scl, &s->conf);
+	if (rc != RC_OK)
+		LOG_ERROR(s->log, "limits-kept", LOG_Z("reason", status_of(rc)->text));
+	reload_servers(s);
+}
+
+const char *
+service_ready_line(struct service *s)
+{
+	return s->ready;
+}
+
+/* Also after a start that failed anywhere. */
+void
+service_stop(struct service *s)
+{
+	for (size_t i = 0; i < s->n_servers; i++)
+		http_quiesce(s->servers[i]);
+	while (s->n_caps > 0) {
+		s->n_caps--;
+		s->profile->caps[s->n_caps]->stop(s->cap_states[s->n_caps]);
+	}
+	if (s->started)
+		scl_stop(s->scl);
+	for (size_t i = 0; i < s->n_servers; i++)
+		http_stop(s->servers[i]);
+	if (s->scl != NULL)
+		scl_free(s->scl);
+	if (s->repo != NULL)
+		repo_close(s->repo);
+	arena_free(s->arena);
+	free(s);
+}

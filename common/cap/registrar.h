@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registration of a GSCL or DSCL at its NSCL (TS 102 921, reference 6.1.1). */
+#ifndef CAP_REGISTRAR_H
+#define CAP_REGISTRAR_H
+
+#include "cap/capability.h"
+
+extern const struct capability cap_registrar;
+
+#endif

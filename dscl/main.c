@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device service capability layer. */
+#include "config.h"
+
+#include "app/main.h"
+#include "cap/registrar.h"
+#include "core/port.h"
+#include "store/store.h"
+
+static const struct store_ops *const stores[] = {
+	&store_lmdb,
+	&store_memory,
+	NULL,
+};
+
+static const struct port_ops *const ports[] = { &port_http, NULL };
+static const struct capability *const caps[] = { &cap_registrar, NULL };
+
+static const struct options_default defaults[] = {
+	{ "store.path", "/var/lib/openscl/dscl" },
+	{ "listeners", "( { address = \"127.0.0.1\"; port = 8282; } )" },
+	{ "http.max_connections", "512" },
+	{ "http.max_connections_per_address", "256" },
+	{ "client.max_exchanges", "128" },
+	{ "limits.pending_requests", "1024" },
+	{ "limits.queue_max", "512" },
+	{ "cache.containers", "1024" },
+	{ NULL, NULL },
+};
+
+static const struct profile profile = {
+	.name = "dscl",
+	.role = ROLE_DSCL,
+	.stores = stores,
+	.ports = ports,
+	.caps = caps,
+	.defaults = defaults,
+};
+
+int
+main(int argc, char **argv)
+{
+	return scl_main(&profile, argc, argv);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway service capability layer. */
+#include "config.h"
+
+#include "app/main.h"
+#include "cap/registrar.h"
+#include "core/port.h"
+#include "store/store.h"
+
+static const struct store_ops *const stores[] = {
+	&store_lmdb,
+	&store_memory,
+	NULL,
+};
+
+static const struct port_ops *const ports[] = { &port_http, NULL };
+static const struct capability *const caps[] = { &cap_registrar, NULL };
+
+static const struct options_default defaults[] = {
+	{ "store.path", "/var/lib/openscl/gscl" },
+	{ "listeners", "( { address = \"127.0.0.1\"; port = 8181; } )" },
+	{ NULL, NULL },
+};
+
+static const struct profile profile = {
+	.name = "gscl",
+	.role = ROLE_GSCL,
+	.stores = stores,
+	.ports = ports,
+	.caps = caps,
+	.defaults = defaults,
+};
+
+int
+main(int argc, char **argv)
+{
+	return scl_main(&profile, argc, argv);
+}
