@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Load generator: many keep-alive connections, one request in flight on each. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ticks.h"
+#include "worker.h"
+
+enum { THREADS_MAX = 16, CONNS_MAX = 4096, HEAD_MAX = 4096 };
+
+struct options {
+	const char *url;
+	const char *method;
+	const char *body_file;
+	const char *type;
+	const char *from;
+	const char *accept;
+	const char *paths_file;
+	int expect;
+	int conns;
+	int threads;
+	double seconds;
+	double warmup;
+	uint64_t requests;
+};
+
+static const char usage[] =
+    "usage: load --url http://ADDRESS:PORT/path [--method M] [--body-file F] [--content-type T]\n"
+    "            [--from URI] [--accept T] [--paths FILE] [--expect STATUS] [--warmup SECONDS]\n"
+    "            [-c CONNECTIONS] [-t THREADS] [-d SECONDS | -n REQUESTS]\n";
+
+static void
+die(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("load: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	exit(2);
+}
+
+/* Zero terminated, never freed: lives as long as the program. */
+static char *
+file_read(const char *name, size_t *len)
+{
+	FILE *f = fopen(name, "rb");
+	size_t room = 65536;
+	char *data = malloc(room);
+
+	if (f == NULL || data == NULL)
+		die("cannot read %s", name);
+	*len = 0;
+	while (data != NULL && !feof(f) && !ferror(f)) {
+		*len += fread(data + *len, 1, room - *len - 1, f);
+		if (*len + 1 == room)
+			data = realloc(data, room *= 2);
+	}
+	if (data == NULL || ferror(f))
+		die("cannot read %s", name);
+	fclose(f);
+	data[*len] = '\0';
+	return data;
+}
+
+static void
+option_set(struct options *o, int c, const char *value)
+{
+	switch (c) {
+	case 'u': o->url = value; break;
+	case 'm': o->method = value; break;
+	case 'b': o->body_file = value; break;
+	case 'T': o->type = value; break;
+	case 'f': o->from = value; break;
+	case 'a': o->accept = value; break;
+	case 'p': o->paths_file = value; break;
+	case 'e': o->expect = atoi(value); break;
+	case 'w': o->warmup = atof(value); break;
+	case 'c': o->conns = atoi(value); break;
+	case 't': o->threads = atoi(value); break;
+	case 'd': o->seconds = atof(value); break;
+	case 'n': o->requests = strtoull(value, NULL, 10); break;
+	default:
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+static void
+options_parse(struct options *o, int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "url", required_argument, NULL, 'u' },
+		{ "method", required_argument, NULL, 'm' },
+		{ "body-file", required_argument, NULL, 'b' },
+		{ "content-type", required_argument, NULL, 'T' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "accept", required_argument, NULL, 'a' },
+		{ "paths", required_argument, NULL, 'p' },
+		{ "expect", required_argument, NULL, 'e' },
+		{ "warmup", required_argument, NULL, 'w' },
+		{ 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:t:d:n:", names, NULL)) != -1)
+		option_set(o, c, optarg);
+	if (o->url == NULL || optind != argc)
+		option_set(o, '?', NULL);
+	if (o->threads < 1 || o->threads > THREADS_MAX || o->conns < o->threads || o->conns > CONNS_MAX)
+		die("connections or threads out of range");
+}
+
+/* Splits http://ADDRESS:PORT/path; returns the path. */
+static const char *
+url_parse(const char *url, struct sockaddr_in *server, char *authority, size_t size)
+{
+	const char *start = url + strlen("http://");
+	size_t len;
+	char *colon;
+
+	if (strncmp(url, "http://", strlen("http://")) != 0)
+		die("only http:// is known");
+	len = strcspn(start, "/");
+	if (len == 0 || len >= size)
+		die("bad URL %s", url);
+	memcpy(authority, start, len);
+	authority[len] = '\0';
+	colon = strchr(authority, ':');
+	if (colon == NULL)
+		die("the URL needs a port");
+	*colon = '\0';
+	server->sin_family = AF_INET;
+	server->sin_port = htons((uint16_t)atoi(colon + 1));
+	if (inet_pton(AF_INET, authority, &server->sin_addr) != 1)
+		die("the URL needs a numeric IPv4 address");
+	*colon = ':';
+	return start[len] == '/' ? start + len : "/";
+}
+
+static void
+header_add(char *head, const char *name, const char *value)
+{
+	size_t used = strlen(head);
+	int n;
+
+	if (value == NULL)
+		return;
+	n = snprintf(head + used, HEAD_MAX - used, "%s: %s\r\n", name, value);
+	if (n < 0 || (size_t)n >= HEAD_MAX - used)
+		die("header too long");
+}
+
+/* Everything behind the path: the rest of the request line, the headers and the body. */
+static void
+plan_rest(struct plan *p, const struct options *o, const char *authority)
+{
+	char head[HEAD_MAX] = " HTTP/1.1\r\n";
+	char number[24];
+	size_t body_len = 0;
+	size_t head_len;
+	char *body = NULL;
+
+	header_add(head, "Host", authority);
+	header_add(head, "From", o->from);
+	header_add(head, "Accept", o->accept);
+	if (o->body_file != NULL) {
+		body = file_read(o->body_file, &body_len);
+		snprintf(number, sizeof(number), "%zu", body_len);
+		header_add(head, "Content-Type", o->type);
+		header_add(head, "Content-Length", number);
+	}
+	head_len = strlen(head);
+	p->rest_len = head_len + 2 + body_len;
+	p->rest = malloc(p->rest_len + 1);
+	if (p->rest == NULL)
+		die("out of memory");
+	memcpy(p->rest, head, head_len);
+	memcpy(p->rest + head_len, "\r\n", 2);
+	if (body_len > 0)
+		memcpy(p->rest + head_len + 2, body, body_len);
+	free(body);
+}
+
+/* One path per line; the paths point into the text of the file. */
+static void
+plan_paths(struct plan *p, const char *file, char *single)
+{
+	size_t len = strlen(single);
+	char *text = file == NULL ? single : file_read(file, &len);
+	size_t lines = 1;
+	char *save = NULL;
+
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	p->text = text;
+	p->paths = calloc(lines, sizeof(*p->paths));
+	if (p->paths == NULL)
+		die("out of memory");
+	for (char *s = strtok_r(text, "\n", &save); s != NULL; s = strtok_r(NULL, "\n", &save)) {
+		p->paths[p->n_paths++] = s;
+		if (strlen(s) > p->longest_path)
+			p->longest_path = strlen(s);
+	}
+	if (p->n_paths == 0)
+		die("no path");
+}
+
+static void
+plan_times(struct plan *p, const struct options *o)
+{
+	p->start_ns = ticks_ns() + (uint64_t)(o->warmup * 1e9);
+	p->limit = o->requests > 0 ? o->requests : UINT64_MAX;
+	p->stop_ns = UINT64_MAX;
+	if (o->requests == 0)
+		p->stop_ns = p->start_ns + (uint64_t)(o->seconds * 1e9);
+}
+
+static void
+report(const struct worker *sum, uint64_t start_ns)
+{
+	double seconds = sum->last_ns > start_ns ? (double)(sum->last_ns - start_ns) / 1e9 : 0;
+	double rps = seconds > 0 ? (double)sum->hist.count / seconds : 0;
+
+	printf("{\"requests\":%llu,\"seconds\":%.3f,\"rps\":%.1f,\"errors\":%llu,\"first_error\":%d,"
+	    "\"reconnects\":%llu,\"body_bytes\":%llu,", (unsigned long long)sum->hist.count, seconds,
+	    rps, (unsigned long long)sum->errors, sum->first_error,
+	    (unsigned long long)sum->reconnects, (unsigned long long)sum->body);
+	hist_print(&sum->hist);
+	puts("}");
+}
+
+static void
+worker_sum(struct worker *sum, const struct worker *w)
+{
+	hist_merge(&sum->hist, &w->hist);
+	if (sum->errors == 0)
+		sum->first_error = w->first_error;
+	sum->errors += w->errors;
+	sum->reconnects += w->reconnects;
+	sum->body += w->body;
+	sum->failed = sum->failed || w->failed;
+	if (w->last_ns > sum->last_ns)
+		sum->last_ns = w->last_ns;
+}
+
+/* Exit status 1 when the run had to be given up; wrong answers are only counted. */
+static int
+load_run(struct plan *p, const struct options *o)
+{
+	struct worker *w = calloc((size_t)o->threads + 1, sizeof(*w));
+	struct worker *sum;
+	int failed;
+
+	if (w == NULL)
+		die("out of memory");
+	sum = &w[o->threads];
+	plan_times(p, o);
+	for (int i = 0; i < o->threads; i++) {
+		w[i].plan = p;
+		w[i].n_conns = o->conns / o->threads + (i < o->conns % o->threads);
+		if (pthread_create(&w[i].thread, NULL, worker_run, &w[i]) != 0)
+			die("cannot start a thread");
+	}
+	for (int i = 0; i < o->threads; i++) {
+		pthread_join(w[i].thread, NULL);
+		worker_sum(sum, &w[i]);
+	}
+	report(sum, p->start_ns);
+	failed = sum->failed;
+	free(w);
+	return failed;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .method = "GET", .type = "application/xml", .expect = 200, .conns = 1,
+		.threads = 1, .seconds = 5 };
+	struct plan p = { 0 };
+	char authority[128];
+	char *single;
+	int rc;
+
+	options_parse(&o, argc, argv);
+	single = strdup(url_parse(o.url, &p.server, authority, sizeof(authority)));
+	if (single == NULL)
+		die("out of memory");
+	p.method = o.method;
+	p.expect = o.expect;
+	plan_rest(&p, &o, authority);
+	plan_paths(&p, o.paths_file, single);
+	rc = load_run(&p, &o);
+	if (p.text != single)
+		free(p.text);
+	free(single);
+	free(p.paths);
+	free(p.rest);
+	return rc;
+}

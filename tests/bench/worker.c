@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "worker.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ticks.h"
+#include "reply.h"
+
+enum {
+	EVENTS = 256,
+	RECV_SIZE = 65536,
+	DRAIN_SECONDS = 30	/* how long answers are awaited after the last request */
+};
+
+struct conn {
+	int fd;
+	bool busy;
+	size_t out_len;
+	size_t out_sent;
+	uint64_t start_ns;
+	char *out;
+	struct reply reply;
+};
+
+struct loop {
+	struct worker *w;
+	int epoll;
+	int busy;
+	struct conn *conns;
+	char *in;
+};
+
+static size_t
+request_max(const struct plan *p)
+{
+	return strlen(p->method) + 1 + p->longest_path + p->rest_len;
+}
+
+static bool
+fatal(struct loop *l, const char *what)
+{
+	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	l->w->failed = true;
+	return false;
+}
+
+static bool
+conn_open(struct loop *l, struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+	int on = 1;
+
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return fatal(l, "socket");
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(c->fd, (const struct sockaddr *)&l->w->plan->server, sizeof(l->w->plan->server)) != 0)
+		return fatal(l, "connect");
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
+		return fatal(l, "epoll_ctl");
+	return true;
+}
+
+static bool
+conn_reopen(struct loop *l, struct conn *c)
+{
+	close(c->fd);
+	l->w->reconnects++;
+	return conn_open(l, c);
+}
+
+static void
+error_count(struct worker *w, int status)
+{
+	if (w->errors++ == 0)
+		w->first_error = status;
+}
+
+/* Waits for room in the socket only when the request did not fit at once. */
+static bool
+conn_send(struct loop *l, struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+	ssize_t n;
+
+	n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return false;
+	if (n > 0)
+		c->out_sent += (size_t)n;
+	if (c->out_sent < c->out_len) {
+		ev.events |= EPOLLOUT;
+		epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &ev);
+	}
+	return true;
+}
+
+static void
+conn_sent(struct loop *l, struct conn *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+
+	epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &ev);
+}
+
+static size_t
+request_write(const struct plan *p, uint64_t number, char *out)
+{
+	const char *path = p->paths[number % p->n_paths];
+	size_t method_len = strlen(p->method);
+	size_t path_len = strlen(path);
+
+	memcpy(out, p->method, method_len);
+	out[method_len] = ' ';
+	memcpy(out + method_len + 1, path, path_len);
+	memcpy(out + method_len + 1 + path_len, p->rest, p->rest_len);
+	return method_len + 1 + path_len + p->rest_len;
+}
+
+/* Starts the next request unless the run is over; false when the run must be given up. */
+static bool
+conn_next(struct loop *l, struct conn *c, uint64_t now)
+{
+	struct plan *p = l->w->plan;
+	uint64_t number;
+
+	c->busy = false;
+	if (now >= p->stop_ns)
+		return true;
+	number = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed);
+	if (number >= p->limit)
+		return true;
+	c->out_len = request_write(p, number, c->out);
+	c->out_sent = 0;
+	reply_reset(&c->reply, strcmp(p->method, "HEAD") != 0);
+	c->busy = true;
+	l->busy++;
+	c->start_ns = ticks_ns();
+	if (conn_send(l, c))
+		return true;
+	l->busy--;
+	c->busy = false;
+	error_count(l->w, -1);
+	return conn_reopen(l, c);
+}
+
+static void
+answer_count(struct worker *w, const struct conn *c, uint64_t now)
+{
+	if (c->reply.status != w->plan->expect) {
+		error_count(w, c->reply.status);
+		return;
+	}
+	if (c->start_ns < w->plan->start_ns)
+		return;
+	hist_add(&w->hist, now - c->start_ns);
+	w->body += c->reply.body;
+	w->last_ns = now;
+}
+
+static bool
+conn_broken(struct loop *l, struct conn *c)
+{
+	if (c->busy) {
+		l->busy--;
+		error_count(l->w, -1);
+	}
+	return conn_reopen(l, c) && conn_next(l, c, ticks_ns());
+}
+
+static bool
+conn_receive(struct loop *l, struct conn *c)
+{
+	ssize_t n = recv(c->fd, l->in, RECV_SIZE, MSG_DONTWAIT);
+	uint64_t now;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n <= 0 || !c->busy || reply_feed(&c->reply, l->in, (size_t)n) == REPLY_BAD)
+		return conn_broken(l, c);
+	if (c->reply.state != REPLY_DONE)
+		return true;
+	now = ticks_ns();
+	answer_count(l->w, c, now);
+	l->busy--;
+	if (c->reply.close && !conn_reopen(l, c))
+		return false;
+	return conn_next(l, c, now);
+}
+
+static bool
+conn_event(struct loop *l, struct conn *c, uint32_t events)
+{
+	if ((events & EPOLLOUT) != 0) {
+		conn_sent(l, c);
+		if (!conn_send(l, c))
+			return conn_broken(l, c);
+	}
+	if ((events & ~(uint32_t)EPOLLOUT) != 0)
+		return conn_receive(l, c);
+	return true;
+}
+
+static bool
+loop_start(struct loop *l)
+{
+	struct worker *w = l->w;
+
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->conns = calloc((size_t)w->n_conns, sizeof(*l->conns));
+	l->in = malloc(RECV_SIZE);
+	if (l->epoll < 0 || l->conns == NULL || l->in == NULL)
+		return fatal(l, "start");
+	for (int i = 0; i < w->n_conns; i++)
+		l->conns[i].fd = -1;
+	for (int i = 0; i < w->n_conns; i++) {
+		l->conns[i].out = malloc(request_max(w->plan));
+		if (l->conns[i].out == NULL)
+			return fatal(l, "start");
+		if (!conn_open(l, &l->conns[i]) || !conn_next(l, &l->conns[i], ticks_ns()))
+			return false;
+	}
+	return true;
+}
+
+static void
+loop_run(struct loop *l)
+{
+	struct epoll_event events[EVENTS];
+	uint64_t stop = l->w->plan->stop_ns;
+	uint64_t give_up;
+
+	give_up = stop < UINT64_MAX - DRAIN_SECONDS * 1000000000ull
+	    ? stop + DRAIN_SECONDS * 1000000000ull : UINT64_MAX;
+	while (l->busy > 0 && ticks_ns() < give_up) {
+		int n = epoll_wait(l->epoll, events, EVENTS, 1000);
+
+		for (int i = 0; i < n; i++)
+			if (!conn_event(l, events[i].data.ptr, events[i].events))
+				return;
+	}
+	for (; l->busy > 0; l->busy--)
+		error_count(l->w, -1);
+}
+
+static void
+loop_end(struct loop *l)
+{
+	for (int i = 0; l->conns != NULL && i < l->w->n_conns; i++) {
+		if (l->conns[i].fd >= 0)
+			close(l->conns[i].fd);
+		free(l->conns[i].out);
+	}
+	free(l->conns);
+	free(l->in);
+	if (l->epoll >= 0)
+		close(l->epoll);
+}
+
+void *
+worker_run(void *arg)
+{
+	struct loop l = { .w = arg, .epoll = -1 };
+
+	if (loop_start(&l))
+		loop_run(&l);
+	loop_end(&l);
+	return NULL;
+}

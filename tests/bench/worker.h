@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One thread of the load generator: keep-alive connections with one request in flight each. */
+#ifndef BENCH_WORKER_H
+#define BENCH_WORKER_H
+
+#include "hist.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What all workers send. Constant while they run but for taken; owned by the caller and outlives
+ * the workers. A request is method, a blank, one of the paths, then rest (which starts with the
+ * blank before HTTP/1.1 and ends with the body).
+ */
+struct plan {
+	struct sockaddr_in server;
+	const char *method;
+	char *text;		/* what the paths point into */
+	char **paths;
+	size_t n_paths;
+	size_t longest_path;
+	char *rest;
+	size_t rest_len;
+	int expect;		/* status of a good answer */
+	uint64_t start_ns;	/* what starts earlier is warm-up and not counted */
+	uint64_t stop_ns;	/* no request starts later */
+	uint64_t limit;		/* number of requests, UINT64_MAX: only time ends the run */
+	atomic_uint_least64_t taken;	/* requests started so far, picks the path */
+};
+
+struct worker {
+	pthread_t thread;
+	struct plan *plan;
+	int n_conns;
+	bool failed;		/* gave up, the reason is on stderr */
+	uint64_t errors;	/* answers with another status, broken answers and connections */
+	int first_error;	/* status of the first wrong answer, -1: broken answer or connection */
+	uint64_t reconnects;
+	uint64_t last_ns;	/* when the last answer arrived */
+	uint64_t body;		/* octets of the bodies of good answers */
+	struct hist hist;	/* good answers */
+};
+
+/* Thread body, arg is the struct worker; returns NULL after the last answer. */
+void *worker_run(void *arg);
+
+#endif

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a case file into steps. The format is described in README.md."""
+
+import dataclasses
+import fnmatch
+import os
+import re
+
+from . import assertion
+
+REQUEST, RAW, WAIT, NOTIFY, QUIET = "request", "raw", "wait-until", "notify", "no-notify"
+_DIRECTIVES = ("clause", "kinds", "slow", "exclusive", "config", "tag")
+_STEPS = ("set", "save", "fixture", "sink", "sleep", "restart", "expect-close", RAW, WAIT, NOTIFY, QUIET)
+_WITH_BODY = (REQUEST, RAW, WAIT)
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):\s?(.*)$")
+
+
+class CaseError(ValueError):
+    """The case file is not well-formed."""
+
+
+@dataclasses.dataclass
+class Step:
+    """One directive with its indented block and the '<' lines that follow it."""
+    kind: str
+    line: int
+    args: str
+    block: list = dataclasses.field(default_factory=list)
+    expects: list = dataclasses.field(default_factory=list)
+    bindings: dict = dataclasses.field(default_factory=dict)
+
+    def options(self):
+        """(words, {key: value}) of the arguments."""
+        words, keys = [], {}
+        for word in self.args.split():
+            key, sep, value = word.partition("=")
+            if sep and re.fullmatch(r"[a-z]+", key):
+                keys[key] = value
+            else:
+                words.append(word)
+        return words, keys
+
+    def headers_and_body(self):
+        """Leading 'Name: value' lines of the block, then the rest."""
+        headers, rest = [], list(self.block)
+        while rest:
+            match = _HEADER.match(rest[0])
+            if not match:
+                break
+            headers.append(match.groups())
+            rest.pop(0)
+        return headers, rest
+
+
+@dataclasses.dataclass
+class Case:
+    """A parsed case file."""
+    path: str
+    name: str
+    title: str = ""
+    clauses: list = dataclasses.field(default_factory=list)
+    kinds: list = dataclasses.field(default_factory=list)
+    tags: list = dataclasses.field(default_factory=list)
+    config: list = dataclasses.field(default_factory=list)
+    slow: bool = False
+    exclusive: bool = False
+    steps: list = dataclasses.field(default_factory=list)
+
+    @property
+    def group(self):
+        """Cases of one group share a daemon; a case with options has its own."""
+        return self.name if self.config else self.name.split("-")[0]
+
+    def restarts(self):
+        """True when the case stops and starts the daemon."""
+        return any(s.kind == "restart" for s in self.steps)
+
+
+def _unroll(lines, path):
+    """Expand foreach ... end; yields (number, text, bindings)."""
+    out = []
+
+    def emit(begin, stop, bindings):
+        index = begin
+        while index < stop:
+            number, text = lines[index]
+            if text.startswith("foreach"):
+                close = _matching_end(lines, index, path)
+                for row in _rows(text, number, path):
+                    emit(index + 1, close, {**bindings, **row})
+                index = close + 1
+                continue
+            out.append((number, text, bindings))
+            index += 1
+
+    emit(0, len(lines), {})
+    return out
+
+
+def _matching_end(lines, index, path):
+    depth = 0
+    for at in range(index, len(lines)):
+        text = lines[at][1]
+        depth += text.startswith("foreach")
+        depth -= text == "end"
+        if depth == 0:
+            return at
+    raise CaseError(f"{path}:{lines[index][0]}: foreach without end")
+
+
+def _rows(text, number, path):
+    match = re.match(r"foreach\s+([\w ]+?)\s+in\s+(.*)$", text)
+    if not match:
+        raise CaseError(f"{path}:{number}: foreach NAME... in VALUE...")
+    keys = match[1].split()
+    for item in match[2].split():
+        values = item.split(",") if len(keys) > 1 else [item]
+        if len(values) != len(keys):
+            raise CaseError(f"{path}:{number}: '{item}' does not fill {keys}")
+        yield dict(zip(keys, values))
+
+
+def _attribute(case, word, rest, where):
+    if word == "clause":
+        case.clauses += [c.strip() for c in rest.split(";") if c.strip()]
+    elif word == "kinds":
+        case.kinds += rest.split()
+    elif word == "tag":
+        case.tags += rest.split()
+    elif word == "config":
+        case.config.append(rest)
+    elif rest:
+        raise CaseError(f"{where}: '{word}' takes no argument")
+    else:
+        setattr(case, word, True)
+
+
+def _top_level(case, number, text, bindings):
+    where = f"{case.path}:{number}"
+    word, _, rest = text.partition(" ")
+    word, rest = word.strip(), rest.strip()
+    if word in _DIRECTIVES:
+        _attribute(case, word, rest, where)
+    elif word == ">":
+        case.steps.append(Step(REQUEST, number, rest, bindings=bindings))
+    elif word == "<":
+        if not case.steps or case.steps[-1].kind not in (*_WITH_BODY, NOTIFY):
+            raise CaseError(f"{where}: '<' needs a request or notification before it")
+        try:
+            case.steps[-1].expects += [(number, a) for a in assertion.split(rest)]
+        except assertion.AssertionSyntax as error:
+            raise CaseError(f"{where}: {error}") from None
+    elif word in _STEPS:
+        case.steps.append(Step(word, number, rest, bindings=bindings))
+    else:
+        raise CaseError(f"{where}: unknown directive '{word}'")
+
+
+def _lines(path):
+    with open(path, encoding="utf-8") as file:
+        for number, text in enumerate(file, 1):
+            text = text.replace("\t", "        ").rstrip()
+            if text:
+                yield number, text
+
+
+def load(path):
+    """Parse one file; raises CaseError."""
+    name = os.path.basename(path).removesuffix(".case")
+    case = Case(path=path, name=name)
+    content = []
+    for number, text in _lines(path):
+        if not text.startswith("#"):
+            content.append((number, text))
+        elif not case.title and "SPDX" not in text:
+            case.title = text.lstrip("# ")
+    for number, text, bindings in _unroll(content, path):
+        if not text[0].isspace():
+            _top_level(case, number, text, bindings)
+        elif not case.steps or case.steps[-1].expects:
+            raise CaseError(f"{path}:{number}: indented line without a request")
+        else:
+            case.steps[-1].block.append(text.strip())
+    if not case.clauses:
+        raise CaseError(f"{path}: no clause line")
+    if not case.steps:
+        raise CaseError(f"{path}: no step")
+    return case
+
+
+def find(paths, directory, pattern):
+    """Paths of the cases to load, sorted by name."""
+    if not paths:
+        paths = [os.path.join(directory, n) for n in os.listdir(directory) if n.endswith(".case")]
+    wanted = [p for p in paths if fnmatch.fnmatch(os.path.basename(p).removesuffix(".case"), pattern)]
+    return sorted(wanted)

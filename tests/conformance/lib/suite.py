@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs many cases: one daemon per group or one given target, several cases at a time."""
+
+import concurrent.futures
+import dataclasses
+import os
+import threading
+import time
+import urllib.parse
+
+from .client import Client
+from .daemon import Daemon, DaemonError
+from .execute import Run, StepFailed
+
+_RIGHT = ('<m2m:accessRight xmlns:m2m="http://uri.etsi.org/m2m" m2m:id="{id}">{lists}</m2m:accessRight>')
+_LIST = ('<m2m:{name}><m2m:permission m2m:id="all"><m2m:permissionFlags><m2m:flag>READ</m2m:flag>'
+         '<m2m:flag>WRITE</m2m:flag><m2m:flag>CREATE</m2m:flag><m2m:flag>DELETE</m2m:flag>'
+         '<m2m:flag>DISCOVER</m2m:flag></m2m:permissionFlags><m2m:permissionHolders><m2m:all/>'
+         '</m2m:permissionHolders></m2m:permission></m2m:{name}>')
+
+
+@dataclasses.dataclass
+class Result:
+    """Outcome of one case: passed, failed or skipped."""
+    name: str
+    outcome: str
+    reason: str = ""
+    seconds: float = 0.0
+    clauses: tuple = ()
+
+
+class Target:
+    """A running SCL, with the access right the cases of this run use."""
+
+    def __init__(self, url, context=None, daemon=None):
+        self.url, self.context, self.daemon = url.rstrip("/"), context, daemon
+        self.run_id = "t" + os.urandom(4).hex()
+        self.right = ""
+
+    def open(self, originator):
+        """Create the access right of the run; any failure makes every case pointless."""
+        base = urllib.parse.urlsplit(self.url).path
+        self.right = f"{base}/accessRights/{self.run_id}"
+        lists = "".join(_LIST.format(name=n) for n in ("permissions", "selfPermissions"))
+        body = _RIGHT.format(id=self.run_id, lists=lists).encode()
+        answer = self._call("POST", f"{base}/accessRights", originator, body)
+        if answer.status != 201:
+            raise DaemonError(f"cannot create an accessRight on {self.url}: {answer.summary()}")
+
+    def close(self, originator):
+        """Delete the access right of the run."""
+        self._call("DELETE", self.right, originator, b"")
+
+    def _call(self, method, path, originator, body):
+        client = Client(self.url, self.context)
+        try:
+            return client.request(method, path, [("From", originator), ("Content-Type", "application/xml")], body)
+        finally:
+            client.close()
+
+    def restart(self):
+        """Stop and start the daemon on the same store and port."""
+        self.daemon.stop()
+        self.daemon.start()
+
+    def variables(self, number, originator):
+        """Variables every case starts with."""
+        parts = urllib.parse.urlsplit(self.url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        unique = f"{self.run_id}-{number}"
+        return {"base": parts.path, "root": self.url, "origin": origin, "hostport": parts.netloc, "id": unique,
+                "ar": self.right, "runid": self.run_id, "other": f"{self.url}/applications/{unique}-other",
+                "me": originator or f"{self.url}/applications/{unique}"}
+
+
+class Suite:
+    """Cases and how to run them; results in case order."""
+
+    def __init__(self, cases, options):
+        self.cases, self.options = cases, options
+        self.results, self.documents = {}, []
+        self.lock = threading.Lock()
+        self.number = 0
+
+    def run(self):
+        """Run everything; returns the results."""
+        runnable = []
+        for case in self.cases:
+            reason = self._skip_reason(case)
+            if reason:
+                self._store(case, "skipped", reason)
+            else:
+                runnable.append(case)
+        if self.options.target:
+            self._guarded(Target(self.options.target, self.options.context), runnable)
+        else:
+            for group in self._groups(runnable):
+                self._run_group(group)
+        return [self.results[c.name] for c in self.cases]
+
+    def _skip_reason(self, case):
+        if case.kinds and self.options.kind not in case.kinds:
+            return f"not for {self.options.kind}"
+        if case.slow and not self.options.slow:
+            return "slow"
+        if set(case.tags) & set(self.options.skip_tag):
+            return "tag " + " ".join(case.tags)
+        if self.options.target and (case.config or case.restarts()):
+            return "needs a daemon of its own"
+        if case.restarts() and self.options.engine == "memory":
+            return "needs a store that survives a restart"
+        return ""
+
+    @staticmethod
+    def _groups(cases):
+        groups = {}
+        for case in cases:
+            groups.setdefault(case.group, []).append(case)
+        return list(groups.values())
+
+    def _run_group(self, cases):
+        daemon = Daemon(self.options.daemon, self.options.kind, self.options.engine, cases[0].config)
+        try:
+            daemon.start()
+            self._guarded(Target(daemon.url, None, daemon), cases)
+        except (DaemonError, OSError) as error:
+            self._fail_all(cases, str(error))
+        finally:
+            self._close(daemon, cases)
+
+    def _close(self, daemon, cases):
+        try:
+            daemon.close()
+        except DaemonError as error:
+            self._fail_all(cases[-1:], f"stopping the daemon: {error}")
+
+    def _guarded(self, target, cases):
+        originator = self.options.originator or target.url + "/applications/conformance"
+        try:
+            target.open(originator)
+            self._run_cases(target, cases)
+            target.close(originator)
+        except (DaemonError, OSError) as error:
+            self._fail_all(cases, str(error))
+
+    def _fail_all(self, cases, reason):
+        for case in cases:
+            if case.name not in self.results or self.results[case.name].outcome == "passed":
+                self._store(case, "failed", reason)
+
+    def _run_cases(self, target, cases):
+        together = [c for c in cases if not (c.exclusive or c.restarts())]
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            list(pool.map(lambda c: self._run_case(target, c), together))
+        for case in cases:
+            if case not in together:
+                self._run_case(target, case)
+
+    def _run_case(self, target, case):
+        with self.lock:
+            self.number += 1
+            number = self.number
+        started = time.monotonic()
+        run = Run(case, target, target.variables(number, self.options.originator), self.options)
+        try:
+            run.execute()
+            outcome, reason = "passed", ""
+        except StepFailed as error:
+            outcome, reason = "failed", str(error) + self._death(target)
+        run.cleanup()
+        with self.lock:
+            self.documents += [(case.name, line, document) for line, document in run.documents]
+        self._store(case, outcome, reason, time.monotonic() - started)
+
+    @staticmethod
+    def _death(target):
+        process = target.daemon.process if target.daemon else None
+        if process and process.poll() is not None:
+            return f"\nthe daemon ended with code {process.returncode}\n{target.daemon.log_tail()}"
+        return ""
+
+    def _store(self, case, outcome, reason, seconds=0.0):
+        result = Result(case.name, outcome, reason, seconds, tuple(case.clauses))
+        with self.lock:
+            self.results[case.name] = result
+            if outcome == "failed" or self.options.verbose:
+                print(f"{outcome:7} {case.name}" + (f": {reason}" if reason else ""), flush=True)
+
+    def fail(self, name, reason):
+        """Turn a result into a failure after the run (schema check)."""
+        result = self.results[name]
+        if result.outcome == "passed":
+            result.outcome, result.reason = "failed", reason
+        else:
+            result.reason += "; " + reason
+        print(f"failed  {name}: {reason}", flush=True)
