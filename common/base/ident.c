@@ -16,6 +16,6 @@ ident_random(char out[IDENT_LEN + 1])
 	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
 		abort();
 	for (size_t i = 0; i < IDENT_LEN; i++)
-		out[i] = set[(raw[2 * i] << 8 | raw[2 * i + 1]) % 36];
+		out[i] = set[(raw[2 * i] << 8 | raw[2 * i + 1]) % (i == 0 ? 26 : 36)];
 	out[IDENT_LEN] = '\0';
 }

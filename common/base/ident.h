@@ -7,7 +7,10 @@
 
 #define IDENT_LEN 16
 
-/* Writes IDENT_LEN random characters [a-z0-9] and a zero: 82 bits from the kernel. Any thread. */
+/*
+ * Writes IDENT_LEN random characters [a-z0-9], the first a letter, and a zero: 82 bits from the
+ * kernel. Any thread.
+ */
 void ident_random(char out[IDENT_LEN + 1]);
 
 #endif

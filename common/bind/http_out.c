@@ -221,6 +221,7 @@ reset_answer(struct exchange *ex)
 	buf_init(&ex->answer_text, TRANSFER_HEADER_MAX);
 	ex->rc = RC_OK;
 	ex->http_status = 0;
+	ex->unsent = false;
 	ex->n_answer_headers = 0;
 	ex->failure[0] = '\0';
 }

@@ -282,6 +282,7 @@ void
 transfer_judge(const struct transfer *t, CURLcode result)
 {
 	struct exchange *ex = t->ex;
+	curl_off_t sending_us = 0;
 	long status = 0;
 
 	if (result == CURLE_OK) {
@@ -291,6 +292,8 @@ transfer_judge(const struct transfer *t, CURLcode result)
 		view_headers(ex);
 		return;
 	}
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sending_us);
+	ex->unsent = sending_us == 0;
 	if (t->failure != NULL)
 		exchange_fail(ex, RC_BAD_GATEWAY, t->failure);
 	else

@@ -56,6 +56,7 @@ struct registrar {
 	int64_t granted; /* expirationTime that the NSCL gave */
 	char apoc_handling[16]; /* of the NSCL */
 	char mirror[256]; /* name of the mirror scl */
+	char right[512]; /* accessRightID of the NSCL's sclBase: who sees that sees this scl */
 
 	pthread_mutex_t lock; /* of what follows: the stopping thread waits */
 	pthread_cond_t changed;
@@ -118,12 +119,21 @@ wall_now(void)
 
 #define OPEN "<m2m:%s xmlns:m2m=\"" NS_M2M "\""
 
+/* Without a right of its own the scl would be hidden from every application (reference 6.4.5). */
+static void
+put_granted(struct registrar *r, struct buf *b)
+{
+	put_time(b, "expirationTime", wall_now() + r->conf.lifetime_us);
+	if (r->right[0] != '\0')
+		put_text(b, "accessRightID", r->right);
+	put_search_strings(b, r);
+}
+
 static void
 body_refresh(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN ">", "scl");
-	put_time(b, "expirationTime", wall_now() + r->conf.lifetime_us);
-	put_search_strings(b, r);
+	put_granted(r, b);
 	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
 	buf_puts(b, "</m2m:scl>");
 }
@@ -133,8 +143,7 @@ body_register(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN " sclId=\"%s\">", "scl", r->conf.scl_id);
 	put_text(b, "link", r->conf.base_uri);
-	put_time(b, "expirationTime", wall_now() + r->conf.lifetime_us);
-	put_search_strings(b, r);
+	put_granted(r, b);
 	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
 	put_text(b, "sclType", type_name(r->conf.role));
 	buf_puts(b, "</m2m:scl>");
@@ -203,9 +212,13 @@ answer_root(struct registrar *r, const struct buf *answer)
 static void
 learn_base(struct registrar *r, const struct buf *answer)
 {
-	const struct node *handling = child_named(answer_root(r, answer), "aPocHandling");
+	const struct node *root = answer_root(r, answer);
+	const struct node *handling = child_named(root, "aPocHandling");
+	const struct node *right = child_named(root, "accessRightID");
 
-	r->apoc_handling[0] = '\0';
+	r->right[0] = r->apoc_handling[0] = '\0';
+	if (right != NULL && right->text.n < sizeof(r->right))
+		snprintf(r->right, sizeof(r->right), "%.*s", (int)right->text.n, right->text.p);
 	if (handling != NULL && (slice_is(handling->text, "DEEP") || slice_is(handling->text, "SHALLOW")))
 		snprintf(r->apoc_handling, sizeof(r->apoc_handling), "%.*s", (int)handling->text.n,
 		         handling->text.p);

@@ -210,6 +210,9 @@ write_attr(struct writer *w, struct codec_name name, struct slice value, enum co
 {
 	bool type = name.ns == CODEC_NS_XSI && strcmp(name.local, "type") == 0;
 
+	/* The name of a type stands without its XML prefix. */
+	if (type && value.n > 0 && memchr(value.p, ':', value.n) != NULL)
+		value = slice_from(value, (size_t)((const char *)memchr(value.p, ':', value.n) - value.p) + 1);
 	key_put(w, type ? "$" : "", slice_of(name.local));
 	scalar_put(w->out, value, kind);
 }

@@ -77,7 +77,8 @@ wake(struct scl *scl, struct rtx *tx, uint64_t id, bool created)
 	TRY(repo_lane_get(tx, id, &lane));
 	owed = accumulate(&lane, sub, created);
 	lane.dirty = lane.dirty || owed;
-	lane.version++;
+	/* Only what is owed overtakes a notify that is on its way. */
+	lane.version += owed;
 	if (lane.dirty)
 		courier_note(scl->courier, id);
 	return repo_lane_put(tx, &lane, lane.dirty);

@@ -11,6 +11,8 @@
 /* A point of contact that failed is tried again after this long. */
 #define PROBE_AFTER (5 * CLOCK_SECOND)
 
+#define TRIES_MAX 4u
+
 struct forward {
 	struct scl_task task; /* first: the task is the forward */
 	struct req *rq;
@@ -20,6 +22,7 @@ struct forward {
 	uint64_t poc; /* m2mPoc that was chosen, or ID_NONE */
 	bool probe; /* it was NOT_REACHABLE */
 	unsigned tried;
+	struct scl_task resume; /* after the status of a failed m2mPoc is stored */
 };
 
 /* ---- route ---- */
@@ -343,9 +346,20 @@ relay(struct forward *f)
 struct poc_status {
 	struct job job; /* first */
 	struct scl *scl;
+	struct forward *waiting; /* goes on when this is stored; NULL = nobody */
 	uint64_t poc;
 	int64_t status;
 };
+
+static void forward_resume(struct scl_task *t);
+static void forward_send(struct scl_task *t);
+
+static void
+resume(struct forward *f)
+{
+	f->resume.run = forward_resume;
+	courier_post(f->rq->scl->courier, &f->resume, 0);
+}
 
 static enum rc
 poc_status_run(struct job *job, struct rtx *tx)
@@ -369,6 +383,8 @@ poc_status_done(struct job *job, enum rc rc)
 {
 	struct poc_status *p = (struct poc_status *)(void *)job;
 
+	if (p->waiting != NULL)
+		resume(p->waiting);
 	LOG_INFO(p->scl->log, "m2mPoc-status", LOG_N("m2mPoc", p->poc),
 	         LOG_Z("onlineStatus", p->status == ONLINE ? "ONLINE" : "NOT_REACHABLE"),
 	         LOG_Z("stored", status_of(rc)->text));
@@ -376,24 +392,27 @@ poc_status_done(struct job *job, enum rc rc)
 	free(p);
 }
 
-static void
-poc_status_set(struct scl *scl, uint64_t poc, int64_t status)
+/* False when it cannot be stored: waiting is then not resumed. */
+static bool
+poc_status_set(struct scl *scl, uint64_t poc, int64_t status, struct forward *waiting)
 {
 	struct poc_status *p = calloc(1, sizeof(*p));
 
 	if (p == NULL || (p->job.arena = arena_new(1u << 20)) == NULL) {
 		free(p);
-		return;
+		return false;
 	}
+	p->waiting = waiting;
 	p->job.run = poc_status_run;
 	p->job.done = poc_status_done;
 	p->scl = scl;
 	p->poc = poc;
 	p->status = status;
-	if (!committer_submit_own(scl->committer, &p->job)) {
-		arena_free(p->job.arena);
-		free(p);
-	}
+	if (committer_submit_own(scl->committer, &p->job))
+		return true;
+	arena_free(p->job.arena);
+	free(p);
+	return false;
 }
 
 static void
@@ -408,19 +427,52 @@ fail(struct forward *f)
 	finish(f);
 }
 
+/*
+ * A request that may have reached the peer is sent again only when that does no harm
+ * (RFC 9110 9.2.2).
+ */
+static bool
+may_try_again(const struct forward *f)
+{
+	return f->target.n > 0 && f->tried < TRIES_MAX &&
+	       (f->ex.unsent || f->rq->in.op == REQ_RETRIEVE || f->rq->in.op == REQ_UPDATE ||
+	        f->rq->in.op == REQ_DELETE);
+}
+
+/* The failed m2mPoc is known as such: the next one, if there is one, is tried. */
+static void
+forward_resume(struct scl_task *t)
+{
+	struct forward *f = (struct forward *)(void *)((char *)t - offsetof(struct forward, resume));
+	struct req *rq = f->rq;
+	enum rc rc = RC_UNAVAILABLE;
+
+	if (!courier_stopping(rq->scl->courier) && may_try_again(f) &&
+	    repo_begin_read(rq->scl->repo, rq->arena, &rq->tx) == RC_OK) {
+		rc = pick_hop(rq, f);
+		repo_end_read(rq->tx);
+		rq->tx = NULL;
+	}
+	if (rc == RC_OK)
+		forward_send(&f->task);
+	else
+		fail(f);
+}
+
 static void
 exchange_done(struct exchange *ex)
 {
 	struct forward *f = ex->owner;
+	bool stopping = courier_stopping(f->rq->scl->courier);
 
 	if (ex->rc != RC_OK) {
-		if (f->poc != ID_NONE && !courier_stopping(f->rq->scl->courier))
-			poc_status_set(f->rq->scl, f->poc, NOT_REACHABLE);
-		fail(f);
+		if (f->poc == ID_NONE || stopping || ex->rc == RC_UNAVAILABLE ||
+		    !poc_status_set(f->rq->scl, f->poc, NOT_REACHABLE, f))
+			fail(f);
 		return;
 	}
 	if (f->poc != ID_NONE && f->probe)
-		poc_status_set(f->rq->scl, f->poc, ONLINE);
+		(void)poc_status_set(f->rq->scl, f->poc, ONLINE, NULL);
 	relay(f);
 	finish(f);
 }
@@ -431,6 +483,9 @@ forward_send(struct scl_task *t)
 	struct forward *f = (struct forward *)(void *)t;
 	struct req *rq = f->rq;
 
+	f->tried++;
+	buf_fini(&f->ex.answer);
+	buf_fini(&f->ex.answer_text);
 	f->ex = (struct exchange){ .method = slice_of(rq->in.head ? "HEAD" : method_of[rq->in.op]),
 		                   .url = f->hop, .target = f->target, .body = rq->in.body,
 		                   .timeout_ms = rq->conf->forward_timeout_ms,

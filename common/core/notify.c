@@ -41,8 +41,8 @@ struct delivery {
 	int64_t sent;
 	struct job job;
 	struct arena *job_arena;
-	enum rc end; /* job: the subscription ends with this */
-	bool still_pending; /* result of the job */
+	enum rc end; /* the subscription is to end with this */
+	bool still_pending; /* as the last acknowledgement found */
 	bool again; /* woken meanwhile */
 	bool stored; /* an acknowledgement of the present cursor was started */
 	bool gone; /* the lane does not exist any more */
@@ -743,14 +743,17 @@ delivery_run(struct scl_task *t)
 
 /* ---- acknowledgement: what was delivered becomes durable ---- */
 
-/* Snapshot of what the job stores; the delivery goes on meanwhile. */
+/* What the job stores, and finds out: the delivery goes on on its own thread meanwhile. */
 struct ack {
 	uint64_t cursor, version;
 	int64_t sent;
+	bool final; /* the final notify was delivered: the lane goes */
+	enum rc end; /* the subscription ends with this */
+	bool pending; /* result: the lane has more to deliver */
 };
 
 static enum rc
-ack_sequence(struct rtx *tx, struct lane *lane, const struct ack *ack, bool *pending)
+ack_sequence(struct rtx *tx, struct lane *lane, struct ack *ack)
 {
 	uint64_t high, low;
 	struct res *sub;
@@ -760,15 +763,15 @@ ack_sequence(struct rtx *tx, struct lane *lane, const struct ack *ack, bool *pen
 	if (ack->cursor > lane->cursor)
 		lane->cursor = ack->cursor;
 	lane->sent = ack->sent;
-	*pending = is_timed(sub) ||
-	           high - lane->cursor >= (uint64_t)val_num(sub->vals, A_MAX_ACCU_CREATES, 1);
-	TRY(repo_lane_put(tx, lane, *pending));
+	ack->pending = is_timed(sub) ||
+	               high - lane->cursor >= (uint64_t)val_num(sub->vals, A_MAX_ACCU_CREATES, 1);
+	TRY(repo_lane_put(tx, lane, ack->pending));
 	TRY(instances_owed_from(tx, lane->container, &low));
 	return repo_release(tx, lane->container, low);
 }
 
 static enum rc
-ack_lane(struct delivery *d, struct rtx *tx, const struct ack *ack)
+ack_lane(struct delivery *d, struct rtx *tx, struct ack *ack)
 {
 	struct lane lane;
 	struct res *sub;
@@ -776,26 +779,26 @@ ack_lane(struct delivery *d, struct rtx *tx, const struct ack *ack)
 	TRY(repo_lane_get(tx, d->subscription, &lane));
 	/* The subscription ended meanwhile: its final notify is owed. */
 	if (lane.final != RC_OK) {
-		d->still_pending = true;
+		ack->pending = true;
 		return RC_OK;
 	}
 	if (lane.container != ID_NONE)
-		return ack_sequence(tx, &lane, ack, &d->still_pending);
+		return ack_sequence(tx, &lane, ack);
 	lane.sent = ack->sent;
 	TRY(repo_get(tx, lane.subscription, &sub));
 	lane.dirty = lane.dirty && lane.version != ack->version;
-	d->still_pending = lane.dirty || is_timed(sub);
-	return repo_lane_put(tx, &lane, d->still_pending);
+	ack->pending = lane.dirty || is_timed(sub);
+	return repo_lane_put(tx, &lane, ack->pending);
 }
 
 static enum rc
-end_subscription(struct delivery *d, struct rtx *tx)
+end_subscription(struct delivery *d, struct rtx *tx, struct ack *ack)
 {
 	struct res *sub;
 
 	TRY(repo_get(tx, d->subscription, &sub));
-	d->still_pending = true;
-	return remove_subtree(d->all->scl, tx, sub, d->end);
+	ack->pending = true;
+	return remove_subtree(d->all->scl, tx, sub, ack->end);
 }
 
 static enum rc
@@ -819,48 +822,38 @@ delivery_of_job(struct job *job)
 	return (struct delivery *)(void *)((char *)job - offsetof(struct delivery, job));
 }
 
-struct ack_job {
-	struct ack ack;
-	bool final;
-};
-
 static enum rc
 ack_run(struct job *job, struct rtx *tx)
 {
 	struct delivery *d = delivery_of_job(job);
-	const struct ack_job *w = job->arg;
-	enum rc rc;
+	struct ack *ack = job->arg;
 
-	if (w->final)
-		rc = remove_lane(d, tx);
-	else if (d->end != RC_OK)
-		rc = end_subscription(d, tx);
-	else
-		rc = ack_lane(d, tx, &w->ack);
-	return rc;
+	ack->pending = false;
+	if (ack->final)
+		return remove_lane(d, tx);
+	return ack->end != RC_OK ? end_subscription(d, tx, ack) : ack_lane(d, tx, ack);
 }
 
 static void
 ack_back(struct scl_task *t)
 {
 	struct delivery *d = (struct delivery *)(void *)((char *)t - offsetof(struct delivery, back));
-	const struct ack_job *w = d->job.arg;
+	const struct ack *ack = d->job.arg;
 	bool failed = !status_is_success(d->job.rc) && d->job.rc != RC_NOT_FOUND;
 
 	d->acking = false;
 	if (failed) {
 		/* Delivered but not recorded: it is recorded, or delivered again, later. */
-		d->ack_due = d->ack_due || !w->final;
-		d->ack_final = w->final;
+		d->ack_due = d->ack_due || !ack->final;
+		d->ack_final = ack->final;
 		if (!d->sending && d->task.place == 0)
 			courier_post(d->all->courier, &d->task, CLOCK_SECOND);
 		return;
 	}
-	d->gone = d->gone || w->final || d->job.rc == RC_NOT_FOUND;
-	if (d->end != RC_OK) {
+	d->gone = d->gone || ack->final || d->job.rc == RC_NOT_FOUND;
+	d->still_pending = ack->pending;
+	if (ack->end != RC_OK)
 		d->end = RC_OK;
-		d->still_pending = true;
-	}
 	delivery_idle(d);
 }
 
@@ -877,16 +870,17 @@ ack_done(struct job *job, enum rc rc)
 static void
 ack_start(struct delivery *d)
 {
-	struct ack_job *w;
+	struct ack *w;
 
 	arena_free(d->job_arena);
 	d->job_arena = arena_new(scl_conf(d->all->scl)->arena_max);
-	w = d->job_arena == NULL ? NULL : ARENA_NEW(d->job_arena, struct ack_job);
+	w = d->job_arena == NULL ? NULL : ARENA_NEW(d->job_arena, struct ack);
 	if (w == NULL) {
 		courier_post(d->all->courier, &d->task, CLOCK_SECOND);
 		return;
 	}
-	*w = (struct ack_job){ { d->cursor, d->acked_version, d->sent }, d->ack_final };
+	*w = (struct ack){ .cursor = d->cursor, .version = d->acked_version, .sent = d->sent,
+		           .final = d->ack_final, .end = d->end };
 	d->job = (struct job){ .run = ack_run, .done = ack_done, .arena = d->job_arena, .arg = w };
 	d->ack_due = false;
 	d->stored = true;

@@ -135,18 +135,16 @@ put_expiration(struct req *rq, struct res *self, int64_t wish)
 }
 
 static enum rc
-put_collection_right(struct req *rq, const struct val *v)
+put_collection_right(struct req *rq, struct val *v)
 {
 	const struct target *t = &rq->target;
-	struct slice path = v == NULL ? SLICE_NONE : own_path(rq->scl, rq->arena, v->text);
 	struct coll c;
 
-	if (v != NULL && path.n == 0)
-		return req_fail(rq, RC_BAD_REQUEST, "accessRightID is not on this SCL");
+	TRY(right_check(rq, v));
 	TRY(repo_coll_touch(rq->tx, t->id, t->slot, t->node->created));
 	TRY(repo_coll_get(rq->tx, t->id, t->slot, &c));
 	c.has_right = true;
-	c.right = path;
+	c.right = v == NULL ? SLICE_NONE : v->text;
 	TRY(repo_coll_put(rq->tx, t->id, t->slot, &c));
 	TRY(event_changed(rq->scl, rq->tx, t->id, t->slot, false));
 	answer_stamp(rq, c.modified);
@@ -159,11 +157,7 @@ put_value(struct req *rq, struct res *self, struct val *v)
 	unsigned attr = rq->target.attr->attr;
 	struct val *at, *asked = v;
 
-	if (attr == A_ACCESS_RIGHT_ID) {
-		v->text = own_path(rq->scl, rq->arena, v->text);
-		if (v->text.n == 0)
-			return req_fail(rq, RC_BAD_REQUEST, "accessRightID is not on this SCL");
-	}
+	TRY(right_check(rq, v));
 	val_remove(&self->vals, attr);
 	at = val_add(rq->arena, &self->vals, attr);
 	if (at == NULL)

@@ -34,6 +34,7 @@ struct exchange {
 	enum rc rc; /* RC_OK: an answer arrived. RC_BAD_GATEWAY: refused, reset, nonsense or too large;
 	               RC_GATEWAY_TIMEOUT: no answer in time; RC_UNAVAILABLE: the port is full or stopping */
 	int http_status; /* 0 without an answer */
+	bool unsent; /* failed before anything of the request can have reached the peer */
 	struct buf answer; /* body; owned by the exchange, buf_fini by its owner */
 	struct exchange_header answer_headers[EXCHANGE_HEADERS]; /* name in lower case; views of answer_text */
 	unsigned n_answer_headers;

@@ -15,6 +15,9 @@ retrieve_content(struct req *rq)
 {
 	const struct res *inst = rq->target.inst;
 
+	/* The only type offered is the stored one (reference 4.6). */
+	if (!accept_covers(rq->in.accept, inst->inst.media_type))
+		return req_fail(rq, RC_NOT_ACCEPTABLE, "the content has another media type");
 	rq->answer = ANSWER_RAW;
 	rq->raw = inst->inst.content;
 	rq->raw_type = inst->inst.media_type;
@@ -127,8 +130,8 @@ take_name(struct req *rq, const struct target *t, struct val **vals, struct res 
 }
 
 /* accessRightID names an accessRight of this SCL; it may dangle (reference 2.6). */
-static enum rc
-check_right(struct req *rq, struct val *vals)
+enum rc
+right_check(struct req *rq, struct val *vals)
 {
 	struct val *right = val_find(vals, A_ACCESS_RIGHT_ID);
 	struct slice path, seg, last = SLICE_NONE, before = SLICE_NONE;
@@ -136,7 +139,7 @@ check_right(struct req *rq, struct val *vals)
 	if (right == NULL)
 		return RC_OK;
 	path = own_path(rq->scl, rq->arena, right->text);
-	if (path.n == 0)
+	if (path.n == 0 || !uri_path_below(path, rq->scl->base_path))
 		return req_fail(rq, RC_BAD_REQUEST, "accessRightID is not on this SCL");
 	right->text = path;
 	while (slice_split(&path, '/', &seg)) {
@@ -177,7 +180,7 @@ create(struct req *rq)
 	self->created = self->modified = repo_now(rq->tx);
 	TRY(take_name(rq, &parent, &vals, self));
 	TRY(take_lifetime(rq, &vals, self));
-	TRY(check_right(rq, vals));
+	TRY(right_check(rq, vals));
 	self->vals = vals;
 	if (self->type->hooks != NULL && self->type->hooks->check != NULL)
 		TRY(self->type->hooks->check(rq, &parent, NULL, self));
@@ -301,7 +304,7 @@ update_node(struct req *rq)
 	TRY(body_bind(rq, t->type, BIND_UPDATE, &vals, NULL));
 	wish = val_num(vals, A_EXPIRATION_TIME, 0);
 	TRY(take_lifetime(rq, &vals, self));
-	TRY(check_right(rq, vals));
+	TRY(right_check(rq, vals));
 	asked = asked_copy(rq, vals);
 	if (!keep_unwritable(rq, old, &vals))
 		return RC_UNAVAILABLE;
@@ -326,7 +329,7 @@ update_collection(struct req *rq)
 	int64_t before;
 
 	TRY(body_bind(rq, t->type, BIND_UPDATE, &vals, NULL));
-	TRY(check_right(rq, vals));
+	TRY(right_check(rq, vals));
 	TRY(repo_coll_get(rq->tx, t->id, t->slot, &c));
 	right = val_get(vals, A_ACCESS_RIGHT_ID);
 	before = c.modified != 0 ? c.modified : t->node->created;

@@ -203,6 +203,29 @@ range_covers(struct slice range, const struct codec *c)
 	return false;
 }
 
+bool
+accept_covers(struct slice accept, struct slice media_type)
+{
+	struct slice item, type = essence(media_type);
+
+	if (trim(accept).n == 0)
+		return true;
+	while (slice_split(&accept, ',', &item)) {
+		struct slice range = essence(item);
+		size_t slash = range.n > 2 ? range.n - 1 : 0;
+
+		if (quality(item) == 0)
+			continue;
+		if (same_word(range, "*/*") ||
+		    (range.n == type.n && strncasecmp(range.p, type.p, type.n) == 0))
+			return true;
+		if (slash > 0 && range.p[slash] == '*' && type.n > slash &&
+		    strncasecmp(range.p, type.p, slash) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The codec with the highest quality; XML before JSON at the same one. */
 static const struct codec *
 negotiate(struct slice accept)
@@ -270,7 +293,8 @@ admit_body(struct req *rq)
 	if (!write || !has_body(rq))
 		return RC_OK;
 	rq->in_codec = type.n == 0 ? &codec_xml : codec_for(type);
-	if (rq->in_codec == NULL && !is_foreign(rq) && !path_takes_any_content(rq))
+	if (rq->in_codec == NULL && !is_foreign(rq) && !path_takes_any_content(rq) &&
+	    !addresses_content(rq->uri.path))
 		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
 	return RC_OK;
 }

@@ -29,7 +29,9 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 		return req_fail(rq, RC_FORBIDDEN, "SCLs register at an NSCL");
 	if (slice_eq(self->name, rq->scl->id) && !rq->local)
 		return req_fail(rq, RC_CONFLICT, "sclId is that of this SCL");
-	/* Release 1 requesters omit sclType (reference 6.1.2). */
+	/* Release 1 requesters, who do not use From, omit sclType (reference 6.1.2). */
+	if (val_get(self->vals, A_SCL_TYPE) == NULL && rq->in.from.p != NULL)
+		return req_fail(rq, RC_BAD_REQUEST, "sclType is mandatory");
 	if (val_get(self->vals, A_SCL_TYPE) == NULL &&
 	    !val_set_num(rq->arena, &self->vals, A_SCL_TYPE, SCL_GSCL))
 		return RC_UNAVAILABLE;

@@ -204,6 +204,10 @@ enum rc partial_value(struct req *rq, const struct target *t, struct val *vals, 
 /* Binds rq->doc by the rules of t; sets the failure text. */
 enum rc body_bind(struct req *rq, const struct rtype *t, enum bind_column column, struct val **out,
                   bool *release1);
+/* accessRightID in vals names an accessRight of this SCL and is made path-absolute. */
+enum rc right_check(struct req *rq, struct val *vals);
+/* True when the Accept header (or its absence) takes the media type. */
+bool accept_covers(struct slice accept, struct slice media_type);
 /* If-Match and its kin against a lastModifiedTime (reference 4.6). */
 enum rc conditions_check(struct req *rq, int64_t modified, bool read);
 /* Stores the changed node, touches times and raises the event. self->modified is set here. */

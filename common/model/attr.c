@@ -29,7 +29,7 @@ static const struct enumeration enum_mgmt_protocol_type = { "MgmtProtocolType", 
 
 #define SHAPE_OF(id, type, shape_flags, kind, ...)                                                 \
 	static const struct elem id##_elems[] = { __VA_ARGS__, { A_END, 0 } };                     \
-	const struct shape shape_##id = { type, id##_elems, (shape_flags), (kind) };
+	const struct shape shape_##id = { type, id##_elems, (shape_flags), (kind), NULL, A_END };
 #define Q(id) { A_##id, E_QUALIFIED }
 #define Q_MANY(id) { A_##id, E_QUALIFIED | E_MANY }
 #define Q_REQUIRED(id) { A_##id, E_QUALIFIED | E_REQUIRED }
@@ -49,7 +49,7 @@ extern const struct shape shape_empty, shape_search_strings, shape_announce_to, 
     shape_representation;
 
 static const struct elem empty_elems[] = { { A_END, 0 } };
-const struct shape shape_empty = { "anyType", empty_elems, 0, 0 };
+const struct shape shape_empty = { "anyType", empty_elems, 0, 0, NULL, A_END };
 
 SHAPE_OF(search_strings, "SearchStrings", 0, 0, Q_MANY(SEARCH_STRING))
 SHAPE_OF(any_uri_list, "AnyURIList", 0, 0, L_MANY(REFERENCE))
@@ -82,10 +82,14 @@ SHAPE_OF(content_instance_collection, "ContentInstanceCollection", SHAPE_VIRTUAL
          Q_MANY(CONTENT_INSTANCE))
 SHAPE_OF(contact_info, "ContactInfo", SHAPE_CHOICE, 0, Q(CONTACT_URI), Q(OTHER))
 /* The criteria of contentInstances extend the general ones; one shape takes both (reference 2.4). */
-SHAPE_OF(filter_criteria, "FilterCriteriaType", 0, 0, L(IF_MODIFIED_SINCE), L(IF_UNMODIFIED_SINCE),
-         L_MANY(IF_NONE_MATCH), L(ATTRIBUTE_ACCESSOR), L_MANY(SEARCH_STRING), L(CREATED_AFTER),
-         L(CREATED_BEFORE), L(MAX_SIZE), L(SEARCH_PREFIX), L_MANY(IN_TYPE), L_MANY(OUT_TYPE),
-         L(SIZE_FROM), L(SIZE_UNTIL), L_MANY(CONTENT_TYPE), L(META_DATA_ONLY))
+static const struct elem filter_criteria_elems[] = {
+	L(IF_MODIFIED_SINCE), L(IF_UNMODIFIED_SINCE), L_MANY(IF_NONE_MATCH), L(ATTRIBUTE_ACCESSOR),
+	L_MANY(SEARCH_STRING), L(CREATED_AFTER), L(CREATED_BEFORE), L(MAX_SIZE), L(SEARCH_PREFIX),
+	L_MANY(IN_TYPE), L_MANY(OUT_TYPE), L(SIZE_FROM), L(SIZE_UNTIL), L_MANY(CONTENT_TYPE),
+	L(META_DATA_ONLY), { A_END, 0 },
+};
+const struct shape shape_filter_criteria = { "FilterCriteriaType", filter_criteria_elems, 0, 0,
+	                                     "ContentInstancesFilterCriteriaType", A_SIZE_FROM };
 SHAPE_OF(representation, "base64Binary", SHAPE_TEXT | SHAPE_BASE64_TEXT, K_BASE64,
          { A_CONTENT_TYPE_ATTR, E_ATTRIBUTE_XMIME })
 SHAPE_OF(error_info, "ErrorInfo", 0, 0, Q(STATUS_CODE), Q(ADDITIONAL_INFO))

@@ -68,6 +68,9 @@ struct shape {
 	const struct elem *elems; /* attributes first, then schema order; ends with attr A_END */
 	uint8_t flags;
 	uint8_t text_kind; /* enum kind of the text with SHAPE_TEXT */
+	/* The type that extends this one, named by xsi:type when an element from here on occurs. */
+	const char *extension;
+	uint16_t extension_from;
 };
 
 struct attr_info {

@@ -47,14 +47,19 @@ syntax_matches(const struct elem *e, const struct node *n)
 	return is_element_place(e) != ((n->flags & NODE_ATTRIBUTE) != 0);
 }
 
-/* Being liberal on input, a missing namespace or m2m is accepted for both kinds of element. */
+/*
+ * Global elements carry the namespace. A local one has none, but peers that declare m2m as the
+ * default namespace pull it in (reference 2.3): that is tolerated.
+ */
 static bool
 namespace_matches(const struct elem *e, const struct node *n)
 {
-	if (n->ns.n == 0)
+	if (n->flags & NODE_NO_NS)
 		return true;
 	if (e->flags & E_ATTRIBUTE_XMIME)
 		return slice_is(n->ns, NS_XMIME);
+	if (e->flags & (E_LOCAL | E_ATTRIBUTE))
+		return n->ns.n == 0 || (slice_is(n->ns, NS_M2M) && (e->flags & E_LOCAL) != 0);
 	return slice_is(n->ns, NS_M2M);
 }
 
@@ -265,7 +270,7 @@ bind_shape(struct binder *b, const struct shape *shape, const struct node *n, st
 static bool
 root_matches(const struct node *n, const char *name)
 {
-	return slice_is(n->name, name) && (n->ns.n == 0 || slice_is(n->ns, NS_M2M));
+	return slice_is(n->name, name) && ((n->flags & NODE_NO_NS) != 0 || slice_is(n->ns, NS_M2M));
 }
 
 static enum rc

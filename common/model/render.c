@@ -5,6 +5,8 @@
 
 #include "model/kinds.h"
 
+#include <stdio.h>
+
 static struct codec_name
 name_of(unsigned attr, unsigned flags)
 {
@@ -36,11 +38,32 @@ put_scalar(struct writer *w, const struct attr_info *info, const struct val *v)
 
 static void put_places(struct writer *w, const struct elem *e, const struct val *vals);
 
+/* Elements that only the extending type has need its name. */
+static void
+put_extension(struct writer *w, const struct shape *shape, const struct val *vals)
+{
+	const struct elem *e = shape->elems;
+	char name[96];
+
+	while (e->attr != shape->extension_from)
+		e++;
+	for (; e->attr != A_END; e++)
+		if (val_get(vals, e->attr) != NULL) {
+			int n = snprintf(name, sizeof(name), "m2m:%s", shape->extension);
+
+			w->ops->attr(w, (struct codec_name){ "type", CODEC_NS_XSI },
+			             slice_make(name, (size_t)n), CODEC_TEXT);
+			return;
+		}
+}
+
 static void
 put_struct(struct writer *w, const struct shape *shape, const struct val *vals)
 {
 	const struct val *text = val_get(vals, A_TEXT);
 
+	if (shape->extension != NULL)
+		put_extension(w, shape, vals);
 	put_places(w, shape->elems, vals);
 	if ((shape->flags & SHAPE_BASE64_TEXT) && text != NULL)
 		w->ops->base64(w, text->text);
@@ -105,21 +128,20 @@ put_places(struct writer *w, const struct elem *e, const struct val *vals)
 	}
 }
 
-/* xmime:contentType occurs below these; declaring it on the root costs nothing elsewhere. */
-static bool
-uses_xmime(const struct val *vals)
-{
-	for (; vals != NULL; vals = vals->next)
-		if (vals->attr == A_CONTENT || vals->attr == A_CONTENT_INSTANCE_COLLECTION ||
-		    vals->attr == A_REPRESENTATION || vals->attr == A_CONTENT_INSTANCE)
-			return true;
-	return false;
-}
-
+/* Namespaces that may occur below an attribute; declaring one that does not costs nothing. */
 static unsigned
 root_flags(const struct val *vals)
 {
-	return CODEC_ROOT | (uses_xmime(vals) ? CODEC_USES_XMIME : 0u);
+	unsigned flags = CODEC_ROOT;
+
+	for (; vals != NULL; vals = vals->next) {
+		if (vals->attr == A_CONTENT || vals->attr == A_CONTENT_INSTANCE_COLLECTION ||
+		    vals->attr == A_REPRESENTATION || vals->attr == A_CONTENT_INSTANCE)
+			flags |= CODEC_USES_XMIME;
+		if (vals->attr == A_FILTER_CRITERIA)
+			flags |= CODEC_USES_XSI;
+	}
+	return flags;
 }
 
 void

@@ -19,7 +19,7 @@ engine_key_ok(struct slice key)
 
 /* Formats the reason for a failure of open or backup; returns rc. */
 enum rc engine_why(char why[256], enum rc rc, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* The outcome for a failed system call: full devices are RC_NO_SPACE, the rest RC_UNAVAILABLE. */
 enum rc engine_errno(int err);

@@ -32,7 +32,8 @@ enum rc
 gate_new(unsigned places, struct gate **out)
 {
 	size_t size = sizeof(struct gate) + places * sizeof(struct place);
-	struct gate *g = aligned_alloc(PLACE_ALIGN, (size + PLACE_ALIGN - 1) / PLACE_ALIGN * PLACE_ALIGN);
+	struct gate *g =
+		aligned_alloc(PLACE_ALIGN, (size + PLACE_ALIGN - 1) / PLACE_ALIGN * PLACE_ALIGN);
 	pthread_condattr_t attr;
 
 	if (g == NULL)
@@ -92,7 +93,8 @@ take_place(struct gate *g, unsigned *place)
 	for (unsigned n = 0; n < g->places; n++) {
 		atomic_bool *taken = &g->place[at].taken;
 
-		if (!atomic_load_explicit(taken, memory_order_relaxed) && !atomic_exchange(taken, true)) {
+		if (!atomic_load_explicit(taken, memory_order_relaxed) &&
+		    !atomic_exchange(taken, true)) {
 			*place = at;
 			return true;
 		}

@@ -71,7 +71,8 @@ lmdb_stat(struct store *st, struct store_stat *out)
 	struct txn *t;
 	MDB_stat s;
 
-	*out = (struct store_stat){ .commits = atomic_load(&st->commits), .bytes_max = st->max_bytes };
+	*out = (struct store_stat){ .commits = atomic_load(&st->commits),
+		                    .bytes_max = st->max_bytes };
 	if (lmdb_begin_reader(st, &t) != RC_OK)
 		return;
 	if (mdb_stat(t->mdb, st->dbi, &s) == 0) {

@@ -147,7 +147,8 @@ enum rc repo_inst_find(struct rtx *tx, uint64_t container, struct slice name, ui
 enum rc repo_inst_append(struct rtx *tx, uint64_t container, struct res *self);
 /* Removes one; retain keeps a copy that repo_owed still sees. */
 enum rc repo_inst_remove(struct rtx *tx, uint64_t container, uint64_t seq, bool retain);
-enum visit { VISIT_STOP, VISIT_KEEP, VISIT_DROP /* go on; inst is not needed any more */ };
+/* VISIT_DROP: go on, and take back what the transaction's arena gave for this one. */
+enum visit { VISIT_STOP, VISIT_KEEP, VISIT_DROP };
 typedef enum visit repo_visit_inst(void *arg, struct res *inst);
 /* Instances with from <= seq <= to, oldest first; at most limit (0 = all). */
 enum rc repo_inst_range(struct rtx *tx, uint64_t container, uint64_t from, uint64_t to, size_t limit,

@@ -436,7 +436,8 @@ repo_coll_get(struct rtx *tx, uint64_t id, slot_t slot, struct coll *out)
 	out->modified = (int64_t)read_be(&r, 8);
 	out->subscriptions = (uint32_t)read_be(&r, 4);
 	out->has_right = read_be(&r, 1) != 0;
-	if (!r.ok)
+	/* A time has one after it. */
+	if (!r.ok || out->modified < 0 || out->modified == INT64_MAX)
 		return RC_INTERNAL;
 	out->right = arena_copy(tx->arena, r.rest);
 	return out->right.p == NULL ? RC_UNAVAILABLE : RC_OK;

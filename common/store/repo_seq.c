@@ -823,13 +823,19 @@ scan_instance(void *arg, struct slice key, struct slice val)
 {
 	struct range_scan *s = arg;
 	struct reader k = { slice_from(key, 9), true };
+	struct arena_mark mark = arena_mark(s->tx->arena);
 	struct res *inst = NULL;
 	uint64_t seq = read_be(&k, 8);
+	enum visit visit;
 
 	s->rc = rec_check(&val) ? inst_decode(s->tx, s->container, seq, val, &inst) : RC_INTERNAL;
-	if (s->rc == RC_OK && !s->visit(s->arg, inst))
-		s->stopped = true;
-	return s->rc == RC_OK && !s->stopped;
+	if (s->rc != RC_OK)
+		return false;
+	visit = s->visit(s->arg, inst);
+	if (visit == VISIT_DROP)
+		arena_rewind(s->tx->arena, mark);
+	s->stopped = visit == VISIT_STOP;
+	return !s->stopped;
 }
 
 static enum rc

@@ -154,7 +154,7 @@ get_through(struct txn *t, struct slice key, struct slice *val)
 	char *err = NULL;
 	size_t n = 0;
 	char *v = rocksdb_writebatch_wi_get_from_batch_and_db(t->batch, t->st->db, t->ro, key.p,
-	                                                       key.n, &n, &err);
+	                                                      key.n, &n, &err);
 	enum rc rc;
 
 	if (err != NULL)

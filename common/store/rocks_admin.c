@@ -36,7 +36,8 @@ copy_records(struct txn *t, rocksdb_t *db)
 	rocksdb_iterator_t *it = rocks_iterate(t);
 	char *err = NULL;
 
-	for (rocksdb_iter_seek_to_first(it); err == NULL && rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
+	for (rocksdb_iter_seek_to_first(it); err == NULL && rocksdb_iter_valid(it);
+	     rocksdb_iter_next(it)) {
 		struct slice key = rocks_key(it), val = rocks_value(it);
 
 		rocksdb_writebatch_put(batch, key.p, key.n, val.p, val.n);

@@ -79,7 +79,8 @@ write_all(int fd, const char *p, size_t n)
 static void
 save_undo(const struct store *st)
 {
-	char *part = engine_path(st->path, UNDO_FILE ".part"), *file = engine_path(st->path, UNDO_FILE);
+	char *part = engine_path(st->path, UNDO_FILE ".part"),
+	     *file = engine_path(st->path, UNDO_FILE);
 	size_t n;
 	const char *rep = rocksdb_writebatch_wi_data(st->undo, &n);
 	int fd = -1;

@@ -25,12 +25,9 @@ static const struct {
 	const char *text;
 	enum rc rc;
 } outcomes[] = {
-	{ "No space left", RC_NO_SPACE },
-	{ "Disk quota exceeded", RC_NO_SPACE },
-	{ "File too large", RC_NO_SPACE },
-	{ "Permission denied", RC_DENIED },
-	{ "Corruption", RC_INTERNAL },
-	{ "Invalid argument", RC_INTERNAL },
+	{ "No space left", RC_NO_SPACE },  { "Disk quota exceeded", RC_NO_SPACE },
+	{ "File too large", RC_NO_SPACE }, { "Permission denied", RC_DENIED },
+	{ "Corruption", RC_INTERNAL },     { "Invalid argument", RC_INTERNAL },
 };
 
 /* The outcome for an error text of RocksDB (NULL: none). */
@@ -84,12 +81,12 @@ set_table(struct store *st, uint64_t cache_bytes)
 	rocksdb_lru_cache_options_destroy(co);
 	st->table = rocksdb_block_based_options_create();
 	rocksdb_block_based_options_set_index_type(
-	    st->table, rocksdb_block_based_table_index_type_two_level_index_search);
+		st->table, rocksdb_block_based_table_index_type_two_level_index_search);
 	rocksdb_block_based_options_set_partition_filters(st->table, 1);
 	rocksdb_block_based_options_set_pin_top_level_index_and_filter(st->table, 1);
 	rocksdb_block_based_options_set_block_cache(st->table, st->cache);
 	rocksdb_block_based_options_set_filter_policy(
-	    st->table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+		st->table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(st->table, 1);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(st->table, 1);
 	rocksdb_options_set_block_based_table_factory(st->options, st->table);
@@ -98,7 +95,8 @@ set_table(struct store *st, uint64_t cache_bytes)
 static void
 set_options(struct store *st, const struct store_conf *conf)
 {
-	uint64_t buffer = conf->write_buffer_bytes == 0 ? DEFAULT_WRITE_BUFFER : conf->write_buffer_bytes;
+	uint64_t buffer =
+		conf->write_buffer_bytes == 0 ? DEFAULT_WRITE_BUFFER : conf->write_buffer_bytes;
 	rocksdb_options_t *o = st->options = rocksdb_options_create();
 
 	if (buffer < MIN_WRITE_BUFFER)

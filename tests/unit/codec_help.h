@@ -130,6 +130,8 @@ bad_with(const struct codec *c, struct slice bytes, const struct codec_limits *l
 
 	ck_assert_msg(decode(c, bytes, limits, &root, &why) == RC_BAD_REQUEST, "accepted: %.*s",
 	              (int)slice_head(bytes, 200).n, bytes.p);
+	if (why == NULL)
+		why = "";
 	ck_assert_msg(strstr(why, reason) != NULL, "%.*s: \"%s\" is not about \"%s\"",
 	              (int)slice_head(bytes, 200).n, bytes.p, why, reason);
 	for (const char *p = why; *p != '\0'; p++)

@@ -104,7 +104,7 @@ START_TEST(test_keep_alive)
 		                 200);
 		ck_assert_str_eq(body,
 		                 "RETRIEVE /echo/%2Fx?a=%20&b=+ from=http://example.org/m2m n=0 accept= "
-		                 "known=1 peer= length=-1\n");
+		                 "known=1 peer= length=0\n");
 		ck_assert_int_eq(wire_ask(w, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello",
 		                          body, sizeof(body)),
 		                 200);

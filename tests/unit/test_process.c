@@ -100,11 +100,15 @@ static void
 expect(FILE *f, const char *text)
 {
 	char line[4096], seen[TEXT_MAX] = "";
+	size_t n = 0;
 
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (strstr(line, text) != NULL)
 			return;
-		strncat(seen, line, sizeof(seen) - strlen(seen) - 1);
+		if (n + strlen(line) < sizeof(seen)) {
+			strcpy(seen + n, line);
+			n += strlen(line);
+		}
 	}
 	ck_abort_msg("no '%s' in:\n%s", text, seen);
 }

@@ -94,6 +94,43 @@ START_TEST(instance_comes_back_as_it_was)
 }
 END_TEST
 
+static enum visit
+drop(void *arg, struct res *r)
+{
+	ck_assert(r->inst.seq == ++*(uint64_t *)arg && r->inst.content.n == 1000);
+	return VISIT_DROP;
+}
+
+START_TEST(dropped_instances_cost_no_memory)
+{
+	struct arena *a = arena_new(20000);
+	char text[1001];
+	uint64_t c, seen = 0;
+	struct bed b;
+
+	memset(text, 'x', 1000);
+	text[1000] = '\0';
+	bed_init(&b, _i, 16);
+	bed_root(&b);
+	bed_write(&b);
+	c = bed_insert(&b, T_CONTAINER, 1, T_CONTAINERS, "c")->id;
+	for (int i = 0; i < 200; i++)
+		bed_append(&b, c, NULL, text);
+	bed_commit(&b);
+	bed_read(&b);
+	repo_set_arena(b.tx, a);
+	ck_assert_int_eq(repo_inst_range(b.tx, c, 0, UINT64_MAX, 0, drop, &seen), RC_OK);
+	ck_assert_uint_eq(seen, 200);
+	seen = 99;
+	ck_assert_int_eq(repo_owed(b.tx, c, 100, 150, 0, drop, &seen), RC_OK);
+	ck_assert_uint_eq(seen, 150);
+	ck_assert(!arena_failed(a));
+	bed_end(&b);
+	arena_free(a);
+	bed_fini(&b);
+}
+END_TEST
+
 /* ---- the model ---- */
 
 struct item {
@@ -722,6 +759,7 @@ main(void)
 	const TTest *const tests[] = {
 		generated_names_avoid_chosen_ones,
 		instance_comes_back_as_it_was,
+		dropped_instances_cost_no_memory,
 		random_few_containers,
 		random_many_containers,
 		removed_container_is_swept_in_portions,

@@ -29,7 +29,6 @@ dial(struct wire *w, unsigned port, const char *from)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
 		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in own = { .sin_family = AF_INET };
-
 	int on = 1;
 
 	w->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -19,7 +19,12 @@ for daemon in gscl dscl; do
 done
 if [ -n "${ETSI_XSD_DIR:-}" ]; then
 	$agreement --self-test --xsd "$ETSI_XSD_DIR/driver-v2.1.1.xsd" || status=1
-	$agreement --types "$tables" --xsd "$ETSI_XSD_DIR/driver-v2.1.1.xsd" || status=1
+	# The official subcontainers.xsd cannot be combined with the other files.
+	differences=$($agreement --types "$tables" --xsd "$ETSI_XSD_DIR/driver-v2.1.1.xsd") || true
+	[ "$differences" = "subcontainers: not an element of the schema" ] || {
+		echo "$differences"
+		status=1
+	}
 	$agreement --equivalent "$src/xsd" "$ETSI_XSD_DIR/v2.1.1" || status=1
 fi
 exit $status

@@ -11,7 +11,7 @@ import time
 
 from . import ROOT
 
-BUILD = os.path.abspath(os.environ.get("OPENSCL_BUILD", ROOT))
+BUILD = os.path.abspath(os.environ.get("OPENSCL_BUILD") or os.environ.get("builddir") or ROOT)
 PATIENCE = 60       # seconds for anything that has to happen at all
 
 

@@ -18,10 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind {
-	KIND_WRITE,
-	KIND_SYNC
-};
+enum kind { KIND_WRITE, KIND_SYNC };
 
 /* The first line of the control file, "" without one. */
 static void
@@ -74,7 +71,8 @@ failure(int fd, enum kind kind)
 	int saved = errno, err = 0;
 
 	read_command(line, sizeof(line));
-	if (sscanf(line, "%15s %15s", error, word) >= 1 && is_concerned(fd) && is_kind(word, kind, fd))
+	if (sscanf(line, "%15s %15s", error, word) >= 1 && is_concerned(fd) &&
+	    is_kind(word, kind, fd))
 		err = strcmp(error, "ENOSPC") == 0 ? ENOSPC : strcmp(error, "EIO") == 0 ? EIO : 0;
 	errno = saved;
 	return err;
