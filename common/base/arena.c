@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_CHUNK 4096u
+#define FIRST_CHUNK 12288u
 #define ALIGN _Alignof(max_align_t)
 
 struct chunk {
@@ -38,7 +38,8 @@ chunk_new(size_t size)
 struct arena *
 arena_new(size_t limit)
 {
-	struct chunk *c = chunk_new(FIRST_CHUNK);
+	size_t head = (sizeof(struct arena) + ALIGN - 1) & ~(ALIGN - 1);
+	struct chunk *c = chunk_new(limit < FIRST_CHUNK - head ? limit + head : FIRST_CHUNK);
 	struct arena *a;
 
 	if (c == NULL)
@@ -161,6 +162,25 @@ arena_str(struct arena *a, struct slice s)
 	if (p != NULL && s.n > 0)
 		memcpy(p, s.p, s.n);
 	return p;
+}
+
+struct slice
+arena_join(struct arena *a, const struct slice *pieces, size_t n)
+{
+	size_t total = 0;
+	char *p, *to;
+
+	for (size_t i = 0; i < n; i++)
+		total += pieces[i].n;
+	p = to = arena_alloc(a, total + 1);
+	if (p == NULL)
+		return SLICE_NONE;
+	for (size_t i = 0; i < n; i++) {
+		if (pieces[i].n > 0)
+			memcpy(to, pieces[i].p, pieces[i].n);
+		to += pieces[i].n;
+	}
+	return slice_make(p, total);
 }
 
 struct slice

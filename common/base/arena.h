@@ -31,6 +31,11 @@ bool arena_failed(const struct arena *a);
 struct slice arena_copy(struct arena *a, struct slice s);
 /* A zero-terminated copy of s, or NULL. */
 char *arena_str(struct arena *a, struct slice s);
+/* The pieces one after the other, a zero behind them. */
+struct slice arena_join(struct arena *a, const struct slice *pieces, size_t n);
+#define ARENA_JOIN(a, ...)                                                                         \
+	arena_join((a), (const struct slice[]){ __VA_ARGS__ },                                     \
+	           sizeof((const struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice))
 /* Formats into the arena; a zero follows the slice. */
 struct slice arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct slice arena_vprintf(struct arena *a, const char *fmt, va_list ap);

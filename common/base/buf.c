@@ -30,7 +30,7 @@ buf_clear(struct buf *b)
 static bool
 buf_grow(struct buf *b, size_t need)
 {
-	size_t cap = b->cap < 256 ? 256 : b->cap;
+	size_t cap = b->cap < 1024 ? 1024 : b->cap;
 	char *p;
 
 	while (cap < need)

@@ -36,7 +36,7 @@ slice_eq(struct slice a, struct slice b)
 static inline bool
 slice_is(struct slice a, const char *s)
 {
-	return slice_eq(a, slice_of(s));
+	return a.n == 0 ? s[0] == '\0' : s[0] == a.p[0] && slice_eq(a, slice_of(s));
 }
 
 static inline bool

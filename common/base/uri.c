@@ -37,15 +37,18 @@ escape_value(struct slice s)
 	return hi < 0 || lo < 0 ? -1 : hi * 16 + lo;
 }
 
+/* Characters that RFC 3986 leaves out of every part: they are looked up, not searched. */
+static const bool forbidden[256] = {
+	['<'] = true, ['>'] = true, ['"'] = true, ['{'] = true, ['}'] = true, ['|'] = true,
+	['\\'] = true, ['^'] = true, ['`'] = true, ['#'] = true, [0x7f] = true,
+};
+
 static bool
 characters_allowed(struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c <= ' ' || c == 0x7f || strchr("<>\"{}|\\^`#", c) != NULL)
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || forbidden[(unsigned char)s.p[i]])
 			return false;
-	}
 	return true;
 }
 

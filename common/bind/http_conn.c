@@ -213,7 +213,8 @@ evict_of_peer(struct http_table *t, struct http_peer *p)
 	struct http_conn *victim = NULL;
 	unsigned i = 0;
 
-	for (struct http_link *l = p->conns.next; l != &p->conns && i < EVICT_SCAN; l = l->next, i++)
+	for (struct http_link *l = p->conns.next; l != &p->conns && i < EVICT_SCAN;
+	     l = l->next, i++)
 		if (evictable(CONN_OF(l, by_peer)))
 			victim = older(victim, CONN_OF(l, by_peer));
 	return evict(t, victim);

@@ -88,7 +88,8 @@ struct http_table {
 	struct http_peer **buckets;
 	unsigned mask;
 	uint64_t seed;
-	_Atomic unsigned evicted; /* connections closed for want of places, until the log took note */
+	_Atomic unsigned
+		evicted; /* connections closed for want of places, until the log took note */
 	_Atomic unsigned refused; /* newcomers for whom no place could be made */
 };
 

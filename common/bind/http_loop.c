@@ -12,7 +12,7 @@
 
 #define POLL_MS 1000
 
-/* libmicrohttpd says in words what it does not say in codes; of these lines an operator needs one. */
+/* What libmicrohttpd says in words; an operator needs one of its lines. */
 static void
 log_library(void *arg, const char *format, va_list ap)
 {
@@ -53,17 +53,14 @@ daemon_start(struct http_loop *l, int listen_fd, size_t header_max)
 		flags |= MHD_USE_TLS;
 		http_tls_options(tls);
 	}
-	return MHD_start_daemon(flags, 0, NULL, NULL, http_request, s,
-	                        MHD_OPTION_EXTERNAL_LOGGER, log_library, s,
-	                        MHD_OPTION_LISTEN_SOCKET, listen_fd,
-	                        MHD_OPTION_CONNECTION_LIMIT, limit,
-	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, header_max,
-	                        MHD_OPTION_STRICT_FOR_CLIENT, 1,
-	                        MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
-	                        MHD_OPTION_URI_LOG_CALLBACK, http_request_line, s,
-	                        MHD_OPTION_NOTIFY_COMPLETED, http_request_end, s,
-	                        MHD_OPTION_NOTIFY_CONNECTION, http_connection, l,
-	                        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, http_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, s,
+		MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, limit,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, header_max, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+		http_request_line, s, MHD_OPTION_NOTIFY_COMPLETED, http_request_end, s,
+		MHD_OPTION_NOTIFY_CONNECTION, http_connection, l, MHD_OPTION_ARRAY, tls,
+		MHD_OPTION_END);
 }
 
 static void

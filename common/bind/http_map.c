@@ -140,7 +140,8 @@ map_framing(struct http_head *head, const char **why)
 	/* Neither header means that there is none. */
 	in->has_length = !head->has_body;
 	head->has_body = head->has_body || in->content_length > 0;
-	head->waits = head->has_body && head->expect.p != NULL && is_word(head->expect, "100-continue");
+	head->waits =
+		head->has_body && head->expect.p != NULL && is_word(head->expect, "100-continue");
 	return RC_OK;
 }
 

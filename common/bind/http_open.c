@@ -117,9 +117,11 @@ open_tls(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_
 	s->ca_file = copy_name(conf->ca_file);
 	s->require_client_cert = conf->require_client_cert;
 	if (s->cert_file == NULL || s->key_file == NULL)
-		return fail(why, RC_BAD_REQUEST, "a listener with TLS needs a certificate and a key");
+		return fail(why, RC_BAD_REQUEST,
+		            "a listener with TLS needs a certificate and a key");
 	if (s->require_client_cert && s->ca_file == NULL)
-		return fail(why, RC_BAD_REQUEST, "client certificates need a ca to be verified with");
+		return fail(why, RC_BAD_REQUEST,
+		            "client certificates need a ca to be verified with");
 	s->tls = http_tls_load(s->cert_file, s->key_file, s->ca_file, why);
 	return s->tls == NULL ? RC_BAD_REQUEST : RC_OK;
 }
@@ -311,16 +313,12 @@ count_busy(struct http_conn *c, void *arg)
 		(*busy)++;
 }
 
-/* True when an answer is owed that can still be sent. */
+/* Answers that the core gave and that are not sent yet. */
 static bool
-is_busy(struct http_server *s, int64_t until)
+is_sending(struct http_server *s)
 {
 	unsigned busy = 0;
 
-	if (atomic_load(&s->submitted) > 0)
-		return true;
-	if (clock_monotonic() > until)
-		return false;
 	http_table_each(&s->table, count_busy, &busy);
 	return busy > 0;
 }
@@ -330,13 +328,13 @@ static void
 wait_answers(struct http_server *s)
 {
 	const struct timespec step = { .tv_nsec = STOP_STEP_NS };
-	int64_t until = clock_monotonic() + STOP_GRACE_US;
+	int64_t until;
 
-	while (is_busy(s, until)) {
-		if (atomic_load(&s->submitted) > 0)
-			until = clock_monotonic() + STOP_GRACE_US;
+	while (atomic_load(&s->submitted) > 0)
 		nanosleep(&step, NULL);
-	}
+	until = clock_monotonic() + STOP_GRACE_US;
+	while (clock_monotonic() < until && is_sending(s))
+		nanosleep(&step, NULL);
 }
 
 void
@@ -366,7 +364,8 @@ conn_enter(struct http_conn *c)
 
 	c->fd = info->connect_fd;
 	if (s->listener.secure) {
-		c->session = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+		c->session = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+		                     ->tls_session;
 		pthread_mutex_lock(&s->table.lock);
 		c->tls = http_tls_ref(s->tls);
 		pthread_mutex_unlock(&s->table.lock);
@@ -375,9 +374,9 @@ conn_enter(struct http_conn *c)
 	}
 	c->fresh = true;
 	http_conn_time(c, s->limits.header);
-	return http_table_add(&s->table, c,
-	                      MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-	                              ->client_addr);
+	return http_table_add(
+		&s->table, c,
+		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
 }
 
 static void

@@ -176,7 +176,8 @@ http_open(const struct port_conf *conf, struct port **port)
 	conf_copy(&p->conf, conf);
 	p->active.next = p->active.prev = &p->active;
 	p->failed_tail = &p->failed;
-	curl_multi_setopt(p->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)conf->max_connections_per_host);
+	curl_multi_setopt(p->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+	                  (long)conf->max_connections_per_host);
 	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
 	curl_multi_setopt(p->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	*port = p;
@@ -233,7 +234,8 @@ http_send(struct port *p, struct exchange *ex)
 
 	reset_answer(ex);
 	if (p->closing || (p->conf.max_exchanges > 0 && p->n_active >= p->conf.max_exchanges)) {
-		fail_later(p, ex, RC_UNAVAILABLE, p->closing ? "the port is closed" : "the port is full");
+		fail_later(p, ex, RC_UNAVAILABLE,
+		           p->closing ? "the port is closed" : "the port is full");
 		return;
 	}
 	t = transfer_get(p);

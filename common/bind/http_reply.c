@@ -105,10 +105,10 @@ http_reply_overload(void)
 {
 	/* No request, no codec: the one error document that the core cannot make. */
 	static char body[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-	                     "<m2m:errorInfo xmlns:m2m=\"http://uri.etsi.org/m2m\">"
-	                     "<m2m:statusCode>STATUS_SERVICE_UNAVAILABLE</m2m:statusCode>"
-	                     "<m2m:additionalInfo>too many requests under way</m2m:additionalInfo>"
-	                     "</m2m:errorInfo>";
+			     "<m2m:errorInfo xmlns:m2m=\"http://uri.etsi.org/m2m\">"
+			     "<m2m:statusCode>STATUS_SERVICE_UNAVAILABLE</m2m:statusCode>"
+			     "<m2m:additionalInfo>too many requests under way</m2m:additionalInfo>"
+			     "</m2m:errorInfo>";
 	struct req_answer a = { .content_type = SLICE_LIT("application/xml"), .retry_after = 1 };
 	struct MHD_Response *r =
 		MHD_create_response_from_buffer(sizeof(body) - 1, body, MHD_RESPMEM_PERSISTENT);
@@ -126,7 +126,8 @@ early_text(struct buf *b, const struct req_answer *a, bool head)
 	char date[TIMES_TEXT_MAX];
 
 	times_format_http(clock_now(&clock_system), date);
-	buf_printf(b, "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: " SERVER_NAME "\r\nConnection: close\r\n",
+	buf_printf(b,
+	           "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: " SERVER_NAME "\r\nConnection: close\r\n",
 	           a->http_status, MHD_get_reason_phrase_for((unsigned)a->http_status), date);
 	for (size_t i = 0; i < N_FIELDS; i++) {
 		struct slice v = field_value(a, i);
@@ -146,8 +147,9 @@ static void
 write_all(struct http_conn *c, struct slice text)
 {
 	while (text.n > 0) {
-		ssize_t n = c->session != NULL ? http_tls_write(c->session, text) :
-		                                 send(c->fd, text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = c->session != NULL
+		                    ? http_tls_write(c->session, text)
+		                    : send(c->fd, text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return;

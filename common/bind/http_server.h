@@ -75,8 +75,8 @@ struct http_server {
 /* http_in.c: the callbacks of libmicrohttpd for one request. */
 void *http_request_line(void *arg, const char *target, struct MHD_Connection *m);
 enum MHD_Result http_request(void *arg, struct MHD_Connection *m, const char *url,
-                             const char *method, const char *version, const char *data,
-                             size_t *n, void **state);
+                             const char *method, const char *version, const char *data, size_t *n,
+                             void **state);
 void http_request_end(void *arg, struct MHD_Connection *m, void **state,
                       enum MHD_RequestTerminationCode why);
 

@@ -89,7 +89,8 @@ load_files(struct http_tls *t, const char *cert, const char *key, const char *ca
 	n = gnutls_certificate_set_x509_trust_file(t->cred, ca, GNUTLS_X509_FMT_PEM);
 	if (n > 0)
 		return RC_OK;
-	snprintf(why, HTTP_WHY_MAX, "ca %.160s: %s", ca, n < 0 ? gnutls_strerror(n) : "no certificate");
+	snprintf(why, HTTP_WHY_MAX, "ca %.160s: %s", ca,
+	         n < 0 ? gnutls_strerror(n) : "no certificate");
 	return RC_BAD_REQUEST;
 }
 
@@ -173,8 +174,8 @@ http_tls_attach(struct http_conn *c, bool require_client_cert)
 	if (gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, c->tls->cred) != 0)
 		return false;
 	if (c->tls->asks_client) {
-		gnutls_certificate_server_set_request(s, require_client_cert ? GNUTLS_CERT_REQUIRE :
-		                                                               GNUTLS_CERT_REQUEST);
+		gnutls_certificate_server_set_request(s, require_client_cert ? GNUTLS_CERT_REQUIRE
+		                                                             : GNUTLS_CERT_REQUEST);
 		gnutls_session_set_verify_function(s, verify_client);
 	}
 	gnutls_transport_set_ptr2(s, c, (gnutls_transport_ptr_t)(intptr_t)c->fd);
@@ -206,7 +207,8 @@ name_of(gnutls_x509_crt_t crt, struct http_conn *c)
 	char name[NAME_MAX_BYTES];
 	size_t n = sizeof(name);
 
-	if (!alt_name(crt, GNUTLS_SAN_URI, name, &n) && !alt_name(crt, GNUTLS_SAN_DNSNAME, name, &n)) {
+	if (!alt_name(crt, GNUTLS_SAN_URI, name, &n) &&
+	    !alt_name(crt, GNUTLS_SAN_DNSNAME, name, &n)) {
 		n = sizeof(name);
 		if (gnutls_x509_crt_get_dn(crt, name, &n) != 0)
 			return;

@@ -143,7 +143,7 @@ append_header(struct transfer *t, struct slice name, struct slice value)
 	return done;
 }
 
-/* Host names the authority of an absolute-form target, not the next hop (RFC 9112 section 3.2.2). */
+/* Host is the authority of an absolute-form target, not the next hop (RFC 9112 section 3.2.2). */
 static bool
 append_host(struct transfer *t)
 {
@@ -297,8 +297,10 @@ transfer_judge(const struct transfer *t, CURLcode result)
 	if (t->failure != NULL)
 		exchange_fail(ex, RC_BAD_GATEWAY, t->failure);
 	else
-		exchange_fail(ex, result == CURLE_OPERATION_TIMEDOUT ? RC_GATEWAY_TIMEOUT : RC_BAD_GATEWAY,
-		            t->error[0] != '\0' ? t->error : curl_easy_strerror(result));
+		exchange_fail(ex,
+		              result == CURLE_OPERATION_TIMEDOUT ? RC_GATEWAY_TIMEOUT
+		                                                 : RC_BAD_GATEWAY,
+		              t->error[0] != '\0' ? t->error : curl_easy_strerror(result));
 }
 
 struct transfer *

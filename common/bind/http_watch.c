@@ -57,8 +57,8 @@ wake_late(struct http_conn *c, const struct round *r)
 
 /* What a round does in each state; none: the state is not timed. */
 static void (*const checks[CONN_STATES])(struct http_conn *c, const struct round *r) = {
-	[CONN_IDLE] = cut_overdue,    [CONN_HEADER] = cut_overdue,  [CONN_BODY] = check_body,
-	[CONN_LATE] = wake_late,      [CONN_SENDING] = cut_overdue, [CONN_DRAIN] = cut_overdue,
+	[CONN_IDLE] = cut_overdue, [CONN_HEADER] = cut_overdue,  [CONN_BODY] = check_body,
+	[CONN_LATE] = wake_late,   [CONN_SENDING] = cut_overdue, [CONN_DRAIN] = cut_overdue,
 };
 
 static void

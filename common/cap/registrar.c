@@ -308,7 +308,7 @@ static void
 retry_later(struct registrar *r)
 {
 	int64_t delay = r->conf.retry_us;
-	size_t n = 0;
+	size_t n = 1; /* there is a registrar only where there are candidates */
 
 	while (r->conf.nscl[n] != NULL)
 		n++;

@@ -12,6 +12,7 @@ struct question {
 	struct scl *scl;
 	struct rtx *tx;
 	const struct originator *who;
+	int64_t *until;
 };
 
 /* link of the registered scl called name; empty when there is none. */
@@ -147,6 +148,8 @@ right_flags(const struct question *q, const struct target *t, struct slice right
 	if (path.n == 0 || target_find(q->scl, q->tx, path, &r) != RC_OK ||
 	    r.kind != TARGET_NODE || r.type->number != T_ACCESS_RIGHT)
 		return default_flags(q, t);
+	if (r.until < *q->until)
+		*q->until = r.until;
 	return list_flags(q, val_get(r.node->vals, A_PERMISSIONS));
 }
 
@@ -236,22 +239,36 @@ place_flags(const struct question *q, const struct target *t, unsigned *flags)
 }
 
 enum rc
-access_check(struct scl *scl, struct rtx *tx, const struct originator *who, const struct target *t,
-             enum permission_flag flag)
+access_flags(struct scl *scl, struct rtx *tx, const struct originator *who, const struct target *t,
+             unsigned *flags, int64_t *until)
 {
-	const struct question q = { scl, tx, who };
-	unsigned flags;
+	const struct question q = { scl, tx, who, until };
 
-	if (who->self)
-		return RC_OK;
+	*flags = ALL_FLAGS;
+	return who->self ? RC_OK : place_flags(&q, t, flags);
+}
+
+enum rc
+access_judge(const struct target *t, unsigned flags, enum permission_flag flag)
+{
 	/* To subscribe and to list the subscriptions is to read what they watch. */
 	if (t->type->number == T_SUBSCRIPTIONS)
 		flag = FLAG_READ;
-	TRY(place_flags(&q, t, &flags));
 	/* Any flag implies that the holder may know of the resource. */
 	if (flag == FLAG_DISCOVER)
 		return flags != 0 ? RC_OK : RC_NOT_FOUND;
 	if (flags & BIT(flag))
 		return RC_OK;
 	return flags != 0 ? RC_DENIED : RC_NOT_FOUND;
+}
+
+enum rc
+access_check(struct scl *scl, struct rtx *tx, const struct originator *who, const struct target *t,
+             enum permission_flag flag)
+{
+	int64_t until = CLOCK_NEVER;
+	unsigned flags;
+
+	TRY(access_flags(scl, tx, who, t, &flags, &until));
+	return access_judge(t, flags, flag);
 }

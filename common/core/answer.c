@@ -8,8 +8,8 @@
 struct slice
 child_reference(struct scl *scl, struct arena *a, struct slice path, const char *child)
 {
-	return arena_printf(a, "%.*s/%s%s", (int)path.n, path.p, child,
-	                    scl->conf.trailing_slash ? "/" : "");
+	return ARENA_JOIN(a, path, SLICE_LIT("/"), slice_of(child),
+	                  scl->conf.trailing_slash ? SLICE_LIT("/") : SLICE_NONE);
 }
 
 enum rc
@@ -118,8 +118,9 @@ add_default(struct builder *b, const struct rule *r)
 }
 
 static enum rc
-add_stored(struct builder *b, const struct rule *r, struct val *vals)
+add_stored(struct builder *b, const struct rule *r, const struct val *vals)
 {
+	const struct hooks *h = b->t->type->hooks;
 	const struct val *stored = val_get(vals, r->attr);
 	struct slice right;
 	struct val *v;
@@ -128,6 +129,8 @@ add_stored(struct builder *b, const struct rule *r, struct val *vals)
 		TRY(collection_right(b->tx, b->t->node, b->t->slot, &right));
 		return right.n == 0 ? RC_OK : add_text(b, r->attr, right);
 	}
+	if (stored != NULL && h != NULL && h->hidden != NULL && h->hidden(b->who, b->t, r->attr))
+		return RC_OK;
 	if (stored == NULL)
 		return r->answer == P_M ? add_default(b, r) : RC_OK;
 	v = append(b, r->attr);
@@ -155,8 +158,7 @@ add_member(void *arg, const struct child *c)
 	struct slice name = arena_copy(a, c->name);
 	struct slice segment = uri_encode_segment(a, name);
 	struct slice slash = m->b->scl->conf.trailing_slash ? SLICE_LIT("/") : SLICE_NONE;
-	struct slice uri = arena_printf(a, "%.*s/%.*s%.*s", (int)m->b->t->path.n, m->b->t->path.p,
-	                                (int)segment.n, segment.p, (int)slash.n, slash.p);
+	struct slice uri = ARENA_JOIN(a, m->b->t->path, SLICE_LIT("/"), segment, slash);
 	struct val *v;
 
 	if (c->type != m->type)
@@ -216,13 +218,12 @@ add_end(struct builder *b, const struct rule *r)
 	segment = uri_encode_segment(b->a, inst->name);
 	if (v == NULL || segment.p == NULL || !val_set_text(b->a, &v->first, A_REF_ID, inst->name))
 		return RC_UNAVAILABLE;
-	segment = arena_printf(b->a, "%.*s/%.*s", (int)b->t->path.n, b->t->path.p, (int)segment.n,
-	                       segment.p);
+	segment = ARENA_JOIN(b->a, b->t->path, SLICE_LIT("/"), segment);
 	return val_set_text(b->a, &v->first, A_TEXT, segment) ? RC_OK : RC_UNAVAILABLE;
 }
 
 static enum rc
-add_rule(struct builder *b, const struct rule *r, struct val *vals)
+add_rule(struct builder *b, const struct rule *r, const struct val *vals)
 {
 	switch ((enum source)r->source) {
 	case S_STORED:
@@ -257,14 +258,12 @@ answer_values(struct scl *scl, struct rtx *tx, const struct originator *who, con
               const struct filter *f, struct val **out)
 {
 	struct builder b = { .scl = scl, .tx = tx, .a = repo_arena(tx), .who = who, .t = t, .f = f };
-	struct val *vals = t->node == NULL ? NULL : t->node->vals;
+	const struct val *vals = t->node == NULL ? NULL : t->node->vals;
 
 	if (t->kind == TARGET_INSTANCE)
 		return instance_values(scl, b.a, t->inst, parent_path(t->path), f->meta_data_only, out);
 	if (t->type->hooks != NULL && t->type->hooks->serve != NULL)
 		return t->type->hooks->serve(scl, tx, who, f, out);
-	if (t->type->hooks != NULL && t->type->hooks->veil != NULL)
-		t->type->hooks->veil(scl, who, t, &vals);
 	b.tail = &b.first;
 	TRY(target_modified(tx, t, &b.modified));
 	for (const struct rule *r = t->type->rules; r->attr != A_END; r++)

@@ -23,9 +23,8 @@ struct hooks {
 	/* The value of a S_HOOK attribute into *list, nothing when it has none. */
 	enum rc (*value)(struct scl *scl, struct rtx *tx, const struct target *t, const struct filter *f,
 	                 unsigned attr, struct val **list);
-	/* Takes stored values out of what who may not see. */
-	void (*veil)(struct scl *scl, const struct originator *who, const struct target *t,
-	             struct val **vals);
+	/* True for a stored value that who may not see. */
+	bool (*hidden)(const struct originator *who, const struct target *t, unsigned attr);
 };
 
 #endif

@@ -279,9 +279,8 @@ instance_create(struct req *rq)
 	t->inst = self;
 	t->kind = TARGET_INSTANCE;
 	t->type = self->type;
-	t->path = arena_printf(rq->arena, "%.*s/%.*s", (int)t->path.n, t->path.p,
-	                       (int)uri_encode_segment(rq->arena, self->name).n,
-	                       uri_encode_segment(rq->arena, self->name).p);
+	t->path = ARENA_JOIN(rq->arena, t->path, SLICE_LIT("/"),
+	                     uri_encode_segment(rq->arena, self->name));
 	return t->path.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -323,8 +322,7 @@ instance_values(struct scl *scl, struct arena *a, const struct res *inst,
                 struct slice collection_path, bool meta_data_only, struct val **out)
 {
 	struct slice segment = uri_encode_segment(a, inst->name);
-	struct slice href = arena_printf(a, "%.*s/%.*s", (int)collection_path.n, collection_path.p,
-	                                 (int)segment.n, segment.p);
+	struct slice href = ARENA_JOIN(a, collection_path, SLICE_LIT("/"), segment);
 	struct val *types, *list = NULL;
 	bool ok;
 

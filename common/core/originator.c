@@ -43,7 +43,7 @@ own_path(const struct scl *scl, struct arena *a, struct slice uri)
 struct slice
 absolute_uri(const struct scl *scl, struct arena *a, struct slice path)
 {
-	return arena_printf(a, "%.*s%.*s", (int)scl->own.root.n, scl->own.root.p, (int)path.n, path.p);
+	return ARENA_JOIN(a, scl->own.root, path);
 }
 
 /* The segment after the last "applications", when it is the last of the path. */
@@ -104,7 +104,7 @@ originator_read(struct req *rq)
 		if (rc == RC_BAD_REQUEST)
 			return rc;
 	}
-	while (uri.n > 0 && (uri.p[0] == ' ' || uri.p[0] == '\t'))
+	while (uri.p != NULL && uri.n > 0 && (uri.p[0] == ' ' || uri.p[0] == '\t'))
 		uri = slice_from(uri, 1);
 	if (uri.n == 0)
 		return req_fail(rq, RC_NO_ORIGINATOR,

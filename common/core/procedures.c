@@ -195,9 +195,8 @@ create(struct req *rq)
 		TRY(self->type->hooks->created(rq, &parent, self));
 	TRY(repo_coll_touch(rq->tx, parent.id, parent.slot, parent.node->created));
 	TRY(event_changed(rq->scl, rq->tx, parent.id, parent.slot, true));
-	rq->target.path = arena_printf(rq->arena, "%.*s/%.*s", (int)parent.path.n, parent.path.p,
-	                               (int)uri_encode_segment(rq->arena, self->name).n,
-	                               uri_encode_segment(rq->arena, self->name).p);
+	rq->target.path = ARENA_JOIN(rq->arena, parent.path, SLICE_LIT("/"),
+	                             uri_encode_segment(rq->arena, self->name));
 	rq->target.kind = TARGET_NODE;
 	rq->target.type = self->type;
 	rq->target.node = self;

@@ -88,6 +88,8 @@ req_free(struct req *rq)
 	if (!rq->local)
 		atomic_fetch_sub(&rq->scl->requests, 1);
 	free(rq->out.body);
+	decision_release(rq->decision);
+	decision_release(rq->old_decision);
 	arena_free(rq->arena);
 }
 
@@ -312,6 +314,25 @@ admit_accept(struct req *rq)
 	return RC_OK;
 }
 
+/*
+ * The part of the path that leads to a node or collection; an instance is looked for anew. The
+ * accessor of the query is walked after it.
+ */
+static struct slice
+place_path(struct slice path)
+{
+	static const char *const marks[] = { "/contentInstances/", "/CI/" };
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		size_t n = strlen(marks[i]);
+		const char *hit = path.n < n ? NULL : memmem(path.p, path.n, marks[i], n);
+
+		if (hit != NULL)
+			return slice_head(path, (size_t)(hit - path.p) + n - 1);
+	}
+	return path;
+}
+
 enum rc
 req_admit(struct req *rq)
 {
@@ -323,7 +344,13 @@ req_admit(struct req *rq)
 		return req_fail(rq, RC_BAD_REQUEST, "Host is missing");
 	TRY(admit_accept(rq));
 	TRY(admit_body(rq));
-	TRY(originator_read(rq));
+	if (rq->in.from.p != NULL && !rq->local)
+		rq->decision = decision_find(rq->scl, rq->in.from, place_path(rq->uri.path),
+		                             clock_now(rq->scl->clock));
+	if (rq->decision != NULL)
+		rq->who = rq->decision->who;
+	else
+		TRY(originator_read(rq));
 	if (rq->in.op == REQ_RETRIEVE && !is_foreign(rq))
 		TRY(filter_from_query(rq));
 	return RC_OK;
@@ -390,8 +417,55 @@ check_method(struct req *rq)
 	return RC_OK;
 }
 
+static bool
+still_holds(const struct req *rq, const struct decision *d)
+{
+	if (d == NULL || d->target.until <= repo_now(rq->tx))
+		return false;
+	return d->generation == repo_generation(rq->scl->repo) && repo_nodes_unchanged(rq->tx);
+}
+
+/* What the request goes by is the place of the decision, or an instance in it: its flags hold. */
+static bool
+same_place(const struct target *t, const struct target *place)
+{
+	return t->id == place->id && t->slot == place->slot &&
+	       (t->kind == place->kind || t->kind == TARGET_INSTANCE);
+}
+
+/* Resolves by what is known, or makes it known. *known: *flags are the issuer's rights there. */
 static enum rc
-check_access(struct req *rq)
+resolve(struct req *rq, unsigned *flags, bool *known)
+{
+	struct slice place = place_path(rq->uri.path);
+	struct slice rest = slice_from(rq->uri.path, place.n);
+	enum rc rc = RC_OK;
+
+	*known = false;
+	if (!still_holds(rq, rq->decision)) {
+		if (rq->local || rq->generation == 0 || rq->in.from.p == NULL)
+			return target_resolve(rq);
+		decision_release(rq->old_decision);
+		rq->old_decision = rq->decision;
+		rc = decision_make(rq->scl, rq->tx, rq->generation, rq->in.from, place, &rq->who,
+		                   &rq->decision);
+	}
+	if (rc == RC_NOT_IMPLEMENTED)
+		return target_resolve(rq);
+	if (rc != RC_OK)
+		return rc;
+	rq->target = rq->decision->target;
+	if (rest.n > 1)
+		TRY(target_continue(rq, rest));
+	if (rq->filter.accessor.n > 0 && rq->target.attr == NULL)
+		TRY(target_continue(rq, rq->filter.accessor));
+	*flags = rq->decision->flags;
+	*known = same_place(&rq->target, &rq->decision->target);
+	return RC_OK;
+}
+
+static enum rc
+check_access(struct req *rq, unsigned flags, bool known)
 {
 	static const enum permission_flag needed[] = {
 		[REQ_CREATE] = FLAG_CREATE, [REQ_RETRIEVE] = FLAG_READ,  [REQ_UPDATE] = FLAG_WRITE,
@@ -406,7 +480,7 @@ check_access(struct req *rq)
 		flag = FLAG_WRITE;
 	if (t->kind == TARGET_APOC)
 		flag = rq->in.op == REQ_RETRIEVE ? FLAG_READ : FLAG_WRITE;
-	rc = access_check(rq->scl, rq->tx, &rq->who, t, flag);
+	rc = known ? access_judge(t, flags, flag) : access_check(rq->scl, rq->tx, &rq->who, t, flag);
 	if (rc == RC_DENIED)
 		return req_fail(rq, rc, "the right for this operation is missing");
 	return forget_not_found(rq, rc);
@@ -416,12 +490,14 @@ static enum rc
 check_target(struct req *rq)
 {
 	int64_t modified;
+	unsigned flags = 0;
+	bool known;
 
-	TRY(forget_not_found(rq, target_resolve(rq)));
+	TRY(forget_not_found(rq, resolve(rq, &flags, &known)));
 	if (rq->target.kind == TARGET_APOC)
-		return check_access(rq);
+		return check_access(rq, flags, known);
 	TRY(check_method(rq));
-	TRY(check_access(rq));
+	TRY(check_access(rq, flags, known));
 	if (rq->in.op != REQ_UPDATE && rq->in.op != REQ_DELETE)
 		return RC_OK;
 	TRY(target_modified(rq->tx, &rq->target, &modified));
@@ -494,12 +570,15 @@ req_prepare(struct req *rq)
 	/* A POST without a body is EXECUTE (reference 4.1). */
 	if (rq->in.op == REQ_CREATE && rq->in.body.n == 0 && !is_foreign(rq))
 		rq->in.op = REQ_EXECUTE;
+	rq->generation = repo_generation(rq->scl->repo);
 	rc = repo_begin_read(rq->scl->repo, rq->arena, &rq->tx);
 	if (rc == RC_OK) {
 		rc = is_foreign(rq) ? forward_route(rq) : prepare_local(rq);
 		repo_end_read(rq->tx);
 		rq->tx = NULL;
 	}
+	/* The committer sees its own changes: a decision made there could be of what is taken back. */
+	rq->generation = 0;
 	if (rc != RC_PENDING && !status_is_success(rc) && arena_failed(rq->arena) && rq->message.n == 0)
 		rc = req_fail(rq, RC_UNAVAILABLE, "the request needs more memory than it may have");
 	rq->rc = rc;
@@ -632,7 +711,7 @@ encode_times(struct req *rq)
 	if (rq->modified == 0)
 		return;
 	n = times_format(rq->modified, TIMES_MICRO, text);
-	rq->out.etag = arena_printf(rq->arena, "\"%.*s\"", (int)n, text);
+	rq->out.etag = ARENA_JOIN(rq->arena, SLICE_LIT("\""), slice_make(text, n), SLICE_LIT("\""));
 	n = times_format_http(rq->modified, text);
 	rq->out.last_modified = arena_copy(rq->arena, slice_make(text, n));
 }

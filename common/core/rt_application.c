@@ -49,15 +49,10 @@ application_check(struct req *rq, const struct target *parent, const struct res 
 }
 
 /* Only the application itself and the hosting SCL see aPoC and poc (Release 2). */
-static void
-application_veil(struct scl *scl, const struct originator *who, const struct target *t,
-                 struct val **vals)
+static bool
+application_hidden(const struct originator *who, const struct target *t, unsigned attr)
 {
-	(void)scl;
-	if (who->self || slice_eq(who->local_path, t->path))
-		return;
-	val_remove(vals, A_APOC);
-	val_remove(vals, A_POC);
+	return (attr == A_APOC || attr == A_POC) && !who->self && !slice_eq(who->local_path, t->path);
 }
 
-const struct hooks hooks_application = { .check = application_check, .veil = application_veil };
+const struct hooks hooks_application = { .check = application_check, .hidden = application_hidden };

@@ -49,6 +49,12 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 	}
 	sprintf(path, "/%s", conf->base);
 	scl->base_path = slice_of(path);
+	/* A device asks little; a network node is asked by many. */
+	scl->decisions = decisions_new(conf->role == SCL_NSCL ? 2048 : conf->role == SCL_GSCL ? 512 : 128);
+	if (scl->decisions == NULL) {
+		scl_free(scl);
+		return RC_UNAVAILABLE;
+	}
 	rc = bootstrap(scl, why);
 	if (rc == RC_OK)
 		rc = courier_new(scl, parts, &scl->courier);
@@ -146,6 +152,7 @@ scl_free(struct scl *scl)
 	if (scl == NULL)
 		return;
 	courier_free(scl->courier);
+	decisions_free(scl->decisions);
 	committer_free(scl->committer);
 	own_free(&scl->own);
 	conf = atomic_load(&scl->live);

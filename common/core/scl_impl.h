@@ -22,6 +22,8 @@
 	} while (0)
 
 struct courier;
+struct decisions;
+struct decision;
 
 /* By what this SCL is addressed; constant after scl_start. */
 struct own_names {
@@ -38,6 +40,7 @@ struct scl {
 	const struct clock *clock;
 	struct committer *committer;
 	struct courier *courier;
+	struct decisions *decisions;
 	struct slice base_path; /* "/" base */
 	struct slice id;
 	struct own_names own;
@@ -102,6 +105,7 @@ struct target {
 	bool content; /* .../content: the octets themselves */
 	uint64_t app, scl, container; /* enclosing nodes, ID_NONE when there is none */
 	struct slice app_path, scl_name;
+	int64_t until; /* the earliest expiration on the way */
 	struct slice rest; /* TARGET_APOC: path below the application, with the query left out */
 	const struct val *apoc_path; /* the aPoCPath that matched */
 };
@@ -129,6 +133,9 @@ struct req {
 
 	struct rtx *tx; /* while it is processed */
 	struct target target;
+	const struct decision *decision; /* what is known of who and target already, or NULL */
+	const struct decision *old_decision; /* overtaken, but who may still point into it */
+	uint64_t generation; /* of the nodes, before the snapshot was taken */
 
 	enum answer_kind answer;
 	const struct rtype *answer_type;
@@ -180,7 +187,46 @@ enum rc target_find(struct scl *scl, struct rtx *tx, struct slice path, struct t
 /* What the path's shape alone says: the last fixed segment is a contentInstances collection. */
 bool path_takes_any_content(const struct req *rq);
 
+/* Goes on from a resolved collection of instances (or any place) along rest. */
+enum rc target_continue(struct req *rq, struct slice rest);
+
+/* ---- decision.c ---- */
+
+/*
+ * What a look at the nodes has shown: who asks, what a path leads to and which flags that gives.
+ * It holds until the generation of the nodes changes or something on the way expires, and is
+ * kept, within a bound, for the next request with the same requestingEntity and path.
+ */
+struct decision {
+	_Atomic unsigned refs;
+	uint64_t generation;
+	struct slice from, path; /* the key, as the request had them */
+	struct originator who;
+	struct target target;
+	unsigned flags;
+	struct arena *arena;
+};
+
+struct decisions *decisions_new(unsigned slots);
+void decisions_free(struct decisions *ds);
+/* The decision for the key at the present generation, referenced, or NULL. Any thread. */
+const struct decision *decision_find(struct scl *scl, struct slice from, struct slice path,
+                                     int64_t now);
+/*
+ * Makes and keeps one, referenced; RC_OK, or why the path does not lead to a place.
+ * RC_NOT_IMPLEMENTED: to something that is not kept.
+ */
+enum rc decision_make(struct scl *scl, struct rtx *tx, uint64_t generation, struct slice from,
+                      struct slice path, const struct originator *who, const struct decision **out);
+void decision_release(const struct decision *d);
+
 /* ---- access.c ---- */
+
+/* The flags that who has there; until is lowered to when the right that says so expires. */
+enum rc access_flags(struct scl *scl, struct rtx *tx, const struct originator *who,
+                     const struct target *t, unsigned *flags, int64_t *until);
+/* What flags mean for one that needs flag. */
+enum rc access_judge(const struct target *t, unsigned flags, enum permission_flag flag);
 
 /* RC_OK, RC_DENIED (holder without the flag) or RC_NOT_FOUND. */
 enum rc access_check(struct scl *scl, struct rtx *tx, const struct originator *who,

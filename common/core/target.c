@@ -80,6 +80,8 @@ enter_child(struct walk *w, struct slice name)
 	struct child c;
 
 	TRY(repo_child(w->tx, t->id, t->slot, name, &c));
+	if (c.expires < t->until)
+		t->until = c.expires;
 	path_add_name(w, name);
 	enclose(w, &c);
 	t->id = c.id;
@@ -250,7 +252,7 @@ walk_path(struct walk *w, struct slice path)
 		return RC_UNAVAILABLE;
 	if (w->n == 0 || !slice_is(w->segs[0], w->scl->conf.base))
 		return RC_NOT_FOUND;
-	*t = (struct target){ .type = rtype_get(T_SCL_BASE), .id = ID_SCL_BASE };
+	*t = (struct target){ .type = rtype_get(T_SCL_BASE), .id = ID_SCL_BASE, .until = CLOCK_NEVER };
 	path_add_name(w, w->segs[w->at++]);
 	while (w->at < w->n)
 		TRY(step(w));
@@ -267,6 +269,25 @@ target_find(struct scl *scl, struct rtx *tx, struct slice path, struct target *o
 }
 
 enum rc
+target_continue(struct req *rq, struct slice rest)
+{
+	struct target *t = &rq->target;
+	struct walk w = { .scl = rq->scl, .tx = rq->tx, .arena = rq->arena, .t = t };
+
+	if (!split_path(&w, rest))
+		return req_fail(rq, RC_BAD_REQUEST, "the path of the target is malformed");
+	w.path = arena_alloc(rq->arena, t->path.n + rest.n * 3 + w.n * 40 + 1);
+	if (w.path == NULL)
+		return RC_UNAVAILABLE;
+	memcpy(w.path, t->path.p, t->path.n);
+	w.path_n = t->path.n;
+	while (w.at < w.n)
+		TRY(step(&w));
+	t->path = slice_make(w.path, w.path_n);
+	return node_load(&w);
+}
+
+enum rc
 target_resolve(struct req *rq)
 {
 	struct walk w = { .scl = rq->scl, .tx = rq->tx, .arena = rq->arena, .t = &rq->target };
@@ -277,16 +298,7 @@ target_resolve(struct req *rq)
 	if (rc != RC_OK || rq->filter.accessor.n == 0 || rq->target.attr != NULL)
 		return rc;
 	/* attributeAccessor continues the path (reference 4.5). */
-	if (!split_path(&w, rq->filter.accessor))
-		return req_fail(rq, RC_BAD_REQUEST, "attributeAccessor is malformed");
-	w.path = arena_alloc(rq->arena, w.path_n + rq->filter.accessor.n * 3 + w.n * 40 + 1);
-	if (w.path == NULL)
-		return RC_UNAVAILABLE;
-	memcpy(w.path, rq->target.path.p, w.path_n);
-	while (w.at < w.n)
-		TRY(step(&w));
-	rq->target.path = slice_make(w.path, w.path_n);
-	return node_load(&w);
+	return target_continue(rq, rq->filter.accessor);
 }
 
 /*

@@ -245,6 +245,16 @@ bind_release1(struct binder *b, const struct node *n, struct val **out)
 	return RC_OK;
 }
 
+/* White space between elements is no text, also when there are no elements (XML Schema part 1). */
+static bool
+has_text(const struct node *n)
+{
+	for (size_t i = 0; i < n->text.n; i++)
+		if ((n->flags & NODE_NO_NS) != 0 || memchr(" \t\r\n", n->text.p[i], 4) == NULL)
+			return true;
+	return false;
+}
+
 enum rc
 bind_shape(struct binder *b, const struct shape *shape, const struct node *n, struct val **out)
 {
@@ -260,9 +270,9 @@ bind_shape(struct binder *b, const struct shape *shape, const struct node *n, st
 		return rc;
 	if (shape->flags & SHAPE_TEXT)
 		return bind_text(b, shape, n, out);
-	if ((shape->flags & SHAPE_RELEASE1_TEXT) && n->text.n > 0 && !has_elements(n))
+	if ((shape->flags & SHAPE_RELEASE1_TEXT) && has_text(n) && !has_elements(n))
 		return bind_release1(b, n, out);
-	if (n->text.n > 0)
+	if (has_text(n))
 		return refuse(b, "%.*s may not hold text", shown(n->name), n->name.p);
 	return check_required(b, shape, *out);
 }
@@ -297,7 +307,7 @@ bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
 
 	if (!root_matches(root, t->name))
 		return refuse(b, "the root element must be %s", t->name);
-	if (root->text.n > 0 || (root->flags & (NODE_NUMBER | NODE_BOOLEAN | NODE_STRING)))
+	if (has_text(root) || (root->flags & (NODE_NUMBER | NODE_BOOLEAN | NODE_STRING)))
 		return refuse(b, "%s may not hold text", t->name);
 	for (const struct rule *r = t->rules; r->attr != A_END && p.n < PLACES_MAX; r++)
 		p.list[p.n++] = (struct elem){ r->attr, r->elem };

@@ -10,6 +10,9 @@
 
 #include <errno.h>
 
+/* Of beginning a read while the environment is lost again and again. */
+#define MAX_TRIES 8
+
 /* As lmdb_rc for a failed write: LMDB calls a write that the full disk cut short EIO. */
 static enum rc
 rc_of_write(const struct store *st, int err)
@@ -63,7 +66,7 @@ start_reader(struct store *st, struct txn *t)
 enum rc
 lmdb_begin_reader(struct store *st, struct txn **out)
 {
-	for (bool again = false;; again = true) {
+	for (int tries = 1;; tries++) {
 		unsigned place;
 		enum rc rc = gate_enter(st->gate, &place);
 		int err;
@@ -76,7 +79,7 @@ lmdb_begin_reader(struct store *st, struct txn **out)
 		if (err == 0)
 			return RC_OK;
 		gate_leave(st->gate, place);
-		if (again || !lmdb_is_lost(err))
+		if (tries == MAX_TRIES || !lmdb_is_lost(err))
 			return lmdb_rc(err);
 		rc = recover(st);
 		if (rc != RC_OK)

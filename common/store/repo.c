@@ -298,6 +298,7 @@ repo_begin_write(struct repo *repo, struct rtx **out)
 	}
 	tx->failure = RC_OK;
 	tx->kept = false;
+	tx->nodes_changed = false;
 	tx->arena = NULL;
 	rc = repo->ops->begin(repo->store, true, &tx->txn);
 	if (rc == RC_OK)
@@ -375,6 +376,8 @@ repo_commit(struct rtx *tx)
 	else
 		repo->ops->abort(tx->txn);
 	writer_rest(tx);
+	if (tx->nodes_changed)
+		atomic_fetch_add(&repo->generation, 1);
 	if (rc == RC_OK)
 		seq_publish(repo);
 	else
@@ -400,6 +403,18 @@ enum rc
 repo_failure(const struct rtx *tx)
 {
 	return tx->failure;
+}
+
+uint64_t
+repo_generation(const struct repo *repo)
+{
+	return atomic_load_explicit(&repo->generation, memory_order_acquire);
+}
+
+bool
+repo_nodes_unchanged(const struct rtx *tx)
+{
+	return !tx->nodes_changed;
 }
 
 struct arena *
@@ -586,6 +601,7 @@ repo_alloc(const struct repo_conf *conf)
 	repo->ops = conf->ops;
 	repo->clock = conf->clock;
 	repo->next_id = ID_SCL_BASE + 1;
+	atomic_store(&repo->generation, 1);
 	repo->cache_max = conf->cached_sequences < 16 ? 16 : conf->cached_sequences;
 	repo->nbuckets = repo->nhints = power_of_two(repo->cache_max);
 	repo->buckets = calloc(repo->nbuckets, sizeof(struct cached_seq *));

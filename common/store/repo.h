@@ -66,6 +66,14 @@ void repo_abort(struct rtx *tx);
 /* The first failure of the back end in tx: the transaction cannot be committed any more. */
 enum rc repo_failure(const struct rtx *tx);
 
+/*
+ * Grows with every commit that changed a node or a collection (not for instances alone): what was
+ * derived from nodes at one generation holds until the next. Read it before repo_begin_read.
+ */
+uint64_t repo_generation(const struct repo *repo);
+/* In a write transaction: true while nothing in it has changed a node or a collection yet. */
+bool repo_nodes_unchanged(const struct rtx *tx);
+
 struct arena *repo_arena(struct rtx *tx);
 /* Sends the results of tx to another arena; returns the one before. */
 struct arena *repo_set_arena(struct rtx *tx, struct arena *a);

@@ -81,6 +81,7 @@ struct repo {
 	struct store *store;
 	const struct clock *clock;
 	bool fresh;
+	_Atomic uint64_t generation;
 	uint64_t next_id;
 	unsigned cache_max, cache_count, nbuckets;
 	struct cached_seq **buckets;
@@ -110,6 +111,7 @@ struct rtx {
 	struct buf scratch; /* the record being written */
 	int64_t now;
 	bool writable;
+	bool nodes_changed;
 	enum rc failure;
 	struct rtx *next_free;
 };

@@ -46,7 +46,13 @@ head_read(struct reader *r, struct inst_head *h)
 static struct slice
 generated_name(struct arena *a, uint64_t seq)
 {
-	return arena_printf(a, "ci_%llu", (unsigned long long)seq);
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + seq % 10);
+	while ((seq /= 10) != 0);
+	return ARENA_JOIN(a, SLICE_LIT("ci_"), slice_make(digits + at, sizeof(digits) - at));
 }
 
 static bool

@@ -237,8 +237,8 @@ req_submit(struct req *rq, req_done *done, void *arg)
 static void
 write_echo(struct req *rq, struct buf *b)
 {
-	static const char *const ops[] = { "CREATE", "RETRIEVE", "UPDATE", "DELETE", "EXECUTE",
-		                           "OTHER" };
+	static const char *const ops[] = { "CREATE", "RETRIEVE", "UPDATE",
+		                           "DELETE", "EXECUTE",  "OTHER" };
 	const struct req_input *in = &rq->input;
 
 	buf_printf(b, "%s %.*s from=%.*s n=%zu accept=%.*s known=%d peer=%.*s length=%d\n",

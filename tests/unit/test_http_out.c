@@ -79,12 +79,13 @@ behave(int fd, const char *request)
 		return false;
 	}
 	if (strstr(request, "/endless") != NULL) {
-		reply_many(fd, "HTTP/1.1 200 OK\r\n", "X-Filler: 0123456789012345678901234567890123456789\r\n",
-		           1000);
+		reply_many(fd, "HTTP/1.1 200 OK\r\n",
+		           "X-Filler: 0123456789012345678901234567890123456789\r\n", 1000);
 		return false;
 	}
 	if (strstr(request, "/big") != NULL)
-		reply_many(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "0123456789", 10000);
+		reply_many(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "0123456789",
+		           10000);
 	else if (strstr(request, "/moved") != NULL)
 		reply(fd, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n");
 	else if (strstr(request, "/interim") != NULL)
@@ -111,7 +112,8 @@ request_length(char *p, size_t n)
 	n -= (size_t)(end - p) + 4;
 	if (length != NULL && length < end && strtoul(length + 18, NULL, 10) > n)
 		return 0;
-	return (size_t)(end - p) + 4 + (length != NULL && length < end ? strtoul(length + 18, NULL, 10) : 0);
+	return (size_t)(end - p) + 4 +
+	       (length != NULL && length < end ? strtoul(length + 18, NULL, 10) : 0);
 }
 
 static void *
@@ -326,9 +328,12 @@ START_TEST(test_request)
 		const char *body;
 		const char *length; /* NULL: must not be there */
 	} rows[] = {
-		{ "POST", "<a/>", "\r\nContent-Length: 4\r\n" }, { "POST", "", "\r\nContent-Length: 0\r\n" },
-		{ "PUT", "<b/>", "\r\nContent-Length: 4\r\n" },  { "PUT", "", "\r\nContent-Length: 0\r\n" },
-		{ "DELETE", "", NULL },                          { "GET", "", NULL },
+		{ "POST", "<a/>", "\r\nContent-Length: 4\r\n" },
+		{ "POST", "", "\r\nContent-Length: 0\r\n" },
+		{ "PUT", "<b/>", "\r\nContent-Length: 4\r\n" },
+		{ "PUT", "", "\r\nContent-Length: 0\r\n" },
+		{ "DELETE", "", NULL },
+		{ "GET", "", NULL },
 	};
 	struct peer peer;
 	struct errand e;
@@ -340,7 +345,8 @@ START_TEST(test_request)
 		errand_init(&e, peer.port, "/ok");
 		e.ex.method = slice_of(rows[i].method);
 		e.ex.body = slice_of(rows[i].body);
-		e.ex.headers[0] = (struct exchange_header){ SLICE_LIT("From"), SLICE_LIT("http://a/m2m") };
+		e.ex.headers[0] =
+			(struct exchange_header){ SLICE_LIT("From"), SLICE_LIT("http://a/m2m") };
 		e.ex.headers[1] = (struct exchange_header){ SLICE_LIT("X-Nothing"), SLICE_NONE };
 		e.ex.nheaders = 2;
 		run(p, &e);
@@ -400,9 +406,9 @@ START_TEST(test_absolute_form)
 	e.ex.target = SLICE_LIT("http://gw1.example.org:8181/m2m/ok?x=%2F");
 	run(p, &e);
 	ck_assert_int_eq(e.ex.rc, RC_OK);
-	ck_assert_ptr_eq(
-		strstr(last_request(&peer), "GET http://gw1.example.org:8181/m2m/ok?x=%2F HTTP/1.1\r\n"),
-		last_request(&peer));
+	ck_assert_ptr_eq(strstr(last_request(&peer),
+	                        "GET http://gw1.example.org:8181/m2m/ok?x=%2F HTTP/1.1\r\n"),
+	                 last_request(&peer));
 	ck_assert_ptr_nonnull(strstr(last_request(&peer), "\r\nHost: gw1.example.org:8181\r\n"));
 	ck_assert_ptr_null(strstr(last_request(&peer), "127.0.0.1"));
 	errand_fini(&e);
@@ -512,7 +518,8 @@ START_TEST(test_unsendable)
 		errand_fini(&e);
 	}
 	errand_init(&e, 1, "/");
-	e.ex.headers[0] = (struct exchange_header){ SLICE_LIT("From"), SLICE_LIT("a\r\nX-Evil: b") };
+	e.ex.headers[0] =
+		(struct exchange_header){ SLICE_LIT("From"), SLICE_LIT("a\r\nX-Evil: b") };
 	e.ex.nheaders = 1;
 	run(p, &e);
 	ck_assert_int_eq(e.ex.rc, RC_BAD_GATEWAY);
@@ -644,9 +651,10 @@ static Suite *
 http_out_suite(void)
 {
 	const TTest *const tests[] = {
-		test_answer,     test_request, test_large_request, test_absolute_form, test_no_detour,
-		test_interim,    test_failures, test_unsendable,   test_refused,       test_limits,
-		test_send_from_done, test_wakeup, test_close,
+		test_answer,    test_request, test_large_request,  test_absolute_form,
+		test_no_detour, test_interim, test_failures,       test_unsendable,
+		test_refused,   test_limits,  test_send_from_done, test_wakeup,
+		test_close,
 	};
 	Suite *s = suite_create("http_out");
 	TCase *tc = tcase_create("exchanges");

@@ -26,7 +26,8 @@ struct wire {
 static bool
 dial(struct wire *w, unsigned port, const char *from)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)port),
 		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in own = { .sin_family = AF_INET };
 	int on = 1;
@@ -48,7 +49,8 @@ shake_hands(struct wire *w, const struct wire_tls *tls)
 	int rc;
 
 	if (gnutls_certificate_allocate_credentials(&w->cred) != 0 ||
-	    gnutls_init(&w->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT) != 0)
+	    gnutls_init(&w->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT) !=
+	            0)
 		return false;
 	if (tls->ca != NULL)
 		gnutls_certificate_set_x509_trust_file(w->cred, tls->ca, GNUTLS_X509_FMT_PEM);
@@ -108,8 +110,8 @@ bool
 wire_send(struct wire *w, struct slice text)
 {
 	while (text.n > 0) {
-		ssize_t n = w->session != NULL ? gnutls_record_send(w->session, text.p, text.n) :
-		                                 send(w->fd, text.p, text.n, MSG_NOSIGNAL);
+		ssize_t n = w->session != NULL ? gnutls_record_send(w->session, text.p, text.n)
+		                               : send(w->fd, text.p, text.n, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return false;
@@ -136,8 +138,8 @@ receive(struct wire *w)
 		if ((w->session == NULL || gnutls_record_check_pending(w->session) == 0) &&
 		    poll(&p, 1, PATIENCE_MS) <= 0)
 			return false;
-		n = w->session != NULL ? gnutls_record_recv(w->session, part, sizeof(part)) :
-		                         recv(w->fd, part, sizeof(part), 0);
+		n = w->session != NULL ? gnutls_record_recv(w->session, part, sizeof(part))
+		                       : recv(w->fd, part, sizeof(part), 0);
 	} while (w->session != NULL && n < 0 && !gnutls_error_is_fatal((int)n));
 	if (n <= 0)
 		return false;
@@ -192,9 +194,8 @@ wire_read(struct wire *w, bool head)
 	r.status = atoi(r.head.p + 9);
 	if (head || r.status == 100)
 		return r;
-	length = strtoul(wire_field(&r, "Content-Length").n > 0 ?
-	                         wire_field(&r, "Content-Length").p :
-	                         "0",
+	length = strtoul(wire_field(&r, "Content-Length").n > 0 ? wire_field(&r, "Content-Length").p
+	                                                        : "0",
 	                 NULL, 10);
 	while (w->in.n < length)
 		if (!receive(w)) {

@@ -34,9 +34,8 @@ class Report:
             return False
 
     def equal(self, got, want, name, context=""):
-        """got must be want, or one of it when want is a set."""
-        good = got in want if isinstance(want, (set, frozenset)) else got == want
-        return self.ok(good, name, lambda: f"got {_short(got)}, expected {_short(want)} {_short(context, '')}")
+        """got must be want."""
+        return self.ok(got == want, name, lambda: f"got {_short(got)}, expected {_short(want)} {_short(context, '')}")
 
     def skip(self, name, why):
         """Says that something was not tested."""

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents against the tables and back, through both codecs. */
+#include "config.h"
+
+#include "codec_help.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "model/bind.h"
+#include "model/render.h"
+
+#define HEAD " xmlns:m2m=\"" NS_M2M "\" xmlns:xmime=\"" NS_XMIME "\""
+
+static const struct codec_limits wide = { .depth = 32, .nodes = 500, .attributes = 20, .text = 10000 };
+
+static struct binder binder;
+
+static struct node *
+parsed(const struct codec *c, struct slice text)
+{
+	struct node *root;
+	const char *why;
+	enum rc rc = decode(c, text, &wide, &root, &why);
+
+	ck_assert_msg(rc == RC_OK, "%.*s: %s", (int)text.n, text.p, why);
+	return root;
+}
+
+static enum rc
+bound(unsigned type, enum bind_column column, const struct codec *c, struct slice text,
+      struct val **vals)
+{
+	binder = (struct binder){ .arena = arena, .ordered = binder.ordered };
+	*vals = NULL;
+	return bind_resource(&binder, rtype_get(type), column, parsed(c, text), vals);
+}
+
+/* ---- round trips ---- */
+
+#define SOME_PERMISSION                                                                            \
+	"<m2m:permission m2m:id=\"p\"><m2m:permissionFlags><m2m:flag>READ</m2m:flag>"              \
+	"<m2m:flag>CREATE</m2m:flag></m2m:permissionFlags><m2m:permissionHolders>"                 \
+	"<m2m:holderRefs><m2m:holderRef>http://h/a</m2m:holderRef></m2m:holderRefs>"               \
+	"<m2m:applicationIDs><m2m:applicationID>a b</m2m:applicationID></m2m:applicationIDs>"      \
+	"<m2m:all/></m2m:permissionHolders></m2m:permission>"
+
+static const struct {
+	unsigned type;
+	const char *xml;
+} samples[] = {
+	{ T_SCL,
+	  "<m2m:scl" HEAD " sclId=\"gw\"><m2m:pocs><reference>http://g/</reference><reference>http://k/"
+	  "</reference></m2m:pocs><m2m:link>http://g/m2m</m2m:link><m2m:schedule><m2m:scheduleString "
+	  "id=\"n\">0 2 * * *</m2m:scheduleString></m2m:schedule><m2m:expirationTime>2014-03-01T09:00:"
+	  "00.125Z</m2m:expirationTime><m2m:searchStrings><m2m:searchString>a</m2m:searchString><m2m:"
+	  "searchString>&lt;b&gt;</m2m:searchString></m2m:searchStrings><m2m:mgmtProtocolType>OMA_DM"
+	  "</m2m:mgmtProtocolType><m2m:integrityValResults><ivalResults>9223372036854775807</ivalResults>"
+	  "<signedIvalResult>-5</signedIvalResult><secureTimeStamp>2014-03-01T09:00:00Z</secureTimeStamp>"
+	  "</m2m:integrityValResults><m2m:sclType>GSCL</m2m:sclType></m2m:scl>" },
+	{ T_APPLICATION,
+	  "<m2m:application" HEAD " appId=\"lamps\"><m2m:announceTo><m2m:activated>true</m2m:activated>"
+	  "<m2m:sclList><reference>http://n/m2m</reference></m2m:sclList><m2m:global>false</m2m:global>"
+	  "</m2m:announceTo><m2m:aPoC>http://a:9/</m2m:aPoC><m2m:aPoCPaths><m2m:aPoCPath><m2m:path>lamp"
+	  "</m2m:path><m2m:searchStrings><m2m:searchString>L</m2m:searchString></m2m:searchStrings>"
+	  "</m2m:aPoCPath><m2m:aPoCPath><m2m:path>scene</m2m:path></m2m:aPoCPath></m2m:aPoCPaths>"
+	  "</m2m:application>" },
+	{ T_ACCESS_RIGHT,
+	  "<m2m:accessRight" HEAD " m2m:id=\"home\"><m2m:permissions>" SOME_PERMISSION
+	  "</m2m:permissions><m2m:selfPermissions>" SOME_PERMISSION SOME_PERMISSION
+	  "</m2m:selfPermissions></m2m:accessRight>" },
+	{ T_CONTAINER,
+	  "<m2m:container" HEAD " m2m:id=\"t\"><m2m:accessRightID>/m2m/accessRights/h</m2m:accessRightID>"
+	  "<m2m:searchStrings/><m2m:maxNrOfInstances>3</m2m:maxNrOfInstances><m2m:maxByteSize>0"
+	  "</m2m:maxByteSize><m2m:maxInstanceAge>P1DT12H</m2m:maxInstanceAge></m2m:container>" },
+	{ T_CONTENT_INSTANCE,
+	  "<m2m:contentInstance" HEAD " m2m:id=\"r2\"><m2m:searchStrings><m2m:searchString>x</m2m:"
+	  "searchString></m2m:searchStrings><m2m:content xmime:contentType=\"application/octet-stream\">"
+	  "<m2m:binaryContent>AQIDBA==</m2m:binaryContent></m2m:content></m2m:contentInstance>" },
+	{ T_CONTENT_INSTANCE,
+	  "<m2m:contentInstance" HEAD "><m2m:delayTolerance>2014-03-01T09:00:00Z</m2m:delayTolerance>"
+	  "<m2m:content xmime:contentType=\"text/plain\"><m2m:textContent> 21.5 &amp; \xc3\xa9\n"
+	  "</m2m:textContent></m2m:content></m2m:contentInstance>" },
+	{ T_SUBSCRIPTION,
+	  "<m2m:subscription" HEAD " m2m:id=\"d\"><m2m:minimalTimeBetweenNotifications>5000</m2m:"
+	  "minimalTimeBetweenNotifications><m2m:filterCriteria><ifNoneMatch>a</ifNoneMatch><ifNoneMatch>b"
+	  "</ifNoneMatch><attributeAccessor/><sizeFrom>1</sizeFrom><metaDataOnly>true</metaDataOnly>"
+	  "</m2m:filterCriteria><m2m:contact>http://d:9/n</m2m:contact><m2m:noRepresentation>true"
+	  "</m2m:noRepresentation></m2m:subscription>" },
+	{ T_M2M_POC,
+	  "<m2m:m2mPoc" HEAD " m2m:id=\"p\"><m2m:contactInfo><m2m:contactURI>http://p/</m2m:contactURI>"
+	  "</m2m:contactInfo><m2m:onlineStatus>ONLINE</m2m:onlineStatus></m2m:m2mPoc>" },
+};
+
+static const struct codec *const codecs[] = { &codec_xml, &codec_json };
+
+START_TEST(samples_come_back)
+{
+	const struct rtype *t = rtype_get(samples[_i].type);
+	struct val *first, *again;
+	struct writer w;
+
+	ck_assert_msg(bound(samples[_i].type, BIND_CREATE, &codec_xml, slice_of(samples[_i].xml), &first) ==
+	                  RC_OK,
+	              "%.*s", (int)binder.why.n, binder.why.p);
+	for (size_t i = 0; i < NITEMS(codecs); i++) {
+		buf_clear(&out);
+		codecs[i]->writer(&w, &out);
+		render_resource(&w, t, first);
+		ck_assert(!out.failed);
+		ck_assert_msg(bound(samples[_i].type, BIND_CREATE, codecs[i], buf_view(&out), &again) == RC_OK,
+		              "%.*s: %.*s", (int)out.n, out.p, (int)binder.why.n, binder.why.p);
+		ck_assert_msg(val_equal(first, again), "%.*s", (int)out.n, out.p);
+		ck_assert(!binder.release1);
+	}
+}
+END_TEST
+
+/* xs:anyType keeps its elements with their namespaces; JSON has no place for those. */
+START_TEST(any_element_comes_back)
+{
+	static const struct slice xml = SLICE_LIT(
+	    "<m2m:m2mPoc" HEAD " m2m:id=\"sms\"><m2m:contactInfo><m2m:other kind=\"sms\"><msisdn>+33"
+	    "</msisdn><x:y xmlns:x=\"urn:x\" a=\"b\"><z/></x:y></m2m:other></m2m:contactInfo>"
+	    "<m2m:onlineStatus>ONLINE</m2m:onlineStatus></m2m:m2mPoc>");
+	struct val *first, *stored, *again;
+	struct buf record;
+	struct writer w;
+
+	ck_assert_int_eq(bound(T_M2M_POC, BIND_CREATE, &codec_xml, xml, &first), RC_OK);
+	buf_init(&record, 10000);
+	vals_encode(&record, first);
+	ck_assert_int_eq(vals_decode(arena, buf_view(&record), &stored), RC_OK);
+	ck_assert(val_equal(first, stored));
+	codec_xml.writer(&w, &out);
+	render_resource(&w, rtype_get(T_M2M_POC), stored);
+	ck_assert(!out.failed);
+	ck_assert_int_eq(bound(T_M2M_POC, BIND_CREATE, &codec_xml, buf_view(&out), &again), RC_OK);
+	ck_assert_msg(val_equal(first, again), "%.*s", (int)out.n, out.p);
+	buf_fini(&record);
+}
+END_TEST
+
+START_TEST(attribute_comes_back)
+{
+	struct val *first, *v, *again;
+	struct writer w;
+
+	ck_assert_int_eq(bound(T_APPLICATION, BIND_CREATE, &codec_xml, slice_of(samples[1].xml), &first),
+	                 RC_OK);
+	for (size_t i = 0; i < NITEMS(codecs); i++)
+		for (v = first; v != NULL; v = v->next) {
+			struct val alone = *v;
+
+			if (v->attr == A_APP_ID)
+				continue;
+			alone.next = NULL;
+			buf_clear(&out);
+			codecs[i]->writer(&w, &out);
+			render_attribute(&w, &alone);
+			binder = (struct binder){ .arena = arena };
+			ck_assert_msg(bind_attribute(&binder, v->attr, parsed(codecs[i], buf_view(&out)),
+			                             &again) == RC_OK,
+			              "%.*s: %.*s", (int)out.n, out.p, (int)binder.why.n, binder.why.p);
+			ck_assert(val_equal(&alone, again));
+		}
+	ck_assert_int_eq(bind_attribute(&binder, A_APOC,
+	                                parsed(&codec_xml, SLICE_LIT("<m2m:link" HEAD ">x</m2m:link>")),
+	                                &again),
+	                 RC_BAD_REQUEST);
+}
+END_TEST
+
+START_TEST(notify_comes_back)
+{
+	static const struct slice xml = SLICE_LIT(
+	    "<m2m:notify" HEAD "><m2m:statusCode>STATUS_OK</m2m:statusCode><representation xmime:contentType"
+	    "=\"application/xml\">PGEvPg==</representation><subscriptionReference>http://n/s"
+	    "</subscriptionReference></m2m:notify>");
+	struct val *first, *again;
+	struct writer w;
+
+	binder = (struct binder){ .arena = arena };
+	ck_assert_int_eq(bind_shape(&binder, &shape_notify, parsed(&codec_xml, xml), &first), RC_OK);
+	ck_assert(slice_is(val_text(val_get(first, A_REPRESENTATION)->first, A_TEXT), "<a/>"));
+	for (size_t i = 0; i < NITEMS(codecs); i++) {
+		buf_clear(&out);
+		codecs[i]->writer(&w, &out);
+		render_shape(&w, "notify", &shape_notify, first);
+		ck_assert(!out.failed);
+		ck_assert_int_eq(bind_shape(&binder, &shape_notify, parsed(codecs[i], buf_view(&out)), &again),
+		                 RC_OK);
+		ck_assert(val_equal(first, again));
+	}
+}
+END_TEST
+
+/* ---- what is refused ---- */
+
+#define CT "<m2m:container" HEAD
+#define END_CT "</m2m:container>"
+#define CI "<m2m:contentInstance" HEAD ">"
+#define END_CI "</m2m:contentInstance>"
+#define CONTENT "<m2m:content><m2m:textContent>x</m2m:textContent></m2m:content>"
+#define SU "<m2m:subscription" HEAD ">"
+#define END_SU "</m2m:subscription>"
+#define CONTACT "<m2m:contact>http://c/</m2m:contact>"
+#define AR "<m2m:accessRight" HEAD ">"
+#define END_AR "</m2m:accessRight>"
+#define SELF "<m2m:selfPermissions/>"
+
+static const struct {
+	unsigned type;
+	enum bind_column column;
+	const char *xml;
+	const char *why; /* NULL: accepted */
+} documents[] = {
+	{ T_CONTAINER, BIND_CREATE, CT "/>", NULL },
+	{ T_CONTAINER, BIND_CREATE, "<!-- c -->" CT ">\n <!-- c -->\n" END_CT, NULL },
+	{ T_CONTAINER, BIND_CREATE, "<m2m:containers" HEAD "/>", "root element must be container" },
+	{ T_CONTAINER, BIND_CREATE, "<container/>", "root element must be container" },
+	{ T_CONTAINER, BIND_CREATE, "<x:container xmlns:x=\"urn:x\"/>", "root element must be container" },
+	{ T_CONTAINER, BIND_CREATE, "<container xmlns=\"" NS_M2M "\"><maxByteSize>1</maxByteSize></container>",
+	  NULL },
+	{ T_CONTAINER, BIND_CREATE, CT ">text" END_CT, "may not hold text" },
+	/* unknown, twice, elsewhere */
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:maxSize>1</m2m:maxSize>" END_CT, "maxSize is not known here" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:maxbytesize>1</m2m:maxbytesize>" END_CT, "not known" },
+	{ T_CONTAINER, BIND_CREATE, CT "><maxByteSize>1</maxByteSize>" END_CT, "not known" },
+	{ T_CONTAINER, BIND_CREATE, CT "><x:maxByteSize xmlns:x=\"urn:x\">1</x:maxByteSize>" END_CT,
+	  "not known" },
+	{ T_CONTAINER, BIND_CREATE, CT " colour=\"red\"/>", "colour is not known here" },
+	{ T_CONTAINER, BIND_CREATE, CT " maxByteSize=\"1\"/>", "not known" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:id>x</m2m:id>" END_CT, "not known" },
+	{ T_CONTAINER, BIND_CREATE,
+	  CT "><m2m:maxByteSize>1</m2m:maxByteSize><m2m:maxByteSize>1</m2m:maxByteSize>" END_CT,
+	  "maxByteSize stands twice" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:maxByteSize><m2m:a/></m2m:maxByteSize>" END_CT, "beside" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:maxByteSize a=\"b\">1</m2m:maxByteSize>" END_CT, "beside" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:maxByteSize>x</m2m:maxByteSize>" END_CT, "no legal value" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:searchStrings>\n\t</m2m:searchStrings>" END_CT, NULL },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:searchStrings>x</m2m:searchStrings>" END_CT, "not hold text" },
+	{ T_CONTAINER, BIND_CREATE,
+	  CT " xmlns:xsi=\"" NS_XSI "\" xsi:schemaLocation=\"a b\" xsi:type=\"m2m:Container\"/>", NULL },
+	/* presence */
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:creationTime>2014-03-01T09:00:00Z</m2m:creationTime>" END_CT,
+	  "creationTime is not permitted" },
+	{ T_CONTAINER, BIND_CREATE, CT "><m2m:subscriptionsReference>x</m2m:subscriptionsReference>" END_CT,
+	  "not permitted" },
+	{ T_CONTAINER, BIND_UPDATE, CT "/>", NULL },
+	{ T_CONTAINER, BIND_UPDATE, CT " m2m:id=\"x\"/>", "id is not permitted" },
+	{ T_SCL, BIND_CREATE, "<m2m:scl" HEAD " sclId=\"x\"/>", "link is mandatory" },
+	{ T_SCL, BIND_UPDATE,
+	  "<m2m:scl" HEAD "><m2m:mgmtProtocolType>OMA DM</m2m:mgmtProtocolType></m2m:scl>", NULL },
+	{ T_SCL, BIND_UPDATE, "<m2m:scl" HEAD "/>", "mgmtProtocolType is mandatory" },
+	{ T_SUBSCRIPTION, BIND_CREATE, SU CONTACT END_SU, NULL },
+	{ T_SUBSCRIPTION, BIND_CREATE, SU END_SU, "contact is mandatory" },
+	{ T_SUBSCRIPTION, BIND_UPDATE, SU CONTACT END_SU, "contact is not permitted" },
+	{ T_ACCESS_RIGHT, BIND_CREATE, AR END_AR, "selfPermissions is mandatory" },
+	{ T_ACCESS_RIGHT, BIND_CREATE, AR SELF END_AR, NULL },
+	/* inside structures */
+	{ T_ACCESS_RIGHT, BIND_CREATE,
+	  AR "<m2m:selfPermissions><m2m:permission><m2m:permissionFlags/></m2m:permission>"
+	     "</m2m:selfPermissions>" END_AR,
+	  "permissionHolders is missing" },
+	{ T_ACCESS_RIGHT, BIND_CREATE,
+	  AR "<m2m:selfPermissions><m2m:permission><m2m:permissionFlags><m2m:flag>FLY</m2m:flag>"
+	     "</m2m:permissionFlags><m2m:permissionHolders/></m2m:permission></m2m:selfPermissions>" END_AR,
+	  "flag has no legal value" },
+	{ T_APPLICATION, BIND_CREATE,
+	  "<m2m:application" HEAD "><m2m:announceTo><m2m:activated>true</m2m:activated></m2m:announceTo>"
+	  "</m2m:application>",
+	  "sclList is missing" },
+	{ T_APPLICATION, BIND_CREATE,
+	  "<m2m:application" HEAD "><m2m:aPoCPaths><m2m:aPoCPath/></m2m:aPoCPaths></m2m:application>",
+	  "path is missing" },
+	/* local elements: without namespace, or pulled into m2m by a default namespace */
+	{ T_SUBSCRIPTION, BIND_CREATE,
+	  SU "<m2m:filterCriteria><maxSize>1</maxSize></m2m:filterCriteria>" CONTACT END_SU, NULL },
+	{ T_SUBSCRIPTION, BIND_CREATE,
+	  SU "<m2m:filterCriteria><m2m:maxSize>1</m2m:maxSize></m2m:filterCriteria>" CONTACT END_SU, NULL },
+	/* content */
+	{ T_CONTENT_INSTANCE, BIND_CREATE, CI CONTENT END_CI, NULL },
+	{ T_CONTENT_INSTANCE, BIND_CREATE, CI END_CI, "content is mandatory" },
+	{ T_CONTENT_INSTANCE, BIND_CREATE, CI "<m2m:content/>" END_CI, "exactly one" },
+	{ T_CONTENT_INSTANCE, BIND_CREATE,
+	  CI "<m2m:content><m2m:binaryContent>AA==</m2m:binaryContent><m2m:textContent/></m2m:content>" END_CI,
+	  "exactly one" },
+	{ T_CONTENT_INSTANCE, BIND_CREATE,
+	  CI "<m2m:content><m2m:binaryContent>A</m2m:binaryContent></m2m:content>" END_CI, "no legal value" },
+	{ T_CONTENT_INSTANCE, BIND_CREATE, CI "<m2m:content>%%</m2m:content>" END_CI, "no base64" },
+	{ T_CONTENT_INSTANCE, BIND_CREATE, CI CONTENT "<m2m:contentSize>1</m2m:contentSize>" END_CI,
+	  "not permitted" },
+	{ T_M2M_POC, BIND_CREATE,
+	  "<m2m:m2mPoc" HEAD "><m2m:contactInfo><m2m:contactURI>a</m2m:contactURI><m2m:other/>"
+	  "</m2m:contactInfo></m2m:m2mPoc>",
+	  "exactly one" },
+};
+
+START_TEST(documents_are_judged)
+{
+	struct val *vals;
+	enum rc rc = bound(documents[_i].type, documents[_i].column, &codec_xml,
+	                   slice_of(documents[_i].xml), &vals);
+	const char *why = rc == RC_OK ? "" : arena_str(arena, binder.why);
+
+	ck_assert_int_eq(rc, documents[_i].why == NULL ? RC_OK : RC_BAD_REQUEST);
+	if (documents[_i].why != NULL)
+		ck_assert_msg(strstr(why, documents[_i].why) != NULL, "document %d: %s", _i, why);
+}
+END_TEST
+
+START_TEST(order_matters_when_asked)
+{
+	static const struct slice swapped = SLICE_LIT(
+	    CT "><m2m:maxByteSize>1</m2m:maxByteSize><m2m:accessRightID>a</m2m:accessRightID>" END_CT);
+	struct val *vals;
+
+	ck_assert_int_eq(bound(T_CONTAINER, BIND_CREATE, &codec_xml, swapped, &vals), RC_OK);
+	/* What is bound has the order of the schema. */
+	ck_assert(vals->attr == A_ACCESS_RIGHT_ID && vals->next->attr == A_MAX_BYTE_SIZE);
+	binder.ordered = true;
+	ck_assert_int_eq(bound(T_CONTAINER, BIND_CREATE, &codec_xml, swapped, &vals), RC_BAD_REQUEST);
+	ck_assert(slice_is(binder.why, "accessRightID is out of order"));
+	for (size_t i = 0; i < NITEMS(samples); i++)
+		ck_assert_int_eq(bound(samples[i].type, BIND_CREATE, &codec_xml, slice_of(samples[i].xml),
+		                       &vals),
+		                 RC_OK);
+	ck_assert_int_eq(bound(T_CONTAINER, BIND_CREATE, &codec_json,
+	                       SLICE_LIT("{\"container\":{\"maxByteSize\":1,\"accessRightID\":\"a\"}}"), &vals),
+	                 RC_OK);
+	binder.ordered = false;
+}
+END_TEST
+
+START_TEST(release1_content)
+{
+	static const struct slice xml = SLICE_LIT(
+	    CI "<m2m:content xmime:contentType=\"text/plain\"> aGVs\nbG8= </m2m:content>" END_CI);
+	const struct val *content;
+	struct val *vals;
+
+	ck_assert_int_eq(bound(T_CONTENT_INSTANCE, BIND_CREATE, &codec_xml, xml, &vals), RC_OK);
+	ck_assert(binder.release1);
+	content = val_get(vals, A_CONTENT)->first;
+	ck_assert(slice_is(val_text(content, A_BINARY_CONTENT), "hello"));
+	ck_assert(slice_is(val_text(content, A_CONTENT_TYPE_ATTR), "text/plain"));
+}
+END_TEST
+
+static const struct {
+	unsigned type;
+	const char *json;
+	const char *why; /* NULL: accepted */
+} texts[] = {
+	{ T_CONTAINER, "{\"container\":{}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":\" \"}}", "may not hold text" },
+	{ T_CONTAINER, "{\"containers\":{}}", "root element must be container" },
+	{ T_CONTAINER, "{\"container\":\"x\"}", "may not hold text" },
+	{ T_CONTAINER, "{\"container\":5}", "may not hold text" },
+	{ T_CONTAINER, "{\"container\":{\"id\":\"x\",\"maxByteSize\":5}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"@id\":\"x\"}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"@maxByteSize\":5}}", "not known" },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":\"5\"}}", "maxByteSize has the wrong JSON type" },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":\"9007199254740993\"}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":9007199254740993}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":5.5}}", "no legal value" },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":true}}", "no legal value" },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":[5]}}", "maxByteSize is no list" },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":[]}}", "maxByteSize is no list" },
+	{ T_CONTAINER, "{\"container\":{\"maxByteSize\":{}}}", "no legal value" },
+	{ T_CONTAINER, "{\"container\":{\"accessRightID\":5}}", "accessRightID has the wrong JSON type" },
+	{ T_CONTAINER, "{\"container\":{\"expirationTime\":2014}}", "no legal value" },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":{\"searchString\":[\"a\",\"b\"]}}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":{\"searchString\":[]}}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":{}}}", NULL },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":{\"searchString\":\"a\"}}}", "an array is needed" },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":{\"searchString\":[1]}}}", "wrong JSON type" },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":5}}", "wrong JSON type" },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":true}}", "wrong JSON type" },
+	{ T_CONTAINER, "{\"container\":{\"searchStrings\":\"a\"}}", "may not hold text" },
+	{ T_CONTAINER, "{\"container\":{\"colour\":\"red\"}}", "colour is not known here" },
+	{ T_CONTAINER, "{\"container\":{\"creationTime\":\"2014-03-01T09:00:00Z\"}}", "not permitted" },
+	{ T_APPLICATION,
+	  "{\"application\":{\"announceTo\":{\"activated\":true,\"sclList\":{\"reference\":[\"a\"]}}}}", NULL },
+	{ T_APPLICATION,
+	  "{\"application\":{\"announceTo\":{\"activated\":\"true\",\"sclList\":{\"reference\":[]}}}}",
+	  "activated has the wrong JSON type" },
+	{ T_APPLICATION,
+	  "{\"application\":{\"announceTo\":{\"activated\":1,\"sclList\":{\"reference\":[]}}}}",
+	  "activated has the wrong JSON type" },
+	{ T_CONTENT_INSTANCE, "{\"contentInstance\":{\"content\":{\"textContent\":\"x\"}}}", NULL },
+	{ T_CONTENT_INSTANCE,
+	  "{\"contentInstance\":{\"content\":{\"contentType\":\"text/plain\",\"textContent\":\"x\"}}}", NULL },
+	{ T_CONTENT_INSTANCE, "{\"contentInstance\":{\"content\":\"aGVsbG8=\"}}", NULL },
+	{ T_CONTENT_INSTANCE, "{\"contentInstance\":{\"content\":{\"binaryContent\":\"A\"}}}", "no legal value" },
+	{ T_ACCESS_RIGHT, "{\"accessRight\":{\"selfPermissions\":{\"permission\":{}}}}", "an array is needed" },
+};
+
+START_TEST(json_is_judged)
+{
+	struct val *vals;
+	enum rc rc = bound(texts[_i].type, BIND_CREATE, &codec_json, slice_of(texts[_i].json), &vals);
+	const char *why = rc == RC_OK ? "" : arena_str(arena, binder.why);
+
+	ck_assert_msg(rc == (texts[_i].why == NULL ? RC_OK : RC_BAD_REQUEST), "%s: %s", texts[_i].json, why);
+	if (texts[_i].why != NULL)
+		ck_assert_msg(strstr(why, texts[_i].why) != NULL, "%s: %s", texts[_i].json, why);
+}
+END_TEST
+
+/* A long hostile name does not make a long message. */
+START_TEST(reasons_are_short)
+{
+	char xml[5000];
+	struct val *vals;
+
+	snprintf(xml, sizeof(xml), CT "><m2m:%0*d/>" END_CT, 1000, 5);
+	memcpy(strstr(xml, "000"), "aaa", 3);
+	ck_assert_int_eq(bound(T_CONTAINER, BIND_CREATE, &codec_xml, slice_of(xml), &vals), RC_BAD_REQUEST);
+	ck_assert_uint_lt(binder.why.n, 120);
+}
+END_TEST
+
+/* Every size of arena gives an answer. */
+START_TEST(small_arenas_are_enough_or_said)
+{
+	struct slice xml = slice_of(samples[_i].xml);
+	bool done = false;
+
+	for (size_t limit = 1; !done; limit += 48) {
+		struct arena *small = arena_new(limit);
+		struct binder b = { .arena = small };
+		struct val *vals;
+		enum rc rc = bind_resource(&b, rtype_get(samples[_i].type), BIND_CREATE,
+		                           parsed(&codec_xml, xml), &vals);
+
+		ck_assert_msg(rc == RC_OK || arena_failed(small), "rc %d", (int)rc);
+		done = rc == RC_OK;
+		arena_free(small);
+		ck_assert_uint_lt(limit, 20000);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("bind");
+	TCase *c = tcase_create("all");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(c, 60);
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_loop_test(c, samples_come_back, 0, NITEMS(samples));
+	tcase_add_test(c, any_element_comes_back);
+	tcase_add_test(c, attribute_comes_back);
+	tcase_add_test(c, notify_comes_back);
+	tcase_add_loop_test(c, documents_are_judged, 0, NITEMS(documents));
+	tcase_add_test(c, order_matters_when_asked);
+	tcase_add_test(c, release1_content);
+	tcase_add_loop_test(c, json_is_judged, 0, NITEMS(texts));
+	tcase_add_test(c, reasons_are_short);
+	tcase_add_loop_test(c, small_arenas_are_enough_or_said, 0, NITEMS(samples));
+	suite_add_tcase(s, c);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
