@@ -33,8 +33,7 @@ struct http_conf {
 	enum http_security security;
 	const char *cert_file; /* PEM: certificate, then its chain */
 	const char *key_file; /* PEM, not encrypted */
-	const char *
-		ca_file; /* PEM: asks for a client certificate; one that these did not issue is refused */
+	const char *ca_file; /* PEM: asks for a client certificate, of these issuers only */
 	bool require_client_cert; /* with ca_file: no certificate, no connection */
 
 	unsigned max_connections; /* 0 = 4096 */

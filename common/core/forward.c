@@ -80,6 +80,8 @@ choose_poc(struct rtx *tx, const struct res *scl, struct choice *ch)
 	const struct val *pocs = val_get(scl->vals, A_POCS);
 
 	*ch = (struct choice){ .tx = tx };
+	if (!scl_scheduled(scl, repo_now(tx)))
+		return RC_UNAVAILABLE;
 	TRY(repo_children(tx, scl->id, T_M2M_POCS, 0, consider_poc, ch));
 	TRY(ch->rc);
 	if (ch->poc != ID_NONE)

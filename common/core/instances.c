@@ -385,6 +385,7 @@ collection_value(struct scl *scl, struct rtx *tx, const struct target *t, const 
 	const struct scl_conf *conf = scl_conf(scl);
 	struct val *v = val_add(repo_arena(tx), list, A_CONTENT_INSTANCE_COLLECTION);
 	struct listing l = { .scl = scl, .a = repo_arena(tx), .t = t, .f = f, .now = repo_now(tx) };
+	uint64_t from = 0;
 
 	if (v == NULL)
 		return RC_UNAVAILABLE;
@@ -393,7 +394,12 @@ collection_value(struct scl *scl, struct rtx *tx, const struct target *t, const 
 	l.bytes_left = conf->answer_max / 2;
 	if (f->has_max_size && (uint64_t)f->max_size < l.left)
 		l.left = (size_t)f->max_size;
-	TRY(repo_inst_range(tx, t->id, 0, UINT64_MAX, 0, list_instance, &l));
+	if (f->has_created_after) {
+		TRY(repo_inst_since(tx, t->id, f->created_after, &from));
+		if (from == 0)
+			return RC_OK;
+	}
+	TRY(repo_inst_range(tx, t->id, from, UINT64_MAX, 0, list_instance, &l));
 	return l.rc;
 }
 

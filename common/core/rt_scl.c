@@ -2,6 +2,7 @@
 /* scl and m2mPoc: registration checks, onlineStatus and serverCapability (reference 3.2, 6.1). */
 #include "config.h"
 
+#include "base/crontab.h"
 #include "core/hooks.h"
 
 #include <strings.h>
@@ -15,10 +16,48 @@ is_registrant(struct req *rq, const struct res *self)
 	return rq->who.self || (link.n > 0 && slice_eq(link, rq->who.normal));
 }
 
+/* Outside its schedule an SCL counts as OFFLINE (reference 6.9.1). */
+bool
+scl_scheduled(const struct res *scl, int64_t now)
+{
+	const struct val *list = val_get(scl->vals, A_SCHEDULE);
+
+	if (list == NULL || list->first == NULL)
+		return true;
+	for (const struct val *v = list->first; v != NULL; v = v->next)
+		if (crontab_matches(val_text(v->first, A_TEXT), now))
+			return true;
+	return false;
+}
+
+/* Release 2 wants an id on every scheduleString; Release 1 has none (reference 2.4). */
+static enum rc
+check_schedule(struct req *rq, struct res *self)
+{
+	struct val *list = val_find(self->vals, A_SCHEDULE);
+	unsigned n = 0;
+
+	for (struct val *v = list == NULL ? NULL : list->first; v != NULL; v = v->next) {
+		struct val *id = NULL;
+
+		n++;
+		if (!crontab_valid(val_text(v->first, A_TEXT)))
+			return req_fail(rq, RC_BAD_REQUEST, "a scheduleString is no crontab expression");
+		if (val_get(v->first, A_REF_ID) != NULL)
+			continue;
+		if (!val_set_text(rq->arena, &id, A_REF_ID, arena_printf(rq->arena, "s%u", n)))
+			return RC_UNAVAILABLE;
+		id->next = v->first;
+		v->first = id;
+	}
+	return RC_OK;
+}
+
 static enum rc
 scl_check(struct req *rq, const struct target *parent, const struct res *old, struct res *self)
 {
 	(void)parent;
+	TRY(check_schedule(rq, self));
 	if (old != NULL)
 		return RC_OK;
 	if (!uri_is_absolute(val_text(self->vals, A_LINK)))
@@ -84,7 +123,9 @@ scl_value(struct scl *scl, struct rtx *tx, const struct target *t, const struct 
 	(void)f;
 	TRY(repo_children(tx, t->id, T_M2M_POCS, 0, count_poc, &r));
 	TRY(r.rc);
-	if (r.online > 0)
+	if (!scl_scheduled(t->node, repo_now(tx)))
+		status = OFFLINE;
+	else if (r.online > 0)
 		status = ONLINE;
 	else if (r.total > 0 && r.unreachable == r.total)
 		status = NOT_REACHABLE;

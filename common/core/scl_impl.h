@@ -314,6 +314,11 @@ enum rc subscription_end(struct scl *scl, struct rtx *tx, const struct res *sub,
 /* Lowest cursor of the subscriptions on the container, UINT64_MAX without any. */
 enum rc instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor);
 
+/* ---- rt_scl.c ---- */
+
+/* True when the scl's schedule admits traffic now. */
+bool scl_scheduled(const struct res *scl, int64_t now);
+
 /* ---- expire.c ---- */
 
 enum rc expire_tick(void *arg, struct rtx *tx, bool *more);

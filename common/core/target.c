@@ -11,7 +11,7 @@ struct walk {
 	struct rtx *tx;
 	struct arena *arena;
 	struct target *t;
-	struct slice segs[SEGMENTS_MAX]; /* decoded */
+	struct slice *segs; /* decoded; SEGMENTS_MAX of them */
 	size_t n, at;
 	char *path; /* canonical path so far */
 	size_t path_n;
@@ -263,7 +263,8 @@ walk_path(struct walk *w, struct slice path)
 enum rc
 target_find(struct scl *scl, struct rtx *tx, struct slice path, struct target *out)
 {
-	struct walk w = { .scl = scl, .tx = tx, .arena = repo_arena(tx), .t = out };
+	struct slice segs[SEGMENTS_MAX];
+	struct walk w = { .scl = scl, .tx = tx, .arena = repo_arena(tx), .t = out, .segs = segs };
 
 	return walk_path(&w, path);
 }
@@ -272,7 +273,8 @@ enum rc
 target_continue(struct req *rq, struct slice rest)
 {
 	struct target *t = &rq->target;
-	struct walk w = { .scl = rq->scl, .tx = rq->tx, .arena = rq->arena, .t = t };
+	struct slice segs[SEGMENTS_MAX];
+	struct walk w = { .scl = rq->scl, .tx = rq->tx, .arena = rq->arena, .t = t, .segs = segs };
 
 	if (!split_path(&w, rest))
 		return req_fail(rq, RC_BAD_REQUEST, "the path of the target is malformed");
@@ -290,7 +292,9 @@ target_continue(struct req *rq, struct slice rest)
 enum rc
 target_resolve(struct req *rq)
 {
-	struct walk w = { .scl = rq->scl, .tx = rq->tx, .arena = rq->arena, .t = &rq->target };
+	struct slice segs[SEGMENTS_MAX];
+	struct walk w = { .scl = rq->scl, .tx = rq->tx, .arena = rq->arena, .t = &rq->target,
+		          .segs = segs };
 	enum rc rc = walk_path(&w, rq->uri.path);
 
 	if (rc == RC_BAD_REQUEST)

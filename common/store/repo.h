@@ -161,6 +161,11 @@ typedef enum visit repo_visit_inst(void *arg, struct res *inst);
 /* Instances with from <= seq <= to, oldest first; at most limit (0 = all). */
 enum rc repo_inst_range(struct rtx *tx, uint64_t container, uint64_t from, uint64_t to, size_t limit,
                         repo_visit_inst *visit, void *arg);
+/*
+ * The first instance that was created after a time, in O(log n): creation times grow with the
+ * sequence numbers. *seq is 0 when there is none.
+ */
+enum rc repo_inst_since(struct rtx *tx, uint64_t container, int64_t created, uint64_t *seq);
 /* Like repo_inst_range, but also sees the retained ones: what the courier still owes. */
 enum rc repo_owed(struct rtx *tx, uint64_t container, uint64_t from, uint64_t to, size_t limit,
                   repo_visit_inst *visit, void *arg);

@@ -209,7 +209,7 @@ check_node(struct check *c, struct reader key, struct slice val)
 		say(c, "node %llu: the next id to give is %llu", ull(id), ull(c->next_id));
 	if (id != ID_SCL_BASE)
 		check_place(c, r);
-	else if (r->parent != ID_NONE)
+	else if (r->parent != ID_NONE || r->slot != SLOT_SELF)
 		say(c, "node %llu: the root has a parent", ull(id));
 	type_key(&k, r->type->number, id);
 	if (!exists(c, &k))

@@ -899,6 +899,37 @@ run_end(struct rtx *tx, enum space space, uint64_t container, uint64_t from, uin
 	return rc;
 }
 
+enum rc
+repo_inst_since(struct rtx *tx, uint64_t container, int64_t created, uint64_t *seq)
+{
+	struct end_scan at, last;
+	uint64_t low, high; /* all below low are too old; the next at or above high is not */
+	enum rc rc = find_end(tx, container, false, &at);
+
+	*seq = 0;
+	if (rc == RC_OK)
+		rc = find_end(tx, container, true, &last);
+	if (rc != RC_OK || last.seq == 0 || last.head.created <= created)
+		return rc;
+	/* Over numbers, not instances: of a hole's numbers the next instance behind it is asked. */
+	low = at.seq;
+	high = last.seq;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		rc = find_near(tx, container, middle - 1, false, &at);
+		if (rc != RC_OK)
+			return rc;
+		if (at.head.created > created)
+			high = middle;
+		else
+			low = at.seq + 1;
+	}
+	rc = find_near(tx, container, low - 1, false, &at);
+	*seq = at.seq;
+	return rc;
+}
+
 /* Counts what passes, so that the limit spans both spaces. */
 struct owed {
 	repo_visit_inst *visit;

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import time
+import warnings
 
 from lib import report as reports
 from lib import xml
@@ -330,7 +331,9 @@ def old_tls_fails(daemon):
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     try:
         old.set_ciphers("ALL:@SECLEVEL=0")
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     except (ValueError, ssl.SSLError):
         return True     # this host cannot even try
     return not _trusted(daemon, old)

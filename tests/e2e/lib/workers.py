@@ -400,7 +400,7 @@ class Tree(Worker):
         answer = client.get(path)
         if answer.status != 200:
             return f"listed, but {answer!r}"
-        own = {"From": self.daemon.origin + path}      # notificationChannels are the application's alone
+        own = {"From": f"http://{client.host}:{client.port}{path}"}      # notificationChannels are the application's alone
         missing = [c for c in self.CHILDREN if client.get(f"{path}/{c}", **own).status != 200]
         if missing:
             return f"half an application, without {missing}"

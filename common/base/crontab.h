@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schedules: five crontab fields in POSIX syntax, in UTC (reference 2.4, 6.11.3). */
+#ifndef BASE_CRONTAB_H
+#define BASE_CRONTAB_H
+
+#include "base/slice.h"
+
+#include <stdint.h>
+
+/* True when text is five fields: minute hour day-of-month month day-of-week. */
+bool crontab_valid(struct slice text);
+/* True when the minute in which us (microseconds since the epoch) lies is scheduled. */
+bool crontab_matches(struct slice text, int64_t us);
+
+#endif
