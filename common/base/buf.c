@@ -30,7 +30,7 @@ buf_clear(struct buf *b)
 static bool
 buf_grow(struct buf *b, size_t need)
 {
-	size_t cap = b->cap < 1024 ? 1024 : b->cap;
+	size_t cap = b->cap < 1000 ? 1000 : b->cap;
 	char *p;
 
 	while (cap < need)
@@ -54,35 +54,6 @@ buf_reserve(struct buf *b, size_t n)
 		return NULL;
 	}
 	return b->p + b->n;
-}
-
-void
-buf_add(struct buf *b, const void *p, size_t n)
-{
-	char *to = n == 0 ? NULL : buf_reserve(b, n);
-
-	if (to != NULL) {
-		memcpy(to, p, n);
-		b->n += n;
-	}
-}
-
-void
-buf_puts(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void
-buf_slice(struct buf *b, struct slice s)
-{
-	buf_add(b, s.p, s.n);
-}
-
-void
-buf_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void

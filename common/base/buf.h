@@ -24,10 +24,39 @@ void buf_fini(struct buf *b);
 void buf_clear(struct buf *b);
 /* Room for n more bytes at b->p + b->n, or NULL. */
 char *buf_reserve(struct buf *b, size_t n);
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_puts(struct buf *b, const char *s);
-void buf_slice(struct buf *b, struct slice s);
-void buf_char(struct buf *b, char c);
+static inline void
+buf_add(struct buf *b, const void *p, size_t n)
+{
+	char *to;
+
+	if (n == 0)
+		return;
+	/* The common case without a call: writers append many short pieces. */
+	to = !b->failed && b->cap - b->n >= n ? b->p + b->n : buf_reserve(b, n);
+	if (to != NULL) {
+		memcpy(to, p, n);
+		b->n += n;
+	}
+}
+
+static inline void
+buf_puts(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+static inline void
+buf_slice(struct buf *b, struct slice s)
+{
+	buf_add(b, s.p, s.n);
+}
+
+static inline void
+buf_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Decimal, without the cost of printf. */
 void buf_long(struct buf *b, int64_t v);

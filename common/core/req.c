@@ -29,11 +29,36 @@ req_fail(struct req *rq, enum rc rc, const char *fmt, ...)
 
 /* ---- life ---- */
 
+static struct arena *
+arena_take(struct scl *scl)
+{
+	struct arena *a = NULL;
+
+	pthread_mutex_lock(&scl->arenas_lock);
+	if (scl->narenas > 0)
+		a = scl->arenas[--scl->narenas];
+	pthread_mutex_unlock(&scl->arenas_lock);
+	return a != NULL ? a : arena_new(scl->conf.arena_max);
+}
+
+static void
+arena_give(struct scl *scl, struct arena *a)
+{
+	arena_reset(a);
+	pthread_mutex_lock(&scl->arenas_lock);
+	if (scl->narenas < ARENAS_KEPT) {
+		scl->arenas[scl->narenas++] = a;
+		a = NULL;
+	}
+	pthread_mutex_unlock(&scl->arenas_lock);
+	arena_free(a);
+}
+
 static struct req *
 req_alloc(struct scl *scl, const struct req_listener *listener)
 {
 	const struct scl_conf *conf = scl_conf(scl);
-	struct arena *a = arena_new(conf->arena_max);
+	struct arena *a = arena_take(scl);
 	struct req *rq = a == NULL ? NULL : ARENA_NEW(a, struct req);
 
 	if (rq == NULL) {
@@ -90,7 +115,7 @@ req_free(struct req *rq)
 	free(rq->out.body);
 	decision_release(rq->decision);
 	decision_release(rq->old_decision);
-	arena_free(rq->arena);
+	arena_give(rq->scl, rq->arena);
 }
 
 struct arena *

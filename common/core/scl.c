@@ -35,6 +35,7 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 	snprintf(why, 256, "out of memory");
 	if (scl == NULL)
 		return RC_UNAVAILABLE;
+	pthread_mutex_init(&scl->arenas_lock, NULL);
 	scl->conf = *conf;
 	atomic_store(&scl->live, conf_copy(conf));
 	scl->repo = parts->repo;
@@ -155,6 +156,9 @@ scl_free(struct scl *scl)
 	decisions_free(scl->decisions);
 	committer_free(scl->committer);
 	own_free(&scl->own);
+	while (scl->narenas > 0)
+		arena_free(scl->arenas[--scl->narenas]);
+	pthread_mutex_destroy(&scl->arenas_lock);
 	conf = atomic_load(&scl->live);
 	while (conf != NULL) {
 		struct scl_conf *previous = conf->previous;

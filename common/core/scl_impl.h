@@ -32,6 +32,8 @@ struct own_names {
 	const char **authorities; /* NULL-terminated, lower case */
 };
 
+#define ARENAS_KEPT 64
+
 struct scl {
 	struct scl_conf conf;
 	_Atomic(struct scl_conf *) live; /* conf with the reloaded limits */
@@ -44,6 +46,9 @@ struct scl {
 	struct slice base_path; /* "/" base */
 	struct slice id;
 	struct own_names own;
+	pthread_mutex_t arenas_lock;
+	struct arena *arenas[ARENAS_KEPT]; /* of ended requests, for the next ones */
+	unsigned narenas;
 	_Atomic bool admitting;
 	_Atomic unsigned requests; /* under way */
 	_Atomic uint64_t next_number; /* of requests, for the log */
