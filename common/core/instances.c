@@ -7,6 +7,8 @@
 
 #include <strings.h>
 
+#define EVICTED_AT_ONCE 8192u
+
 static int64_t
 age_limit(const struct res *container)
 {
@@ -91,13 +93,18 @@ instances_evict(struct scl *scl, struct rtx *tx, const struct res *container, in
 {
 	struct seq s;
 	uint64_t owed;
+	unsigned n = 0;
 
-	(void)scl;
 	TRY(repo_seq(tx, container->id, &s));
 	if (s.first == 0 || !over(&s, container, extra_bytes, extra_instances))
 		return RC_OK;
 	TRY(instances_owed_from(tx, container->id, &owed));
-	while (s.first != 0 && over(&s, container, extra_bytes, extra_instances)) {
+	for (; s.first != 0 && over(&s, container, extra_bytes, extra_instances); n++) {
+		/* A limit that was lowered by far must not hold up everybody else: the sweep goes on. */
+		if (n == EVICTED_AT_ONCE) {
+			expire_note(scl, repo_now(tx));
+			return repo_due_add(tx, repo_now(tx), DUE_AGE, container->id);
+		}
 		TRY(repo_inst_remove(tx, container->id, s.first, s.first > owed));
 		TRY(repo_seq(tx, container->id, &s));
 	}
@@ -124,8 +131,11 @@ instances_expire(struct scl *scl, struct rtx *tx, uint64_t container)
 	uint64_t owed;
 	enum rc rc = repo_get(tx, container, &node);
 
-	if (rc != RC_OK || age_limit(node) == 0)
+	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	TRY(instances_evict(scl, tx, node, 0, 0));
+	if (age_limit(node) == 0)
+		return RC_OK;
 	TRY(instances_owed_from(tx, container, &owed));
 	for (unsigned n = 0; n < 256; n++) {
 		rc = repo_oldest(tx, container, &inst);

@@ -327,7 +327,7 @@ forget_sequence(struct rtx *tx, uint64_t id)
 	/* The instances themselves go in portions, by repo_sweep_removed. */
 	key_id(&k, SPACE_REMOVED, id);
 	rec_begin(tx);
-	return rec_put_new(tx, &k);
+	return rec_put(tx, &k);
 }
 
 enum rc

@@ -273,6 +273,20 @@ compare_owed(struct bed *b, const struct sequence *s, struct dice *d)
 	ck_assert_uint_eq(e.at, e.n);
 }
 
+/* The first one after a time: one of theirs, one between them, one before or behind all. */
+static void
+compare_since(struct world *w, const struct sequence *s)
+{
+	int64_t when = s->live == 0 ? 5 : s->items[dice(&w->dice, s->live)].created;
+	uint64_t expected = 0, seq = 99;
+
+	when += (int64_t)dice(&w->dice, 3) - 1;
+	for (unsigned i = s->live; i-- > 0 && s->items[i].created > when;)
+		expected = s->items[i].seq;
+	ck_assert_int_eq(repo_inst_since(w->bed.tx, s->id, when, &seq), RC_OK);
+	ck_assert_uint_eq(seq, expected);
+}
+
 static void
 compare_sequence(struct world *w, const struct sequence *s)
 {
@@ -296,6 +310,7 @@ compare_sequence(struct world *w, const struct sequence *s)
 	ck_assert_int_eq(repo_inst_range(b->tx, s->id, 0, UINT64_MAX, 0, compare_next, &e), RC_OK);
 	ck_assert_uint_eq(e.at, s->live);
 	compare_owed(b, s, &w->dice);
+	compare_since(w, s);
 	if (s->live > 0) {
 		const struct item *it = &s->items[dice(&w->dice, s->live)];
 		uint64_t found = 0;

@@ -289,6 +289,44 @@ START_TEST(lost_transaction_leaves_no_trace)
 }
 END_TEST
 
+/* One request that changes a node, a collection or instances alone; committed or aborted. */
+static uint64_t
+generation_after(struct bed *b, uint64_t container, int what, bool commit)
+{
+	bed_write(b);
+	ck_assert(repo_nodes_unchanged(b->tx));
+	if (what == 'n')
+		bed_insert(b, T_CONTAINER, container, T_SUBCONTAINERS, commit ? "new" : "lost");
+	else if (what == 'k')
+		ck_assert_int_eq(repo_coll_touch(b->tx, 1, T_CONTAINERS, 1), RC_OK);
+	else
+		bed_append(b, container, NULL, "x");
+	ck_assert_int_eq(repo_nodes_unchanged(b->tx), what == 'i');
+	if (commit)
+		bed_commit(b);
+	else
+		repo_abort(b->tx);
+	return repo_generation(b->repo);
+}
+
+START_TEST(generation_tells_of_nodes)
+{
+	uint64_t container, before, after;
+	struct bed b;
+
+	bed_init(&b, _i, 16);
+	container = furnish(&b);
+	before = repo_generation(b.repo);
+	ck_assert_uint_eq(generation_after(&b, container, 'i', true), before);
+	ck_assert_uint_eq(generation_after(&b, container, 'n', false), before);
+	after = generation_after(&b, container, 'n', true);
+	ck_assert_uint_gt(after, before);
+	ck_assert_uint_gt(generation_after(&b, container, 'k', true), after);
+	bed_clean(&b);
+	bed_fini(&b);
+}
+END_TEST
+
 START_TEST(readers_see_their_snapshot)
 {
 	struct arena *a = arena_new(1 << 20);
@@ -345,6 +383,7 @@ main(void)
 		cached_lanes_follow_the_store,
 		rollback_leaves_no_trace,
 		lost_transaction_leaves_no_trace,
+		generation_tells_of_nodes,
 		readers_see_their_snapshot,
 		backup_is_a_store,
 	};
