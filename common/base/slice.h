@@ -13,6 +13,8 @@ struct slice {
 };
 
 #define SLICE_LIT(s) ((struct slice){ (s), sizeof(s) - 1 })
+/* The same as an initialiser of an object of static storage. */
+#define SLICE_INIT(s) { (s), sizeof(s) - 1 }
 #define SLICE_NONE ((struct slice){ NULL, 0 })
 
 static inline struct slice

@@ -59,6 +59,7 @@ struct http_conn {
 	_Atomic int64_t since; /* when the wait began, us of the server's tick */
 	_Atomic int64_t deadline; /* end of the wait, us */
 	_Atomic uint64_t octets; /* of the body so far */
+	unsigned late_rounds; /* of the watchdog in CONN_LATE; its own */
 
 	/* The request under way; the owner's, between submit and done the core's. */
 	struct req *rq;

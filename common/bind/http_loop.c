@@ -11,6 +11,8 @@
 #include "bind/http_tls.h"
 
 #define POLL_MS 1000
+/* Runs without an event after which what the library calls ready is looked at once per ms. */
+#define IDLE_RUNS 256u
 
 /* What libmicrohttpd says in words; an operator needs one of its lines. */
 static void
@@ -78,6 +80,10 @@ accept_no_more(struct http_loop *l)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/*
+ * A connection whose input buffer is full and whose end is not in sight (an overlong chunk header)
+ * is ready all the time for the library; it must not cost a processor until its deadline.
+ */
 static void
 wait_events(struct http_loop *l)
 {
@@ -85,10 +91,15 @@ wait_events(struct http_loop *l)
 		                { .fd = l->wake, .events = POLLIN } };
 	MHD_UNSIGNED_LONG_LONG ms;
 	eventfd_t count;
+	bool ready = MHD_get_timeout(l->daemon, &ms) == MHD_YES && ms == 0;
+	int n;
 
-	if (MHD_get_timeout(l->daemon, &ms) == MHD_YES && ms == 0)
+	if (ready && ++l->idle_runs < IDLE_RUNS)
 		return;
-	if (poll(fds, 2, POLL_MS) > 0 && fds[1].revents != 0) {
+	n = poll(fds, 2, ready ? 1 : POLL_MS);
+	if (n > 0 || !ready)
+		l->idle_runs = 0;
+	if (n > 0 && fds[1].revents != 0) {
 		eventfd_read(l->wake, &count);
 		atomic_store(&l->woken, false);
 	}

@@ -34,6 +34,7 @@ struct http_loop {
 	int wake; /* eventfd */
 	_Atomic bool woken; /* wake was written and not yet read */
 	bool quiesced; /* the loop's own view */
+	unsigned idle_runs; /* since the last event */
 };
 
 struct http_server {

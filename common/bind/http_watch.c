@@ -11,6 +11,8 @@
 #include "bind/http_server.h"
 
 #define LOG_PERIOD_US INT64_C(10000000)
+/* Rounds in which the serving thread has to see that a body is late. */
+#define LATE_ROUNDS 8u
 
 struct round {
 	struct http_server *server;
@@ -43,16 +45,23 @@ cut_overdue(struct http_conn *c, const struct round *r)
 static void
 check_body(struct http_conn *c, const struct round *r)
 {
+	c->late_rounds = 0;
 	if (r->now > atomic_load(&c->deadline) || too_slow(c, &r->server->limits, r->now))
 		http_conn_move(c, CONN_BODY, CONN_LATE);
 }
 
-/* End of file for the serving thread, which then finds the state (RFC 9110 section 15.5.9). */
+/*
+ * End of file for the serving thread, which then finds the state (RFC 9110 section 15.5.9). It
+ * never reads that when the library waits with a full buffer, as for the end of an overlong chunk
+ * header: then only an error on the socket ends the connection.
+ */
 static void
 wake_late(struct http_conn *c, const struct round *r)
 {
-	(void)r;
-	shutdown(c->fd, SHUT_RD);
+	if (++c->late_rounds > LATE_ROUNDS)
+		http_table_cut(&r->server->table, c, CONN_LATE);
+	else
+		shutdown(c->fd, SHUT_RD);
 }
 
 /* What a round does in each state; none: the state is not timed. */

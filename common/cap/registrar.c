@@ -43,7 +43,8 @@ enum step {
 struct registrar {
 	struct scl *scl;
 	struct capability_conf conf;
-	struct scl_task task;
+	struct scl_task task; /* the next refresh or trial */
+	struct scl_task leave; /* of the stopping thread */
 	struct exchange ex;
 	struct scl_local local;
 	struct arena *arena; /* of the step in progress */
@@ -51,8 +52,11 @@ struct registrar {
 	enum step step;
 	size_t candidate;
 	unsigned failures;
-	bool registered;
+	bool registered; /* all steps were done */
+	bool enrolled; /* the NSCL may have the own scl resource */
+	size_t home; /* candidate that has it */
 	bool busy;
+	bool leaving; /* no step is begun but those of leaving */
 	int64_t granted; /* expirationTime that the NSCL gave */
 	char apoc_handling[16]; /* of the NSCL */
 	char mirror[256]; /* name of the mirror scl */
@@ -60,7 +64,8 @@ struct registrar {
 
 	pthread_mutex_t lock; /* of what follows: the stopping thread waits */
 	pthread_cond_t changed;
-	bool stopping, stopped;
+	bool stopped;
+	bool abandoned; /* nobody waits any more: the courier frees it */
 };
 
 static void step_start(struct registrar *r, enum step step);
@@ -73,10 +78,11 @@ nscl_uri(const struct registrar *r)
 
 /* ---- bodies ---- */
 
+/* An element that the schema declares without a namespace. */
 static void
-put_text(struct buf *b, const char *element, const char *text)
+put_plain(struct buf *b, const char *element, const char *text)
 {
-	buf_printf(b, "<m2m:%s>", element);
+	buf_printf(b, "<%s>", element);
 	for (; *text != '\0'; text++)
 		if (*text == '&')
 			buf_puts(b, "&amp;");
@@ -84,7 +90,16 @@ put_text(struct buf *b, const char *element, const char *text)
 			buf_puts(b, "&lt;");
 		else
 			buf_char(b, *text);
-	buf_printf(b, "</m2m:%s>", element);
+	buf_printf(b, "</%s>", element);
+}
+
+static void
+put_text(struct buf *b, const char *element, const char *text)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "m2m:%s", element);
+	put_plain(b, name, text);
 }
 
 static void
@@ -158,7 +173,9 @@ body_mirror(struct registrar *r, struct buf *b)
 	buf_printf(b, OPEN, "scl");
 	if (create)
 		buf_printf(b, " sclId=\"%s\"", r->mirror);
-	buf_printf(b, "><m2m:pocs><reference>%s</reference></m2m:pocs>", nscl_uri(r));
+	buf_puts(b, "><m2m:pocs>");
+	put_plain(b, "reference", nscl_uri(r));
+	buf_puts(b, "</m2m:pocs>");
 	if (create)
 		put_text(b, "link", nscl_uri(r));
 	put_time(b, "expirationTime", r->granted);
@@ -230,6 +247,8 @@ learn_lifetime(struct registrar *r, const struct buf *answer)
 {
 	const struct node *expires = child_named(answer_root(r, answer), "expirationTime");
 
+	r->enrolled = true;
+	r->home = r->candidate;
 	if (expires == NULL || !times_parse(expires->text, &r->granted))
 		r->granted = wall_now() + r->conf.lifetime_us;
 }
@@ -272,23 +291,30 @@ static const struct step_row rows[] = {
 };
 
 static void
+registrar_free(struct registrar *r)
+{
+	if (r == NULL)
+		return;
+	arena_free(r->arena);
+	buf_fini(&r->body);
+	pthread_mutex_destroy(&r->lock);
+	pthread_cond_destroy(&r->changed);
+	free(r);
+}
+
+/* Nothing is in progress or posted any more; r is gone afterwards. */
+static void
 left(struct registrar *r)
 {
+	bool abandoned;
+
 	pthread_mutex_lock(&r->lock);
+	abandoned = r->abandoned;
 	r->stopped = true;
 	pthread_cond_signal(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-}
-
-static bool
-is_stopping(struct registrar *r)
-{
-	bool yes;
-
-	pthread_mutex_lock(&r->lock);
-	yes = r->stopping;
-	pthread_mutex_unlock(&r->lock);
-	return yes;
+	if (abandoned)
+		registrar_free(r);
 }
 
 /* Up to a quarter more, different in every process. */
@@ -335,12 +361,33 @@ settle(struct registrar *r)
 	scl_post(r->scl, &r->task, left_us > 2 * CLOCK_SECOND ? left_us / 2 : CLOCK_SECOND);
 }
 
+/* The SCL-ID of the NSCL is not in its representation: its authority names the mirror. */
+static void
+name_mirror(struct registrar *r)
+{
+	struct uri u;
+
+	if (uri_parse(slice_of(nscl_uri(r)), &u))
+		snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)u.authority.n, u.authority.p);
+}
+
+static enum step
+leave_step(struct registrar *r)
+{
+	if (!r->enrolled)
+		return STEP_LEFT;
+	r->enrolled = false;
+	r->candidate = r->home;
+	name_mirror(r);
+	return STEP_LEAVE;
+}
+
 static void
 step_end(struct registrar *r, enum step next)
 {
 	r->busy = false;
-	if (is_stopping(r) && next != STEP_DROP_MIRROR && next != STEP_LEFT)
-		next = r->registered && r->step != STEP_LEAVE ? STEP_LEAVE : STEP_LEFT;
+	if (r->leaving && next != STEP_DROP_MIRROR && next != STEP_LEFT)
+		next = leave_step(r);
 	switch (next) {
 	case STEP_DONE:
 		settle(r);
@@ -459,44 +506,26 @@ step_start(struct registrar *r, enum step step)
 		send_remote(r, row, path);
 }
 
-/* The SCL-ID of the NSCL is not in its representation: its authority names the mirror. */
-static void
-name_mirror(struct registrar *r)
-{
-	struct uri u;
-
-	if (uri_parse(slice_of(nscl_uri(r)), &u))
-		snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)u.authority.n, u.authority.p);
-}
-
 static void
 run(struct scl_task *task)
 {
 	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, task));
 
-	if (r->busy)
-		return;
-	if (is_stopping(r)) {
-		if (r->registered)
-			step_start(r, STEP_LEAVE);
-		else
-			left(r);
-		return;
-	}
 	name_mirror(r);
 	step_start(r, STEP_READ_BASE);
 }
 
+/* A step in progress goes on to leaving when it ends. */
 static void
-registrar_free(struct registrar *r)
+leave_run(struct scl_task *task)
 {
-	if (r == NULL)
+	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, leave));
+
+	r->leaving = true;
+	scl_cancel(r->scl, &r->task);
+	if (r->busy)
 		return;
-	arena_free(r->arena);
-	buf_fini(&r->body);
-	pthread_mutex_destroy(&r->lock);
-	pthread_cond_destroy(&r->changed);
-	free(r);
+	step_end(r, STEP_FAIL);
 }
 
 static enum rc
@@ -524,12 +553,13 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	pthread_cond_init(&r->changed, &attr);
 	pthread_condattr_destroy(&attr);
 	r->task.run = run;
+	r->leave.run = leave_run;
 	scl_post(scl, &r->task, 0);
 	*state = r;
 	return RC_OK;
 }
 
-/* De-registers, as far as the NSCL answers in time; then no step is in progress any more. */
+/* De-registers, as far as the NSCL answers in time; what is late ends when the scl stops. */
 static void
 registrar_stop(void *state)
 {
@@ -541,19 +571,17 @@ registrar_stop(void *state)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_WAIT_S;
-	pthread_mutex_lock(&r->lock);
-	r->stopping = true;
-	pthread_mutex_unlock(&r->lock);
-	scl_post(r->scl, &r->task, 0);
+	scl_post(r->scl, &r->leave, 0);
 	pthread_mutex_lock(&r->lock);
 	while (!r->stopped && pthread_cond_timedwait(&r->changed, &r->lock, &until) == 0)
 		;
 	stopped = r->stopped;
+	r->abandoned = !stopped;
+	if (!stopped)
+		LOG_WARN(r->conf.log, "de-registration-unfinished", LOG_Z("scl", r->conf.scl_id));
 	pthread_mutex_unlock(&r->lock);
 	if (stopped)
 		registrar_free(r);
-	else
-		LOG_WARN(r->conf.log, "de-registration-unfinished", LOG_Z("nscl", nscl_uri(r)));
 }
 
 const struct capability cap_registrar = {

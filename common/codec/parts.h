@@ -15,9 +15,6 @@
 /* Octets of one document: libxml2 takes no longer text and its lengths are int. */
 #define CODEC_DOCUMENT_MAX 9999999u
 
-/* SLICE_LIT for objects of static storage. */
-#define SLICE_INIT(s) { (s), sizeof(s) - 1 }
-
 /* A set of bytes; bit c % 64 of word c / 64. */
 struct byteset {
 	uint64_t bits[4];

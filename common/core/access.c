@@ -25,6 +25,8 @@ link_of(const struct question *q, struct slice name)
 	if (repo_child(q->tx, ID_SCL_BASE, T_SCLS, name, &c) != RC_OK ||
 	    repo_get(q->tx, c.id, &scl) != RC_OK)
 		return SLICE_NONE;
+	if (c.expires < *q->until)
+		*q->until = c.expires;
 	return comparable_uri(q->scl, repo_arena(q->tx), val_text(scl->vals, A_LINK));
 }
 

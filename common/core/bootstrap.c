@@ -137,7 +137,7 @@ take_stock(struct scl *scl, struct arena *a, char why[256])
 	if (rc == RC_OK)
 		rc = repo_of_type(tx, T_SUBSCRIPTION, count_one, &subscriptions);
 	repo_end_read(tx);
-	atomic_store(&scl->subscriptions, subscriptions);
+	scl->subscriptions = subscriptions;
 	return rc;
 }
 

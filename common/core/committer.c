@@ -100,17 +100,27 @@ finish(struct job *batch, enum rc failure)
 	}
 }
 
+static void
+tell(const struct committer *c, enum commit_event what)
+{
+	c->conf.event(c->conf.arg, what);
+}
+
 /* Runs the jobs in one transaction; RC_OK when the transaction may be committed. */
 static enum rc
-apply(struct rtx *tx, struct job *batch, unsigned *changed)
+apply(struct committer *c, struct rtx *tx, struct job *batch, unsigned *changed)
 {
 	*changed = 0;
 	for (; batch != NULL; batch = batch->next) {
 		repo_request(tx, batch->arena);
 		batch->rc = batch->run(batch, tx);
-		if (status_is_success(batch->rc) && repo_failure(tx) == RC_OK)
+		if (status_is_success(batch->rc) && repo_failure(tx) == RC_OK) {
 			++*changed;
-		else if (repo_failure(tx) != RC_OK || repo_rollback(tx) != RC_OK)
+			tell(c, COMMIT_KEPT);
+			continue;
+		}
+		tell(c, COMMIT_UNDONE);
+		if (repo_failure(tx) != RC_OK || repo_rollback(tx) != RC_OK)
 			return repo_failure(tx);
 	}
 	return RC_OK;
@@ -125,7 +135,7 @@ commit_batch(struct committer *c, struct job *batch)
 
 	if (rc != RC_OK)
 		return rc;
-	rc = apply(tx, batch, &changed);
+	rc = apply(c, tx, batch, &changed);
 	if (rc == RC_OK && changed > 0)
 		return repo_commit(tx);
 	repo_abort(tx);
@@ -137,10 +147,9 @@ run_batch(struct committer *c, struct job *batch, unsigned n)
 {
 	enum rc rc = commit_batch(c, batch);
 
+	tell(c, rc == RC_OK ? COMMIT_STORED : COMMIT_LOST);
 	if (rc == RC_OK || n == 1) {
-		if (rc == RC_OK)
-			c->conf.committed(c->conf.arg);
-		else
+		if (rc != RC_OK)
 			LOG_ERROR(c->conf.log, "commit-failed", LOG_Z("status", status_of(rc)->text));
 		finish(batch, rc);
 		return;
@@ -151,6 +160,8 @@ run_batch(struct committer *c, struct job *batch, unsigned n)
 		struct job *next = batch->next;
 
 		batch->next = NULL;
+		/* What it found beside its neighbours is void. */
+		batch->rc = RC_OK;
 		run_batch(c, batch, 1);
 		batch = next;
 	}
@@ -169,14 +180,14 @@ run_tick(struct committer *c)
 	arena_reset(c->arena);
 	repo_request(tx, c->arena);
 	rc = c->conf.tick(c->conf.arg, tx, &more);
+	tell(c, rc == RC_OK ? COMMIT_KEPT : COMMIT_UNDONE);
 	if (rc == RC_OK)
 		rc = repo_commit(tx);
 	else
 		repo_abort(tx);
+	tell(c, rc == RC_OK ? COMMIT_STORED : COMMIT_LOST);
 	if (rc != RC_OK)
 		LOG_ERROR(c->conf.log, "housekeeping-failed", LOG_Z("status", status_of(rc)->text));
-	else
-		c->conf.committed(c->conf.arg);
 	return rc == RC_OK && more;
 }
 
@@ -217,8 +228,7 @@ committer_start(const struct committer_conf *conf, struct committer **out)
 	pthread_cond_init(&c->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	if (pthread_create(&c->thread, NULL, committer_main, c) != 0) {
-		arena_free(c->arena);
-		free(c);
+		committer_free(c);
 		return RC_UNAVAILABLE;
 	}
 	*out = c;

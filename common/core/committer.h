@@ -25,6 +25,9 @@ struct job {
 	enum rc rc;
 };
 
+/* What is kept is stored with its batch, or lost with it and then run again or refused. */
+enum commit_event { COMMIT_KEPT, COMMIT_UNDONE, COMMIT_STORED, COMMIT_LOST };
+
 struct committer_conf {
 	struct repo *repo;
 	struct log *log;
@@ -35,8 +38,8 @@ struct committer_conf {
 	 * once a second: expiry and other housekeeping. Sets *more when there is more to do at once.
 	 */
 	enum rc (*tick)(void *arg, struct rtx *tx, bool *more);
-	/* After each durable commit: what the batch has woken may be looked for. */
-	void (*committed)(void *arg);
+	/* What became of the last run or tick, then of all that was kept. */
+	void (*event)(void *arg, enum commit_event what);
 	/* True when tick has something to do now. */
 	bool (*due)(void *arg);
 	void *arg;

@@ -10,6 +10,8 @@
 #define PORTS_MAX 4
 #define NOTED_MAX 1024
 #define IDLE_MS 1000
+/* No delay is longer: a due time cannot overflow. */
+#define DELAY_MAX (INT64_MAX / 4)
 
 struct courier {
 	struct scl *scl;
@@ -25,8 +27,11 @@ struct courier {
 	struct scl_task **heap; /* by due time; heap[0] is unused so that place 0 means "not posted" */
 	size_t n, cap;
 
-	pthread_mutex_t lock; /* of what follows */
-	struct scl_task *posted; /* by other threads, newest first */
+	pthread_mutex_t lock; /* of what follows, and of task->queued and task->wanted */
+	struct scl_task *posted, **last_posted; /* by other threads, oldest first */
+	unsigned nposted;
+	bool closed; /* the ports are not to be woken any more */
+	bool ended; /* the thread takes nothing more */
 	uint64_t woken[NOTED_MAX];
 	size_t nwoken;
 	bool woken_all;
@@ -88,7 +93,7 @@ heap_remove(struct courier *c, struct scl_task *t)
 }
 
 static bool
-heap_add(struct courier *c, struct scl_task *t)
+heap_add(struct courier *c, struct scl_task *t, int64_t due)
 {
 	if (t->place != 0)
 		heap_remove(c, t);
@@ -101,33 +106,132 @@ heap_add(struct courier *c, struct scl_task *t)
 		c->heap = heap;
 		c->cap = cap;
 	}
+	t->due = due;
 	heap_set(c, ++c->n, t);
 	heap_up(c, c->n);
 	return true;
 }
 
-/* ---- from other threads ---- */
+/* ---- what other threads have posted ---- */
 
+static struct scl_task *
+take_posted(struct courier *c, int64_t *due)
+{
+	struct scl_task *t;
+
+	pthread_mutex_lock(&c->lock);
+	t = c->posted;
+	if (t != NULL) {
+		c->posted = t->next;
+		if (c->posted == NULL)
+			c->last_posted = &c->posted;
+		c->nposted--;
+		t->queued = false;
+		*due = t->wanted;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return t;
+}
+
+static unsigned
+count_posted(struct courier *c)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&c->lock);
+	n = c->nposted;
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+/* Takes up what is there now; what that posts again is for the next round. */
+static void
+accept_posted(struct courier *c)
+{
+	for (unsigned n = count_posted(c); n > 0; n--) {
+		int64_t due;
+		struct scl_task *t = take_posted(c, &due);
+
+		/* What finds no place in the heap runs at once rather than never. */
+		if (t != NULL && !heap_add(c, t, due))
+			t->run(t);
+	}
+}
+
+/* ---- from any thread ---- */
+
+/* The thread waits in the last port. Under the lock, which keeps the port open. */
 static void
 wakeup(struct courier *c)
 {
-	c->ops[0]->wakeup(c->ports[0]);
+	if (!c->closed)
+		c->ops[c->nports - 1]->wakeup(c->ports[c->nports - 1]);
+}
+
+/* A task stands in the list once, whoever posts it again meanwhile. */
+static bool
+enqueue(struct courier *c, struct scl_task *task, int64_t due)
+{
+	bool ok;
+
+	pthread_mutex_lock(&c->lock);
+	ok = !c->ended;
+	if (ok) {
+		task->wanted = due;
+		if (!task->queued) {
+			task->queued = true;
+			task->next = NULL;
+			*c->last_posted = task;
+			c->last_posted = &task->next;
+			c->nposted++;
+		}
+		wakeup(c);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return ok;
+}
+
+static bool
+is_own_thread(const struct courier *c)
+{
+	return atomic_load(&c->running) && pthread_equal(pthread_self(), atomic_load(&c->self));
+}
+
+bool
+courier_post(struct courier *c, struct scl_task *task, int64_t delay)
+{
+	int64_t due = clock_monotonic() + (delay < DELAY_MAX ? delay : DELAY_MAX);
+
+	/* Without memory for the heap the task waits in the list, which needs none. */
+	if (is_own_thread(c) && heap_add(c, task, due))
+		return true;
+	return enqueue(c, task, due);
 }
 
 void
-courier_post(struct courier *c, struct scl_task *task, int64_t delay)
+courier_cancel(struct courier *c, struct scl_task *task)
 {
-	bool own = atomic_load(&c->running) && pthread_equal(pthread_self(), atomic_load(&c->self));
+	struct scl_task **at = &c->posted;
 
-	task->due = clock_monotonic() + delay;
-	/* Without memory for the heap the task waits in the list, which needs none. */
-	if (own && heap_add(c, task))
-		return;
 	pthread_mutex_lock(&c->lock);
-	task->next = c->posted;
-	c->posted = task;
+	while (task->queued && *at != task)
+		at = &(*at)->next;
+	if (task->queued) {
+		*at = task->next;
+		if (*at == NULL)
+			c->last_posted = at;
+		c->nposted--;
+		task->queued = false;
+	}
 	pthread_mutex_unlock(&c->lock);
-	wakeup(c);
+	if (task->place != 0)
+		heap_remove(c, task);
+}
+
+bool
+courier_posted(const struct scl_task *task)
+{
+	return task->place != 0 || task->queued;
 }
 
 void
@@ -154,47 +258,13 @@ courier_committed(struct courier *c)
 		memcpy(c->woken + c->nwoken, c->noted, c->nnoted * sizeof(c->noted[0]));
 		c->nwoken += c->nnoted;
 	}
+	wakeup(c);
 	pthread_mutex_unlock(&c->lock);
 	c->nnoted = 0;
 	c->noted_all = false;
-	wakeup(c);
 }
 
 /* ---- the thread ---- */
-
-static struct scl_task *
-take_posted(struct courier *c)
-{
-	struct scl_task *list, *reversed = NULL;
-
-	pthread_mutex_lock(&c->lock);
-	list = c->posted;
-	c->posted = NULL;
-	pthread_mutex_unlock(&c->lock);
-	while (list != NULL) {
-		struct scl_task *next = list->next;
-
-		list->next = reversed;
-		reversed = list;
-		list = next;
-	}
-	return reversed;
-}
-
-static void
-accept_posted(struct courier *c)
-{
-	struct scl_task *t = take_posted(c);
-
-	while (t != NULL) {
-		struct scl_task *next = t->next;
-
-		/* What finds no place in the heap runs at once rather than never. */
-		if (!heap_add(c, t))
-			t->run(t);
-		t = next;
-	}
-}
 
 static void
 accept_woken(struct courier *c)
@@ -243,6 +313,46 @@ wait_ms(const struct courier *c)
 	return us / 1000 + 1 > IDLE_MS ? IDLE_MS : (int)(us / 1000 + 1);
 }
 
+/* Ending the exchanges calls their done, which answers what waits for them. */
+static void
+close_ports(struct courier *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->closed = true;
+	pthread_mutex_unlock(&c->lock);
+	for (size_t i = 0; i < c->nports; i++)
+		c->ops[i]->close(c->ports[i]);
+	c->nports = 0;
+}
+
+/* True when nothing is left; nothing more is taken from then on. */
+static bool
+end_posting(struct courier *c)
+{
+	bool empty;
+
+	pthread_mutex_lock(&c->lock);
+	empty = c->posted == NULL;
+	c->ended = empty;
+	pthread_mutex_unlock(&c->lock);
+	return empty;
+}
+
+/* Every task still runs, due or not, and sees that the courier is stopping. */
+static void
+drain(struct courier *c)
+{
+	do {
+		accept_posted(c);
+		while (c->n > 0) {
+			struct scl_task *t = c->heap[1];
+
+			heap_remove(c, t);
+			t->run(t);
+		}
+	} while (!end_posting(c));
+}
+
 static void *
 courier_main(void *arg)
 {
@@ -258,17 +368,9 @@ courier_main(void *arg)
 		for (size_t i = 0; i < c->nports; i++)
 			c->ops[i]->poll(c->ports[i], i + 1 == c->nports ? wait_ms(c) : 0);
 	}
-	/* Ending the exchanges calls their done, which answers what waits for them. */
-	for (size_t i = 0; i < c->nports; i++)
-		c->ops[i]->close(c->ports[i]);
-	accept_posted(c);
-	while (c->n > 0) {
-		struct scl_task *t = c->heap[1];
-
-		heap_remove(c, t);
-		t->run(t);
-		accept_posted(c);
-	}
+	close_ports(c);
+	drain(c);
+	atomic_store(&c->running, false);
 	return NULL;
 }
 
@@ -359,6 +461,7 @@ courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **out
 		return RC_UNAVAILABLE;
 	c->scl = scl;
 	c->max_exchanges = parts->port.max_exchanges;
+	c->last_posted = &c->posted;
 	pthread_mutex_init(&c->lock, NULL);
 	for (const struct port_ops *const *p = parts->ports; *p != NULL && c->nports < PORTS_MAX; p++) {
 		c->ops[c->nports] = *p;
@@ -391,10 +494,11 @@ courier_stop(struct courier *c)
 	if (!c->started)
 		return;
 	atomic_store(&c->stopping, true);
+	pthread_mutex_lock(&c->lock);
 	wakeup(c);
+	pthread_mutex_unlock(&c->lock);
 	pthread_join(c->thread, NULL);
 	c->started = false;
-	c->nports = 0;
 }
 
 void

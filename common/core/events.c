@@ -75,6 +75,9 @@ wake(struct scl *scl, struct rtx *tx, uint64_t id, bool created)
 
 	TRY(repo_get(tx, id, &sub));
 	TRY(repo_lane_get(tx, id, &lane));
+	/* Who watches the instances is told of them alone. */
+	if (lane.container != ID_NONE)
+		return RC_OK;
 	owed = accumulate(&lane, sub, created);
 	lane.dirty = lane.dirty || owed;
 	/* Only what is owed overtakes a notify that is on its way. */
@@ -101,24 +104,6 @@ event_changed(struct scl *scl, struct rtx *tx, uint64_t id, slot_t slot, bool cr
 	return RC_OK;
 }
 
-/* The queue is the sequence itself; when it grows too long the lane collapses (reference 6.5.1). */
-static enum rc
-collapse(struct scl *scl, struct rtx *tx, uint64_t container, struct seq_lane *lane)
-{
-	struct lane full;
-	struct seq s;
-
-	TRY(repo_seq(tx, container, &s));
-	TRY(repo_lane_get(tx, lane->subscription, &full));
-	LOG_WARN(scl->log, "outbox-collapsed", LOG_N("subscription", lane->subscription),
-	         LOG_N("lost", s.first > full.cursor + 1 ? s.first - 1 - full.cursor : 0));
-	if (s.first > full.cursor)
-		full.cursor = s.first - 1;
-	full.version++;
-	TRY(repo_lane_put(tx, &full, true));
-	return RC_OK;
-}
-
 enum rc
 instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor)
 {
@@ -133,12 +118,59 @@ instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor)
 	return RC_OK;
 }
 
+/* The queue is the sequence itself; what is kept for a lane alone is bounded (reference 6.5.1). */
+static enum rc
+collapse(struct scl *scl, struct rtx *tx, uint64_t subscription, uint64_t upto)
+{
+	struct lane lane;
+
+	TRY(repo_lane_get(tx, subscription, &lane));
+	LOG_WARN(scl->log, "outbox-collapsed", LOG_N("subscription", subscription),
+	         LOG_N("lost", upto - lane.cursor));
+	lane.cursor = upto;
+	return repo_lane_put(tx, &lane, true);
+}
+
+/* Lanes that are owed more than the limit forget the instances that the container has no more. */
+static enum rc
+collapse_long(struct scl *scl, struct rtx *tx, uint64_t container, uint64_t high)
+{
+	uint64_t low, max = scl_conf(scl)->outbox_max;
+	struct seq_lane *lanes;
+	struct seq s;
+	size_t n;
+
+	TRY(repo_seq(tx, container, &s));
+	TRY(repo_seq_lanes(tx, container, &lanes, &n));
+	for (size_t i = 0; i < n; i++) {
+		if (lanes[i].state || high - lanes[i].cursor <= max || lanes[i].cursor + 1 >= s.first)
+			continue;
+		TRY(collapse(scl, tx, lanes[i].subscription, s.first - 1));
+		TRY(repo_seq_lanes(tx, container, &lanes, &n));
+	}
+	TRY(instances_owed_from(tx, container, &low));
+	return repo_release(tx, container, low);
+}
+
+/* One lane of a container that has a new instance. */
+static enum rc
+wake_lane(struct scl *scl, struct rtx *tx, struct seq_lane *lane, uint64_t high)
+{
+	if (lane->state)
+		return wake(scl, tx, lane->subscription, true);
+	if (high - lane->cursor < (uint64_t)lane->accumulate)
+		return RC_OK;
+	/* A pending one has been woken already, unless it may be waiting for nothing to happen. */
+	if (!lane->pending || lane->timed)
+		courier_note(scl->courier, lane->subscription);
+	return repo_seq_lane_wake(tx, lane);
+}
+
 enum rc
 event_instance(struct scl *scl, struct rtx *tx, uint64_t container)
 {
-	uint64_t high, low = UINT64_MAX, max = scl_conf(scl)->outbox_max;
+	uint64_t high, longest = 0, max = scl_conf(scl)->outbox_max;
 	struct seq_lane *lanes;
-	bool collapsed = false;
 	size_t n;
 
 	TRY(repo_seq_lanes(tx, container, &lanes, &n));
@@ -146,26 +178,11 @@ event_instance(struct scl *scl, struct rtx *tx, uint64_t container)
 		return RC_OK;
 	TRY(repo_seq_high(tx, container, &high));
 	for (size_t i = 0; i < n; i++) {
-		if (high - lanes[i].cursor < (uint64_t)lanes[i].accumulate)
-			continue;
-		if (!lanes[i].pending)
-			courier_note(scl->courier, lanes[i].subscription);
-		TRY(repo_seq_lane_wake(tx, &lanes[i]));
-		collapsed = collapsed || (max > 0 && high - lanes[i].cursor > max);
+		TRY(wake_lane(scl, tx, &lanes[i], high));
+		if (!lanes[i].state && high - lanes[i].cursor > longest)
+			longest = high - lanes[i].cursor;
 	}
-	if (!collapsed)
-		return RC_OK;
-	for (size_t i = 0; i < n; i++) {
-		struct seq_lane lane;
-
-		TRY(repo_seq_lanes(tx, container, &lanes, &n));
-		lane = lanes[i];
-		if (high - lane.cursor > max)
-			TRY(collapse(scl, tx, container, &lane));
-		low = lane.cursor < low ? lane.cursor : low;
-	}
-	TRY(instances_owed_from(tx, container, &low));
-	return repo_release(tx, container, low);
+	return max > 0 && longest > max ? collapse_long(scl, tx, container, high) : RC_OK;
 }
 
 enum rc
@@ -174,6 +191,8 @@ subscription_end(struct scl *scl, struct rtx *tx, const struct res *sub, enum rc
 	struct slice path;
 	struct lane lane;
 
+	/* Also the courier may forget it, which may be waiting for a retry or the pacing. */
+	courier_note(scl->courier, sub->id);
 	if (rc == RC_OK)
 		return repo_lane_remove(tx, sub->id);
 	TRY(repo_lane_get(tx, sub->id, &lane));
@@ -183,6 +202,5 @@ subscription_end(struct scl *scl, struct rtx *tx, const struct res *sub, enum rc
 	lane.contact = val_text(sub->vals, A_CONTACT);
 	lane.reference = absolute_uri(scl, repo_arena(tx), path);
 	lane.syntax = val_text(sub->vals, A_SYNTAX);
-	courier_note(scl->courier, sub->id);
 	return repo_lane_put(tx, &lane, true);
 }

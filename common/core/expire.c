@@ -88,11 +88,12 @@ sweep_due(struct scl *scl, struct rtx *tx, bool *more)
 		TRY(l.entries[i].kind == DUE_AGE ? instances_expire(scl, tx, l.entries[i].id)
 		                                 : expire_node(scl, tx, l.entries[i].id));
 	}
-	*more = *more || l.n == SWEEP_BATCH;
 	l.n = 0;
 	TRY(repo_due(tx, CLOCK_NEVER - 1, 1, collect_due, &l));
 	if (l.n > 0)
 		next = l.entries[0].due;
+	/* A container may have come back with the rest of its aged instances. */
+	*more = *more || next <= repo_now(tx);
 	atomic_store(&scl->next_due, next);
 	return RC_OK;
 }

@@ -503,5 +503,8 @@ courier_forward(struct courier *c, struct req *rq)
 	struct forward *f = rq->forward;
 
 	f->task.run = forward_send;
-	courier_post(c, &f->task, 0);
+	if (courier_post(c, &f->task, 0))
+		return;
+	req_fail(rq, RC_UNAVAILABLE, "the SCL is stopping");
+	finish(f);
 }

@@ -79,27 +79,26 @@ instances_state(struct rtx *tx, const struct res *container, struct seq *out)
 }
 
 static bool
-over(const struct seq *s, const struct res *container, int64_t bytes, int64_t nr)
+over(const struct seq *s, const struct res *container)
 {
 	int64_t max_nr = val_num(container->vals, A_MAX_NR_OF_INSTANCES, 0);
 	int64_t max_bytes = val_num(container->vals, A_MAX_BYTE_SIZE, 0);
 
-	return (max_nr > 0 && s->count + nr > max_nr) || (max_bytes > 0 && s->bytes + bytes > max_bytes);
+	return (max_nr > 0 && s->count > max_nr) || (max_bytes > 0 && s->bytes > max_bytes);
 }
 
 enum rc
-instances_evict(struct scl *scl, struct rtx *tx, const struct res *container, int64_t extra_bytes,
-                int64_t extra_instances)
+instances_evict(struct scl *scl, struct rtx *tx, const struct res *container)
 {
 	struct seq s;
 	uint64_t owed;
 	unsigned n = 0;
 
 	TRY(repo_seq(tx, container->id, &s));
-	if (s.first == 0 || !over(&s, container, extra_bytes, extra_instances))
+	if (s.first == 0 || !over(&s, container))
 		return RC_OK;
 	TRY(instances_owed_from(tx, container->id, &owed));
-	for (; s.first != 0 && over(&s, container, extra_bytes, extra_instances); n++) {
+	for (; s.first != 0 && over(&s, container); n++) {
 		/* A limit that was lowered by far must not hold up everybody else: the sweep goes on. */
 		if (n == EVICTED_AT_ONCE) {
 			expire_note(scl, repo_now(tx));
@@ -133,7 +132,7 @@ instances_expire(struct scl *scl, struct rtx *tx, uint64_t container)
 
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? RC_OK : rc;
-	TRY(instances_evict(scl, tx, node, 0, 0));
+	TRY(instances_evict(scl, tx, node));
 	if (age_limit(node) == 0)
 		return RC_OK;
 	TRY(instances_owed_from(tx, container, &owed));
@@ -277,12 +276,13 @@ instance_create(struct req *rq)
 	if (max_bytes > 0 && (uint64_t)self->inst.content.n > (uint64_t)max_bytes)
 		return req_fail(rq, RC_BAD_REQUEST, "contentSize exceeds maxByteSize of the container");
 	TRY(repo_seq(rq->tx, container->id, &before));
-	TRY(instances_evict(rq->scl, rq->tx, container, (int64_t)self->inst.content.n, 1));
 	rc = repo_inst_append(rq->tx, container->id, self);
 	if (rc == RC_CONFLICT)
 		return req_fail(rq, rc, "id already in use");
 	if (rc != RC_OK)
 		return rc;
+	/* After the append, whose time is that of the change. */
+	TRY(instances_evict(rq->scl, rq->tx, container));
 	if (before.first == 0)
 		TRY(age_schedule(rq->scl, rq->tx, container, self->created));
 	TRY(event_instance(rq->scl, rq->tx, container->id));

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notifications (reference 6.5). A delivery is what the courier knows of a lane that has work:
- * at most one notify in flight, the cursor that may run ahead of the stored one, the retry state.
- * Its memory does not depend on how much is owed: the instances stay in the store until sent.
+ * Notifications (reference 6.5). A delivery is what the courier knows of a lane that has work: at
+ * most one notify in flight, how far it is ahead of the stored lane, the retry state. Its memory
+ * does not depend on how much is owed: the instances stay in the store until sent.
+ *
+ * Wake-ups: whoever gives a lane work marks it pending in the store and, after the commit, wakes
+ * it; the committer does not wake a lane again that is pending. So a delivery may be dropped only
+ * when its lane was not pending at the last look or acknowledgement and nobody has woken it since.
  */
 #include "config.h"
 
-#include "core/hooks.h"
+#include "core/owed.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define BUCKETS 1024u
@@ -17,13 +21,22 @@
 
 enum outcome { DELIVERED, REFUSED, FAILED };
 
+/* What an acknowledgement stores, and finds out. */
+struct ack {
+	struct progress done;
+	bool final; /* the final notify was delivered: the lane goes */
+	enum rc end; /* the subscription ends with this */
+	bool pending; /* result: the lane has more to deliver */
+};
+
 struct delivery {
 	struct scl_task task; /* first: the task is the delivery */
 	struct deliveries *all;
 	uint64_t subscription;
 	struct delivery *chain;
 	bool sending;
-	unsigned failures; /* in a row */
+	unsigned failures; /* to deliver, in a row */
+	unsigned troubles; /* to find out what is owed, in a row */
 
 	/* What is in flight. */
 	struct arena *arena;
@@ -31,22 +44,23 @@ struct delivery {
 	struct scl_local local;
 	struct buf body;
 	bool is_final;
-	uint64_t reaching; /* cursor when it is delivered */
-	uint64_t version; /* of the lane that was read */
+	struct progress reaching; /* when it is delivered */
 
-	/* What is delivered but not stored yet. */
-	bool ack_due, acking, ack_final;
-	uint64_t cursor; /* sequence lanes */
-	uint64_t acked_version; /* state lanes */
-	int64_t sent;
+	struct progress done; /* what is delivered, stored or not */
+	bool ack_due; /* done is to be stored */
+	bool ack_final; /* the final notify was delivered, the lane is to go */
+	enum rc end; /* the subscription is to end with this */
+
+	/* The acknowledgement that the committer has. */
+	bool acking;
+	struct ack ack;
 	struct job job;
 	struct arena *job_arena;
-	enum rc end; /* the subscription is to end with this */
+	struct scl_task back; /* the job's way back to the courier thread */
+
 	bool still_pending; /* as the last acknowledgement found */
 	bool again; /* woken meanwhile */
-	bool stored; /* an acknowledgement of the present cursor was started */
 	bool gone; /* the lane does not exist any more */
-	struct scl_task back; /* the job's way back to the courier thread */
 };
 
 struct deliveries {
@@ -54,9 +68,11 @@ struct deliveries {
 	struct scl *scl;
 	struct delivery *buckets[BUCKETS];
 	unsigned sending;
+	struct scl_task rescan; /* after wake-ups that could not be taken */
 };
 
 static void delivery_run(struct scl_task *t);
+static void rescan_run(struct scl_task *t);
 static void ack_start(struct delivery *d);
 
 struct deliveries *
@@ -67,17 +83,26 @@ deliveries_new(struct courier *c)
 	if (all != NULL) {
 		all->courier = c;
 		all->scl = courier_scl(c);
+		all->rescan.run = rescan_run;
 	}
 	return all;
+}
+
+/* What is only needed while a notify is made and in flight. */
+static void
+delivery_lighten(struct delivery *d)
+{
+	buf_fini(&d->body);
+	arena_free(d->arena);
+	d->arena = NULL;
 }
 
 static void
 delivery_free(struct delivery *d)
 {
-	buf_fini(&d->body);
+	delivery_lighten(d);
 	buf_fini(&d->ex.answer);
 	buf_fini(&d->ex.answer_text);
-	arena_free(d->arena);
 	arena_free(d->job_arena);
 	free(d);
 }
@@ -124,13 +149,14 @@ deliveries_wake(struct deliveries *all, uint64_t subscription)
 	if (d != NULL) {
 		d->again = true;
 		/* Neither in flight, nor waiting for a retry, nor for its acknowledgement. */
-		if (!d->sending && !d->acking && d->failures == 0)
+		if (!d->sending && !d->acking && d->failures == 0 && d->troubles == 0)
 			courier_post(all->courier, &d->task, 0);
 		return;
 	}
 	d = calloc(1, sizeof(*d));
 	if (d == NULL) {
 		LOG_ERROR(all->scl->log, "delivery-without-memory", LOG_N("subscription", subscription));
+		courier_post(all->courier, &all->rescan, CLOCK_SECOND);
 		return;
 	}
 	d->task.run = delivery_run;
@@ -154,369 +180,54 @@ collect_pending(void *arg, uint64_t id)
 	return l->n < sizeof(l->ids) / sizeof(l->ids[0]);
 }
 
+/* The next pending lanes from a subscription on. */
+static enum rc
+read_pending(struct deliveries *all, uint64_t from, struct pending_list *l)
+{
+	struct arena *a = arena_new(1u << 20);
+	struct rtx *tx;
+	enum rc rc = a == NULL ? RC_UNAVAILABLE : repo_begin_read(all->scl->repo, a, &tx);
+
+	if (rc == RC_OK) {
+		rc = repo_pending(tx, from, 0, collect_pending, l);
+		repo_end_read(tx);
+	}
+	arena_free(a);
+	return rc;
+}
+
 void
 deliveries_scan(struct deliveries *all)
 {
-	struct pending_list l = { .n = 0 };
+	struct pending_list l;
 	uint64_t from = 0;
+	enum rc rc;
 
 	do {
-		struct arena *a = arena_new(1u << 20);
-		struct rtx *tx;
-
 		l.n = 0;
-		if (a == NULL || repo_begin_read(all->scl->repo, a, &tx) != RC_OK) {
-			arena_free(a);
-			return;
-		}
-		(void)repo_pending(tx, from, 0, collect_pending, &l);
-		repo_end_read(tx);
-		arena_free(a);
+		rc = read_pending(all, from, &l);
 		for (size_t i = 0; i < l.n; i++)
 			deliveries_wake(all, l.ids[i]);
 		if (l.n > 0)
 			from = l.ids[l.n - 1] + 1;
-	} while (l.n > 0);
-}
-
-/* ---- what is owed ---- */
-
-struct owed {
-	enum owed_kind kind;
-	enum rc final; /* OWED_FINAL, OWED_END: why */
-	int64_t wait; /* > 0: not before that many microseconds */
-	struct slice contact, reference;
-	const struct codec *codec;
-	struct slice document, media_type; /* representation; none when document.p is NULL */
-	struct slice timeout_reason;
-	uint64_t reaching;
-	bool moved; /* nothing to send, but the cursor passes what does not match */
-};
-
-static const struct codec *
-codec_of(struct slice media_type)
-{
-	return slice_is(media_type, codec_json.media_type) ? &codec_json : &codec_xml;
-}
-
-static struct slice
-keep(struct arena *a, struct buf *b)
-{
-	struct slice s = b->failed ? SLICE_NONE : arena_copy(a, buf_view(b));
-
-	buf_fini(b);
-	return s;
-}
-
-static struct slice
-error_document(struct scl *scl, struct arena *a, const struct codec *codec, enum rc rc)
-{
-	struct buf b;
-
-	buf_init(&b, scl_conf(scl)->answer_max);
-	encode_error(codec, rc, SLICE_NONE, &b);
-	return keep(a, &b);
+	} while (rc == RC_OK && l.n > 0);
+	if (rc == RC_OK)
+		return;
+	LOG_ERROR(all->scl->log, "outbox-unreadable", LOG_Z("status", status_of(rc)->text));
+	courier_post(all->courier, &all->rescan, CLOCK_SECOND);
 }
 
 static void
-owe_final(struct scl *scl, struct arena *a, enum rc rc, struct owed *o)
+rescan_run(struct scl_task *t)
 {
-	o->kind = OWED_FINAL;
-	o->final = rc;
-	o->document = error_document(scl, a, o->codec, rc);
-	o->media_type = slice_of(o->codec->media_type);
-}
+	struct deliveries *all =
+	    (struct deliveries *)(void *)((char *)t - offsetof(struct deliveries, rescan));
 
-/* The subscribed place as a target, resolved as its creator's request would be. */
-static enum rc
-watched_target(struct scl *scl, struct rtx *tx, const struct res *sub, struct target *t)
-{
-	struct slice path;
-
-	TRY(repo_path(tx, sub->parent, sub->slot >> 8, &path));
-	return target_find(scl, tx, path, t);
-}
-
-struct picked {
-	struct scl *scl;
-	struct arena *a;
-	const struct filter *f;
-	struct target *t;
-	struct val *first, **tail;
-	struct res *single;
-	bool one; /* attributeAccessor: each instance is its own notify */
-	size_t left, bytes_left;
-	uint64_t reached;
-	enum rc rc;
-};
-
-static enum visit
-pick(void *arg, struct res *inst)
-{
-	struct picked *p = arg;
-	struct val *v;
-
-	if (!filter_instance(p->f, inst)) {
-		p->reached = inst->inst.seq;
-		return VISIT_DROP;
-	}
-	if (p->one) {
-		p->reached = inst->inst.seq;
-		p->single = inst;
-		return VISIT_STOP;
-	}
-	if (p->first != NULL && (p->left == 0 || p->bytes_left < inst->inst.content.n))
-		return VISIT_STOP;
-	p->left -= p->left > 0;
-	p->bytes_left -= p->bytes_left < inst->inst.content.n ? p->bytes_left : inst->inst.content.n;
-	v = ARENA_NEW(p->a, struct val);
-	if (v == NULL) {
-		p->rc = RC_UNAVAILABLE;
-		return VISIT_STOP;
-	}
-	v->attr = A_CONTENT_INSTANCE;
-	p->rc = instance_values(p->scl, p->a, inst, p->t->path, p->f->meta_data_only, &v->first);
-	if (p->rc != RC_OK)
-		return VISIT_STOP;
-	*p->tail = v;
-	p->tail = &v->next;
-	p->reached = inst->inst.seq;
-	return VISIT_KEEP;
-}
-
-/* The collection's own values with only the new instances in it. */
-static enum rc
-sequence_document(struct scl *scl, struct rtx *tx, struct picked *p, struct owed *o)
-{
-	struct filter none = { .has_max_size = true, .max_size = 0 };
-	struct originator self = { .self = true };
-	struct val *vals;
-	struct buf b;
-
-	TRY(answer_values(scl, tx, &self, p->t, &none, &vals));
-	for (struct val *v = vals; v != NULL; v = v->next)
-		if (v->attr == A_CONTENT_INSTANCE_COLLECTION)
-			v->first = p->first;
-	buf_init(&b, scl_conf(scl)->answer_max);
-	encode_values(o->codec, p->t->type, vals, &b);
-	o->document = keep(p->a, &b);
-	o->media_type = slice_of(o->codec->media_type);
-	return o->document.p == NULL ? RC_UNAVAILABLE : RC_OK;
-}
-
-static enum rc
-single_document(struct scl *scl, struct picked *p, struct slice accessor, struct owed *o)
-{
-	struct val *vals;
-	struct buf b;
-
-	if (!slice_is(accessor, "latest")) {
-		o->document = p->single->inst.content;
-		o->media_type = p->single->inst.media_type;
-		return RC_OK;
-	}
-	TRY(instance_values(scl, p->a, p->single, p->t->path, p->f->meta_data_only, &vals));
-	buf_init(&b, scl_conf(scl)->answer_max);
-	encode_values(o->codec, p->single->type, vals, &b);
-	o->document = keep(p->a, &b);
-	o->media_type = slice_of(o->codec->media_type);
-	return o->document.p == NULL ? RC_UNAVAILABLE : RC_OK;
-}
-
-static enum rc
-owed_instances(struct scl *scl, struct rtx *tx, const struct lane *lane, uint64_t cursor,
-               struct target *t, const struct filter *f, struct owed *o)
-{
-	const struct scl_conf *conf = scl_conf(scl);
-	struct picked p = { .scl = scl, .a = repo_arena(tx), .f = f, .t = t, .one = f->accessor.n > 0,
-		            .left = conf->notify_instances, .bytes_left = conf->notify_bytes,
-		            .reached = cursor };
-	uint64_t high;
-
-	p.tail = &p.first;
-	TRY(repo_seq_high(tx, lane->container, &high));
-	TRY(repo_owed(tx, lane->container, cursor + 1, UINT64_MAX, 0, pick, &p));
-	TRY(p.rc);
-	if (p.first == NULL && p.single == NULL) {
-		/* Nothing matched up to the end: that is delivered, too. */
-		o->kind = OWED_NOTHING;
-		o->reaching = high;
-		o->moved = high > cursor;
-		return RC_OK;
-	}
-	o->kind = OWED_NOTIFY;
-	o->reaching = p.reached;
-	return p.one ? single_document(scl, &p, f->accessor, o) : sequence_document(scl, tx, &p, o);
-}
-
-/* The current state: the whole, or what the accessor names. */
-static enum rc
-owed_state(struct scl *scl, struct rtx *tx, const struct originator *who, struct target *t,
-           const struct filter *f, struct owed *o)
-{
-	struct val *vals, *v = NULL;
-	int64_t modified;
-	struct writer w;
-	struct buf b;
-
-	o->kind = OWED_NOTHING;
-	TRY(target_modified(tx, t, &modified));
-	if (!filter_times(f, t->node->created, modified))
-		return RC_OK;
-	TRY(answer_values(scl, tx, who, t, f, &vals));
-	buf_init(&b, scl_conf(scl)->answer_max);
-	if (t->attr != NULL) {
-		enum rc rc = partial_value(NULL, t, vals, &v);
-
-		if (rc != RC_OK)
-			return rc;
-		o->codec->writer(&w, &b);
-		render_attribute(&w, v);
-	} else {
-		encode_values(o->codec, t->type, vals, &b);
-	}
-	o->document = keep(repo_arena(tx), &b);
-	o->media_type = slice_of(o->codec->media_type);
-	o->kind = OWED_NOTIFY;
-	return o->document.p == NULL ? RC_UNAVAILABLE : RC_OK;
-}
-
-/* Pacing: microseconds until the next notify may be sent (reference 6.5.2). */
-static int64_t
-pacing(const struct res *sub, const struct lane *lane, int64_t sent, int64_t now)
-{
-	int64_t min = val_num(sub->vals, A_MINIMAL_TIME_BETWEEN_NOTIFICATIONS, 0);
-	int64_t last = sent > lane->sent ? sent : lane->sent;
-
-	if (min <= 0 || last == 0 || min > INT64_MAX / 1000 - now)
-		return 0;
-	return last + min * 1000 > now ? last + min * 1000 - now : 0;
-}
-
-/* True when the subscriber wants to hear that nothing happened (timeoutReason, Release 2). */
-static bool
-is_timed(const struct res *sub)
-{
-	return val_get(sub->vals, A_TIMEOUT_REASON) != NULL &&
-	       val_num(sub->vals, A_MINIMAL_TIME_BETWEEN_NOTIFICATIONS, 0) > 0;
-}
-
-static void
-owe_timeout(const struct delivery *d, const struct lane *lane, const struct res *sub, int64_t now,
-            struct owed *o)
-{
-	int64_t last = d->sent > lane->sent ? d->sent : lane->sent;
-	int64_t due = (last > sub->created ? last : sub->created) +
-	              val_num(sub->vals, A_MINIMAL_TIME_BETWEEN_NOTIFICATIONS, 0) * 1000;
-
-	if (!is_timed(sub))
-		return;
-	if (now < due) {
-		o->wait = due - now;
-		return;
-	}
-	o->kind = OWED_NOTIFY;
-	o->timeout_reason = val_text(sub->vals, A_TIMEOUT_REASON);
-}
-
-static enum rc
-owed_by_subscription(struct delivery *d, struct rtx *tx, const struct lane *lane, struct res *sub,
-                     struct owed *o)
-{
-	struct scl *scl = d->all->scl;
-	struct arena *a = repo_arena(tx);
-	const struct val *criteria = val_get(sub->vals, A_FILTER_CRITERIA);
-	struct originator who;
-	struct target t;
-	struct filter f = { 0 };
-	struct slice path;
-	enum rc rc;
-
-	TRY(repo_path(tx, sub->id, SLOT_SELF, &path));
-	o->contact = val_text(sub->vals, A_CONTACT);
-	o->reference = absolute_uri(scl, a, path);
-	o->codec = codec_of(val_text(sub->vals, A_SYNTAX));
-	o->wait = pacing(sub, lane, d->sent, repo_now(tx));
-	if (o->wait > 0)
-		return RC_OK;
-	if (criteria != NULL && !filter_from_vals(scl, a, criteria->first, &f))
-		return RC_INTERNAL;
-	rc = watched_target(scl, tx, sub, &t);
-	if (rc == RC_OK && originator_set(scl, a, val_text(sub->vals, A_SUBSCRIBER_ID), &who))
-		rc = access_check(scl, tx, &who, &t, FLAG_READ);
-	if (rc == RC_OK && lane->container == ID_NONE && f.accessor.n > 0)
-		rc = target_find(scl, tx, arena_printf(a, "%.*s/%.*s", (int)t.path.n, t.path.p,
-		                                       (int)f.accessor.n, f.accessor.p), &t);
-	/* Delivered, but the acknowledgement is not stored yet; or only the pacing was changed. */
-	if (rc == RC_OK && lane->container == ID_NONE &&
-	    (!lane->dirty || (d->sent > 0 && lane->version == d->acked_version)))
-		o->kind = OWED_NOTHING;
-	else if (rc == RC_OK)
-		rc = lane->container != ID_NONE
-		         ? owed_instances(scl, tx, lane,
-		                          d->cursor > lane->cursor ? d->cursor : lane->cursor, &t, &f, o)
-		         : owed_state(scl, tx, &who, &t, &f, o);
-	if (rc == RC_OK && o->kind == OWED_NOTHING)
-		owe_timeout(d, lane, sub, repo_now(tx), o);
-	if (val_num(sub->vals, A_NO_REPRESENTATION, 0) != 0)
-		o->document = SLICE_NONE;
-	if (rc != RC_DENIED && rc != RC_NOT_FOUND)
-		return rc;
-	/* The standing RETRIEVE fails for good: the subscription ends (reference 6.5.1). */
-	o->kind = OWED_END;
-	o->final = rc;
-	return RC_OK;
-}
-
-static enum rc
-find_owed(struct delivery *d, struct rtx *tx, struct owed *o)
-{
-	struct res *sub;
-	struct lane lane;
-
-	o->codec = &codec_xml;
-	TRY(repo_lane_get(tx, d->subscription, &lane));
-	d->version = lane.version;
-	o->reaching = lane.cursor;
-	if (lane.final != RC_OK) {
-		o->contact = lane.contact;
-		o->reference = lane.reference;
-		o->codec = codec_of(lane.syntax);
-		owe_final(d->all->scl, repo_arena(tx), lane.final, o);
-		return RC_OK;
-	}
-	TRY(repo_get(tx, d->subscription, &sub));
-	return owed_by_subscription(d, tx, &lane, sub, o);
+	if (!courier_stopping(all->courier))
+		deliveries_scan(all);
 }
 
 /* ---- sending ---- */
-
-static bool
-notify_encode(struct scl *scl, struct arena *a, const struct owed *o, struct buf *out)
-{
-	enum rc rc = o->kind == OWED_FINAL ? o->final : RC_OK;
-	struct val *list = NULL, *rep;
-	struct writer w;
-	bool ok;
-
-	ok = val_set_num(a, &list, A_STATUS_CODE,
-	                 enum_index(attr_info(A_STATUS_CODE)->values, slice_of(status_of(rc)->etsi)));
-	if (ok && o->document.p != NULL) {
-		rep = val_add(a, &list, A_REPRESENTATION);
-		ok = rep != NULL && val_set_text(a, &rep->first, A_CONTENT_TYPE_ATTR, o->media_type) &&
-		     val_set_text(a, &rep->first, A_TEXT, o->document);
-	}
-	if (ok && o->timeout_reason.n > 0)
-		ok = val_set_text(a, &list, A_TIMEOUT_REASON, o->timeout_reason);
-	ok = ok && val_set_text(a, &list, A_SUBSCRIPTION_REFERENCE, o->reference) &&
-	     val_set_text(a, &list, A_REQUESTING_ENTITY, scl->own.base_uri) &&
-	     val_set_text(a, &list, A_CONTACT, o->contact);
-	if (!ok)
-		return false;
-	o->codec->writer(&w, out);
-	render_shape(&w, "notify", &shape_notify, list);
-	return !out->failed;
-}
 
 static int64_t
 backoff(const struct scl_conf *conf, unsigned failures)
@@ -533,19 +244,48 @@ backoff(const struct scl_conf *conf, unsigned failures)
 	return delay + delay / 4 * jitter / 1024;
 }
 
+static bool
+delivery_posted(const struct delivery *d)
+{
+	return courier_posted(&d->task);
+}
+
+static void
+delivery_later(struct delivery *d, int64_t delay)
+{
+	courier_post(d->all->courier, &d->task, delay);
+}
+
+/* Goes on where nothing is under way; d may be gone afterwards. */
 static void
 delivery_idle(struct delivery *d)
 {
-	if (d->sending || d->acking || d->task.place != 0)
+	if (d->sending || d->acking || delivery_posted(d))
 		return;
-	if (d->ack_due || d->ack_final || d->end != RC_OK)
-		ack_start(d);
-	else if (d->gone)
+	if (d->gone)
 		delivery_drop(d);
+	else if (d->ack_due || d->ack_final || d->end != RC_OK)
+		ack_start(d);
 	else if (d->still_pending || d->again)
-		courier_post(d->all->courier, &d->task, 0);
+		delivery_later(d, 0);
 	else
 		delivery_drop(d);
+}
+
+/* Delivered, or given up as if it were. */
+static void
+delivery_advance(struct delivery *d)
+{
+	d->failures = 0;
+	d->done = d->reaching;
+	d->done.sent = clock_now(d->all->scl->clock);
+	d->ack_due = !d->is_final;
+	d->ack_final = d->is_final;
+	if (!d->acking)
+		ack_start(d);
+	/* The next one does not wait until the acknowledgement of this one is stored. */
+	if (!d->is_final && !delivery_posted(d))
+		delivery_later(d, 0);
 }
 
 static void
@@ -555,26 +295,21 @@ delivery_finished(struct delivery *d, enum outcome how)
 
 	d->sending = false;
 	d->all->sending--;
+	delivery_lighten(d);
+	if (d->gone) {
+		delivery_idle(d);
+		return;
+	}
 	if (how == FAILED && (conf->tries == 0 || d->failures + 1 < conf->tries)) {
 		d->failures++;
-		courier_post(d->all->courier, &d->task, backoff(conf, d->failures));
+		delivery_later(d, backoff(conf, d->failures));
 		return;
 	}
 	if (how != DELIVERED) {
 		atomic_fetch_add(&d->all->scl->refused_notifies, 1);
 		LOG_WARN(d->all->scl->log, "notify-refused", LOG_N("subscription", d->subscription));
 	}
-	d->failures = 0;
-	d->sent = clock_now(d->all->scl->clock);
-	d->cursor = d->reaching;
-	d->acked_version = d->version;
-	d->ack_due = !d->is_final;
-	d->ack_final = d->is_final;
-	/* The next one does not wait for the acknowledgement of this one to be stored. */
-	if (!d->acking)
-		ack_start(d);
-	if (!d->ack_final && !d->is_final && d->task.place == 0 && !d->sending)
-		courier_post(d->all->courier, &d->task, 0);
+	delivery_advance(d);
 }
 
 static enum outcome
@@ -643,21 +378,18 @@ delivery_send(struct delivery *d, const struct owed *o, struct slice hop)
 {
 	struct slice path = own_path(d->all->scl, d->arena, o->contact);
 
-	buf_clear(&d->body);
-	d->body.max = scl_conf(d->all->scl)->answer_max * 2;
-	if (!notify_encode(d->all->scl, d->arena, o, &d->body)) {
-		LOG_ERROR(d->all->scl->log, "notify-too-large", LOG_N("subscription", d->subscription));
-		d->sending = true;
-		d->all->sending++;
-		delivery_finished(d, REFUSED);
-		return;
-	}
 	d->sending = true;
 	d->all->sending++;
-	if (path.n > 0)
+	buf_clear(&d->body);
+	d->body.max = scl_conf(d->all->scl)->answer_max * 2;
+	if (!owed_encode(d->all->scl, d->arena, o, &d->body)) {
+		LOG_ERROR(d->all->scl->log, "notify-too-large", LOG_N("subscription", d->subscription));
+		delivery_finished(d, REFUSED);
+	} else if (path.n > 0) {
 		send_local(d, path, o);
-	else
+	} else {
 		send_remote(d, o, hop);
+	}
 }
 
 static enum rc
@@ -671,7 +403,7 @@ look(struct delivery *d, struct owed *o, struct slice *hop)
 	if (d->arena == NULL)
 		return RC_UNAVAILABLE;
 	TRY(repo_begin_read(d->all->scl->repo, d->arena, &tx));
-	rc = find_owed(d, tx, o);
+	rc = owed_find(d->all->scl, tx, d->subscription, &d->done, o);
 	*hop = SLICE_NONE;
 	if (rc == RC_OK && (o->kind == OWED_NOTIFY || o->kind == OWED_FINAL) &&
 	    route_scl(d->all->scl, tx, o->contact, hop, NULL) == RC_UNAVAILABLE)
@@ -684,73 +416,82 @@ static void
 delivery_act(struct delivery *d, const struct owed *o, struct slice hop)
 {
 	if (o->wait > 0) {
-		courier_post(d->all->courier, &d->task, o->wait);
+		delivery_lighten(d);
+		delivery_later(d, o->wait);
 		return;
 	}
 	d->is_final = o->kind == OWED_FINAL;
-	d->reaching = o->reaching;
-	switch (o->kind) {
-	case OWED_NOTIFY:
-	case OWED_FINAL:
+	d->reaching = (struct progress){ .cursor = o->reaching, .version = o->version };
+	if (o->kind == OWED_NOTIFY || o->kind == OWED_FINAL) {
 		delivery_send(d, o, hop);
 		return;
-	case OWED_END:
-		d->end = o->final;
-		break;
-	case OWED_NOTHING:
-		if (o->reaching > d->cursor)
-			d->cursor = o->reaching;
-		d->acked_version = d->version;
-		/* What the last acknowledgement said already needs no second one. */
-		d->ack_due = d->ack_due || !d->stored || o->moved;
-		break;
 	}
+	if (o->kind == OWED_END)
+		d->end = o->final;
+	d->done.cursor = o->reaching;
+	d->done.version = o->version;
+	/* An acknowledgement under way will say whether the lane is pending still. */
+	d->ack_due = d->ack_due || o->moved || (o->pending && !d->acking);
 	d->still_pending = false;
+	delivery_lighten(d);
 	delivery_idle(d);
+}
+
+/* The subscription has come to its end; what remains is to store that. */
+static bool
+is_ending(const struct delivery *d)
+{
+	return d->ack_final || (d->acking && (d->ack.final || d->ack.end != RC_OK));
+}
+
+/* Forwarded requests have the other half of the exchanges. */
+static unsigned
+sending_max(const struct deliveries *all)
+{
+	unsigned max = courier_exchanges_max(all->courier);
+
+	return max == 0 ? UINT_MAX : (max + 1) / 2;
 }
 
 static void
 delivery_run(struct scl_task *t)
 {
 	struct delivery *d = (struct delivery *)(void *)t;
-	struct owed o = { 0 };
+	struct owed o;
 	struct slice hop;
 	enum rc rc;
 
-	if (d->sending || d->ack_final)
+	if (d->sending || courier_stopping(d->all->courier))
 		return;
-	if (courier_stopping(d->all->courier))
+	if (is_ending(d)) {
+		delivery_idle(d);
 		return;
-	if (d->all->sending >= courier_exchanges_max(d->all->courier) / 2) {
-		courier_post(d->all->courier, &d->task, BUSY_RETRY);
+	}
+	if (d->all->sending >= sending_max(d->all)) {
+		delivery_later(d, BUSY_RETRY);
 		return;
 	}
 	d->again = false;
+	d->end = RC_OK;
+	if (d->ack_due && !d->acking)
+		ack_start(d);
 	rc = look(d, &o, &hop);
-	if (rc == RC_NOT_FOUND) {
-		d->gone = true;
-		d->ack_due = d->ack_final = false;
-		delivery_idle(d);
-	} else if (rc != RC_OK) {
+	if (rc != RC_OK && rc != RC_NOT_FOUND) {
 		LOG_ERROR(d->all->scl->log, "notify-impossible", LOG_N("subscription", d->subscription),
 		          LOG_Z("status", status_of(rc)->text));
-		d->failures++;
-		courier_post(d->all->courier, &d->task, backoff(scl_conf(d->all->scl), d->failures));
-	} else {
-		delivery_act(d, &o, hop);
+		delivery_lighten(d);
+		delivery_later(d, backoff(scl_conf(d->all->scl), ++d->troubles));
+		return;
 	}
+	d->troubles = 0;
+	d->gone = rc == RC_NOT_FOUND;
+	if (d->gone)
+		delivery_idle(d);
+	else
+		delivery_act(d, &o, hop);
 }
 
 /* ---- acknowledgement: what was delivered becomes durable ---- */
-
-/* What the job stores, and finds out: the delivery goes on on its own thread meanwhile. */
-struct ack {
-	uint64_t cursor, version;
-	int64_t sent;
-	bool final; /* the final notify was delivered: the lane goes */
-	enum rc end; /* the subscription ends with this */
-	bool pending; /* result: the lane has more to deliver */
-};
 
 static enum rc
 ack_sequence(struct rtx *tx, struct lane *lane, struct ack *ack)
@@ -760,14 +501,27 @@ ack_sequence(struct rtx *tx, struct lane *lane, struct ack *ack)
 
 	TRY(repo_get(tx, lane->subscription, &sub));
 	TRY(repo_seq_high(tx, lane->container, &high));
-	if (ack->cursor > lane->cursor)
-		lane->cursor = ack->cursor;
-	lane->sent = ack->sent;
-	ack->pending = is_timed(sub) ||
+	if (ack->done.cursor > lane->cursor)
+		lane->cursor = ack->done.cursor;
+	/* What was there when the subscription was made is told. */
+	lane->dirty = false;
+	ack->pending = subscription_timed(sub) ||
 	               high - lane->cursor >= (uint64_t)val_num(sub->vals, A_MAX_ACCU_CREATES, 1);
 	TRY(repo_lane_put(tx, lane, ack->pending));
 	TRY(instances_owed_from(tx, lane->container, &low));
 	return repo_release(tx, lane->container, low);
+}
+
+static enum rc
+ack_state(struct rtx *tx, struct lane *lane, struct ack *ack)
+{
+	struct res *sub;
+
+	TRY(repo_get(tx, lane->subscription, &sub));
+	/* An event since then is owed still. */
+	lane->dirty = lane->dirty && lane->version != ack->done.version;
+	ack->pending = lane->dirty || subscription_timed(sub);
+	return repo_lane_put(tx, lane, ack->pending);
 }
 
 static enum rc
@@ -782,23 +536,14 @@ ack_lane(struct delivery *d, struct rtx *tx, struct ack *ack)
 		ack->pending = true;
 		return RC_OK;
 	}
-	if (lane.container != ID_NONE)
-		return ack_sequence(tx, &lane, ack);
-	lane.sent = ack->sent;
-	TRY(repo_get(tx, lane.subscription, &sub));
-	lane.dirty = lane.dirty && lane.version != ack->version;
-	ack->pending = lane.dirty || is_timed(sub);
-	return repo_lane_put(tx, &lane, ack->pending);
-}
-
-static enum rc
-end_subscription(struct delivery *d, struct rtx *tx, struct ack *ack)
-{
-	struct res *sub;
-
-	TRY(repo_get(tx, d->subscription, &sub));
-	ack->pending = true;
-	return remove_subtree(d->all->scl, tx, sub, ack->end);
+	if (ack->end != RC_OK) {
+		ack->pending = true;
+		TRY(repo_get(tx, d->subscription, &sub));
+		return remove_subtree(d->all->scl, tx, sub, ack->end);
+	}
+	if (ack->done.sent > lane.sent)
+		lane.sent = ack->done.sent;
+	return lane.container != ID_NONE ? ack_sequence(tx, &lane, ack) : ack_state(tx, &lane, ack);
 }
 
 static enum rc
@@ -826,35 +571,40 @@ static enum rc
 ack_run(struct job *job, struct rtx *tx)
 {
 	struct delivery *d = delivery_of_job(job);
-	struct ack *ack = job->arg;
 
-	ack->pending = false;
-	if (ack->final)
-		return remove_lane(d, tx);
-	return ack->end != RC_OK ? end_subscription(d, tx, ack) : ack_lane(d, tx, ack);
+	d->ack.pending = false;
+	return d->ack.final ? remove_lane(d, tx) : ack_lane(d, tx, &d->ack);
+}
+
+/* Delivered but not recorded: it is recorded, or delivered again, later. */
+static void
+ack_failed(struct delivery *d)
+{
+	d->ack_due = d->ack_due || (!d->ack.final && d->ack.end == RC_OK);
+	d->ack_final = d->ack_final || d->ack.final;
+	d->again = true;
+	if (!d->sending && !delivery_posted(d))
+		delivery_later(d, CLOCK_SECOND);
 }
 
 static void
 ack_back(struct scl_task *t)
 {
 	struct delivery *d = (struct delivery *)(void *)((char *)t - offsetof(struct delivery, back));
-	const struct ack *ack = d->job.arg;
-	bool failed = !status_is_success(d->job.rc) && d->job.rc != RC_NOT_FOUND;
+	enum rc rc = d->job.rc;
 
 	d->acking = false;
-	if (failed) {
-		/* Delivered but not recorded: it is recorded, or delivered again, later. */
-		d->ack_due = d->ack_due || !ack->final;
-		d->ack_final = ack->final;
-		if (!d->sending && d->task.place == 0)
-			courier_post(d->all->courier, &d->task, CLOCK_SECOND);
+	if (!status_is_success(rc) && rc != RC_NOT_FOUND) {
+		ack_failed(d);
 		return;
 	}
-	d->gone = d->gone || ack->final || d->job.rc == RC_NOT_FOUND;
-	d->still_pending = ack->pending;
-	if (ack->end != RC_OK)
-		d->end = RC_OK;
-	delivery_idle(d);
+	d->gone = d->gone || d->ack.final || rc == RC_NOT_FOUND;
+	d->still_pending = d->ack.pending;
+	/* A retry or the pacing may take long: what was delivered meanwhile does not wait for them. */
+	if (!d->gone && (d->ack_due || d->ack_final))
+		ack_start(d);
+	else
+		delivery_idle(d);
 }
 
 static void
@@ -870,19 +620,15 @@ ack_done(struct job *job, enum rc rc)
 static void
 ack_start(struct delivery *d)
 {
-	struct ack *w;
-
 	arena_free(d->job_arena);
 	d->job_arena = arena_new(scl_conf(d->all->scl)->arena_max);
-	w = d->job_arena == NULL ? NULL : ARENA_NEW(d->job_arena, struct ack);
-	if (w == NULL) {
-		courier_post(d->all->courier, &d->task, CLOCK_SECOND);
+	if (d->job_arena == NULL) {
+		delivery_later(d, CLOCK_SECOND);
 		return;
 	}
-	*w = (struct ack){ .cursor = d->cursor, .version = d->acked_version, .sent = d->sent,
-		           .final = d->ack_final, .end = d->end };
-	d->job = (struct job){ .run = ack_run, .done = ack_done, .arena = d->job_arena, .arg = w };
-	d->ack_due = false;
-	d->stored = true;
+	d->ack = (struct ack){ .done = d->done, .final = d->ack_final, .end = d->end };
+	d->job = (struct job){ .run = ack_run, .done = ack_done, .arena = d->job_arena };
+	d->ack_due = d->ack_final = false;
+	d->end = RC_OK;
 	d->acking = committer_submit_own(d->all->scl->committer, &d->job);
 }

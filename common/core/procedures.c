@@ -392,11 +392,14 @@ remove_level(struct scl *scl, struct rtx *tx, struct res *node, enum rc final, u
 	TRY(repo_children_all(tx, node->id, collect_child, &s));
 	if (s.failed)
 		return RC_UNAVAILABLE;
+	/* However many they are, they take the memory of one. */
 	for (size_t i = 0; i < s.n; i++) {
+		struct arena_mark mark = arena_mark(s.a);
 		struct res *child;
 
 		TRY(repo_get(tx, s.ids[i], &child));
 		TRY(remove_level(scl, tx, child, RC_GONE, depth + 1));
+		arena_rewind(s.a, mark);
 	}
 	if (rtype_fixed_child(node->type, slice_of("contentInstances")) != NULL)
 		atomic_store(&scl->removed, true);

@@ -475,7 +475,8 @@ resolve(struct req *rq, unsigned *flags, bool *known)
 		rc = decision_make(rq->scl, rq->tx, rq->generation, rq->in.from, place, &rq->who,
 		                   &rq->decision);
 	}
-	if (rc == RC_NOT_IMPLEMENTED)
+	/* The names of an aPoCPath are its application's: it may hold the mark of an instance. */
+	if (rc == RC_NOT_IMPLEMENTED || (rc == RC_NOT_FOUND && rest.n > 1))
 		return target_resolve(rq);
 	if (rc != RC_OK)
 		return rc;

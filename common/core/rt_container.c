@@ -47,7 +47,7 @@ container_updated(struct req *rq, const struct res *old, struct res *self)
 	int64_t was = val_num(old->vals, A_MAX_INSTANCE_AGE, 0);
 	int64_t is = val_num(self->vals, A_MAX_INSTANCE_AGE, 0);
 
-	TRY(instances_evict(rq->scl, rq->tx, self, 0, 0));
+	TRY(instances_evict(rq->scl, rq->tx, self));
 	if (was == is || is == 0)
 		return RC_OK;
 	return instances_expire(rq->scl, rq->tx, self->id);

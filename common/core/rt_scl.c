@@ -66,6 +66,8 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 		return req_fail(rq, RC_FORBIDDEN, "the issuer is not the SCL that link names");
 	if (rq->scl->conf.role != SCL_NSCL && !rq->local)
 		return req_fail(rq, RC_FORBIDDEN, "SCLs register at an NSCL");
+	if ((rq->listener->serve & SERVE_MID) == 0 && !rq->local)
+		return req_fail(rq, RC_FORBIDDEN, "mId is not served on this listener");
 	if (slice_eq(self->name, rq->scl->id) && !rq->local)
 		return req_fail(rq, RC_CONFLICT, "sclId is that of this SCL");
 	/* Release 1 requesters, who do not use From, omit sclType (reference 6.1.2). */

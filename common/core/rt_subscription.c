@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "core/hooks.h"
+#include "core/owed.h"
 
 /* Number of subscriptions at the place they hang from, read and changed by delta. */
 static enum rc
@@ -30,13 +31,14 @@ count_change(struct rtx *tx, uint64_t parent, slot_t slot, int delta, uint32_t *
 static enum rc
 check_limits(struct req *rq, const struct res *self)
 {
+	const struct scl *scl = rq->scl;
+	int64_t all = (int64_t)scl->subscriptions + scl->subscriptions_kept + scl->subscriptions_changed;
 	uint32_t here;
 
 	TRY(count_change(rq->tx, self->parent, self->slot, 0, &here));
 	if (rq->conf->subscriptions_per_resource > 0 && here >= rq->conf->subscriptions_per_resource)
 		return req_fail(rq, RC_FORBIDDEN, "too many subscriptions on the resource");
-	if (rq->conf->subscriptions_total > 0 &&
-	    atomic_load(&rq->scl->subscriptions) >= rq->conf->subscriptions_total)
+	if (rq->conf->subscriptions_total > 0 && all >= (int64_t)rq->conf->subscriptions_total)
 		return req_fail(rq, RC_FORBIDDEN, "too many subscriptions on this SCL");
 	return RC_OK;
 }
@@ -118,14 +120,15 @@ subscription_created(struct req *rq, const struct target *parent, struct res *se
 		TRY(repo_seq_high(rq->tx, self->parent, &lane.cursor));
 		if (s.first != 0)
 			lane.cursor = accessor.n > 0 ? s.last - 1 : s.first - 1;
-		pending = s.first != 0;
+		lane.dirty = s.first != 0;
+		pending = lane.dirty || subscription_timed(self);
 	} else {
 		lane.dirty = true;
 	}
 	TRY(repo_lane_put(rq->tx, &lane, pending));
 	if (pending)
 		courier_note(rq->scl->courier, self->id);
-	atomic_fetch_add(&rq->scl->subscriptions, 1);
+	rq->scl->subscriptions_changed++;
 	return count_change(rq->tx, self->parent, self->slot, 1, &count);
 }
 
@@ -152,7 +155,7 @@ subscription_removed(struct scl *scl, struct rtx *tx, struct res *self, enum rc 
 	TRY(repo_lane_get(tx, self->id, &lane));
 	TRY(subscription_end(scl, tx, self, final));
 	TRY(count_change(tx, self->parent, self->slot, -1, &count));
-	atomic_fetch_sub(&scl->subscriptions, 1);
+	scl->subscriptions_changed--;
 	if (lane.container == ID_NONE)
 		return RC_OK;
 	repo_seq_lanes_changed(tx, lane.container);

@@ -7,12 +7,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* On the committer thread: what is counted follows what is stored. */
 static void
-on_committed(void *arg)
+on_commit_event(void *arg, enum commit_event what)
 {
 	struct scl *scl = arg;
 
-	courier_committed(scl->courier);
+	if (what == COMMIT_KEPT)
+		scl->subscriptions_kept += scl->subscriptions_changed;
+	scl->subscriptions_changed = 0;
+	if (what == COMMIT_KEPT || what == COMMIT_UNDONE)
+		return;
+	if (what == COMMIT_STORED) {
+		scl->subscriptions = (unsigned)((int)scl->subscriptions + scl->subscriptions_kept);
+		courier_committed(scl->courier);
+	} else {
+		/* What the sweep has crossed out stands there again. */
+		expire_note(scl, 0);
+		atomic_store(&scl->removed, true);
+	}
+	scl->subscriptions_kept = 0;
 }
 
 static struct scl_conf *
@@ -111,12 +125,15 @@ scl_start(struct scl *scl, const char *base_uri, const char *const *own_authorit
 {
 	struct committer_conf cc = { .repo = scl->repo, .log = scl->log,
 		                     .queue_max = scl->conf.queue_max, .batch_max = scl->conf.batch_max,
-		                     .tick = expire_tick, .due = expire_due, .committed = on_committed,
+		                     .tick = expire_tick, .due = expire_due, .event = on_commit_event,
 		                     .arg = scl };
 
 	TRY(own_set(scl, base_uri, own_authorities));
 	TRY(committer_start(&cc, &scl->committer));
-	TRY(courier_start(scl->courier));
+	if (courier_start(scl->courier) != RC_OK) {
+		committer_stop(scl->committer);
+		return RC_UNAVAILABLE;
+	}
 	atomic_store(&scl->admitting, true);
 	return RC_OK;
 }
@@ -173,7 +190,13 @@ scl_free(struct scl *scl)
 void
 scl_post(struct scl *scl, struct scl_task *task, int64_t delay)
 {
-	courier_post(scl->courier, task, delay);
+	(void)courier_post(scl->courier, task, delay);
+}
+
+void
+scl_cancel(struct scl *scl, struct scl_task *task)
+{
+	courier_cancel(scl->courier, task);
 }
 
 void

@@ -108,13 +108,16 @@ void scl_free(struct scl *scl);
 struct scl_task {
 	/* On the courier thread, when due. May post itself again, send and call scl_local. */
 	void (*run)(struct scl_task *task);
-	int64_t due; /* private: monotonic microseconds */
+	int64_t due, wanted; /* private: monotonic microseconds */
 	size_t place; /* private */
+	bool queued; /* private */
 	struct scl_task *next; /* private */
 };
 
 /* Runs task after delay microseconds; a task that is posted already is moved. Any thread. */
 void scl_post(struct scl *scl, struct scl_task *task, int64_t delay);
+/* Takes task back: it may be freed. Courier thread only. */
+void scl_cancel(struct scl *scl, struct scl_task *task);
 /* Sends; done is called on the courier thread. Courier thread only. */
 void scl_send(struct scl *scl, struct exchange *ex);
 

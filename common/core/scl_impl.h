@@ -52,7 +52,8 @@ struct scl {
 	_Atomic bool admitting;
 	_Atomic unsigned requests; /* under way */
 	_Atomic uint64_t next_number; /* of requests, for the log */
-	_Atomic unsigned subscriptions; /* stored, in all */
+	unsigned subscriptions; /* stored, in all; these three are the committer thread's */
+	int subscriptions_changed, subscriptions_kept; /* by the present job, by the batch before it */
 	_Atomic int64_t next_due; /* earliest entry of the expiry index that may exist */
 	_Atomic bool removed; /* sequences wait for the sweep */
 	_Atomic uint64_t refused_notifies;
@@ -301,9 +302,8 @@ enum rc instance_end(struct rtx *tx, const struct res *container, bool latest, s
 /* Counts as a client may see them: without the aged ones. */
 enum rc instances_state(struct rtx *tx, const struct res *container, struct seq *out);
 enum rc instance_create(struct req *rq);
-/* Evicts until the container's limits hold; keeps room for extra bytes and instances. */
-enum rc instances_evict(struct scl *scl, struct rtx *tx, const struct res *container,
-                        int64_t extra_bytes, int64_t extra_instances);
+/* Evicts, oldest first, until the container's limits hold. */
+enum rc instances_evict(struct scl *scl, struct rtx *tx, const struct res *container);
 enum rc instances_expire(struct scl *scl, struct rtx *tx, uint64_t container);
 /* Values of a contentInstance answer. */
 enum rc instance_values(struct scl *scl, struct arena *a, const struct res *inst,
@@ -339,7 +339,15 @@ enum rc courier_start(struct courier *c);
 /* Ends what is under way, then the thread. */
 void courier_stop(struct courier *c);
 void courier_free(struct courier *c);
-void courier_post(struct courier *c, struct scl_task *task, int64_t delay);
+/*
+ * Runs task after delay microseconds, once however often it was posted meanwhile. False after the
+ * courier has stopped: it will not run. Any thread.
+ */
+bool courier_post(struct courier *c, struct scl_task *task, int64_t delay);
+/* Takes task back. Courier thread only. */
+void courier_cancel(struct courier *c, struct scl_task *task);
+/* True while task waits to be run; for a task that only the courier thread posts, on that thread. */
+bool courier_posted(const struct scl_task *task);
 void courier_send(struct courier *c, struct exchange *ex);
 /* True on the courier thread after courier_stop was called: nothing new is begun. */
 bool courier_stopping(const struct courier *c);
@@ -359,12 +367,6 @@ void deliveries_free(struct deliveries *d);
 void deliveries_wake(struct deliveries *d, uint64_t subscription);
 /* Takes up every pending lane of the store: at start, and when too many were noted at once. */
 void deliveries_scan(struct deliveries *d);
-
-/*
- * notify.c: the body of a notify for what the lane owes now, from a snapshot. kind tells what to
- * do with it.
- */
-enum owed_kind { OWED_NOTHING, OWED_NOTIFY, OWED_FINAL, OWED_END };
 
 /* Takes a request for another SCL or an application; its done is called in the end. Any thread. */
 void courier_forward(struct courier *c, struct req *rq);

@@ -180,6 +180,24 @@ rec_del(struct rtx *tx, const struct key *k)
 	return rc == RC_OK ? note(tx, tx->repo->ops->del(tx->txn, key_view(k))) : rc;
 }
 
+enum rc
+rec_take(struct rtx *tx, const struct key *k, struct slice *val)
+{
+	struct slice old;
+	enum rc rc = note(tx, tx->repo->ops->get(tx->txn, key_view(k), &old));
+
+	if (rc != RC_OK)
+		return rc;
+	*val = old;
+	if (!rec_check(val))
+		return RC_INTERNAL;
+	rc = undo_add(tx, k, true, old);
+	if (rc != RC_OK)
+		return rc;
+	val->p = tx->undo->val.p;
+	return note(tx, tx->repo->ops->del(tx->txn, key_view(k)));
+}
+
 void
 key_range_end(const struct key *k, struct key *end)
 {

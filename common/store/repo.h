@@ -221,6 +221,8 @@ struct seq_lane {
 	uint64_t cursor;
 	int64_t accumulate; /* maxAccuCreates, 1 when unset */
 	bool pending;
+	bool timed; /* has timeoutReason: is pending all the time */
+	bool state; /* watches a value of the collection, not the instances; cursor is UINT64_MAX */
 };
 
 /* Write transactions only. The array belongs to the cache and is valid until the next request. */

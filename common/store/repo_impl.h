@@ -123,6 +123,8 @@ enum rc rec_put(struct rtx *tx, const struct key *k);
 /* The same for a key that cannot exist yet: saves the look-up of the old value. */
 enum rc rec_put_new(struct rtx *tx, const struct key *k);
 enum rc rec_del(struct rtx *tx, const struct key *k);
+/* Removes a record and gives what it was; val lives until the end of the request. */
+enum rc rec_take(struct rtx *tx, const struct key *k, struct slice *val);
 /* Starts a record in tx->scratch. */
 struct buf *rec_begin(struct rtx *tx);
 /* Strips and verifies the CRC of a value met in a scan. */
@@ -185,6 +187,21 @@ enum rc inst_named(struct rtx *tx, uint64_t container, struct slice name, uint64
 enum rc inst_erase(struct rtx *tx, uint64_t container, uint64_t seq);
 
 /* What the tail record says; RC_OK and *c as it was when there is none. */
+/* One end of a sequence, or an instance near a number; seq is 0 when there is none. */
+struct seq_end {
+	uint64_t seq;
+	struct inst_head head;
+	bool damaged;
+};
+
+enum rc seq_end(struct rtx *tx, uint64_t container, bool last, struct seq_end *s);
+/* The nearest live instance above (or below) seq. */
+enum rc seq_near(struct rtx *tx, uint64_t container, uint64_t seq, bool below, struct seq_end *s);
+/* Finds the state in O(log n): both ends and the tail record. */
+enum rc seq_load(struct rtx *tx, uint64_t container, struct cached_seq *c);
+/* An instance record in the arena of the transaction. */
+enum rc inst_decode(struct rtx *tx, uint64_t container, uint64_t seq, struct slice bytes,
+                    struct res **out);
 enum rc seq_tail_get(struct rtx *tx, uint64_t container, struct cached_seq *c);
 /* The cache of sequences; a cached one is valid until the next call. NULL without memory. */
 enum rc seq_cached(struct rtx *tx, uint64_t container, struct cached_seq **out);

@@ -60,8 +60,11 @@ labels_each(struct rtx *tx, const struct val *v, uint64_t id, uint64_t seq, labe
 		if (v->attr == A_LINK) {
 			struct slice link = uri_normalise(tx->arena, v->text);
 
+			/* A link that is no URI is not indexed; one that finds no memory must not be lost. */
 			if (link.n > 0)
 				rc = visit(tx, link, id, seq);
+			else if (arena_failed(tx->arena))
+				rc = RC_UNAVAILABLE;
 			continue;
 		}
 		if (v->attr != A_SEARCH_STRINGS) {

@@ -152,7 +152,11 @@ seq_lane_load(struct rtx *tx, uint64_t id, struct seq_lane *out)
 	key_id(&k, SPACE_PENDING, id);
 	rc = rec_get(tx, &k, &val);
 	*out = (struct seq_lane){ .subscription = id, .cursor = lane.cursor, .pending = rc == RC_OK,
-		                  .accumulate = val_num(sub->vals, A_MAX_ACCU_CREATES, 1) };
+		                  .accumulate = val_num(sub->vals, A_MAX_ACCU_CREATES, 1),
+		                  .timed = val_get(sub->vals, A_TIMEOUT_REASON) != NULL,
+		                  .state = lane.container == ID_NONE };
+	if (out->state)
+		out->cursor = UINT64_MAX;
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
@@ -170,7 +174,6 @@ seq_lanes_load(struct rtx *tx, struct cached_seq *c)
 		rc = RC_UNAVAILABLE;
 	for (size_t i = 0; i < l.n && rc == RC_OK; i++) {
 		rc = seq_lane_load(tx, l.ids[i], &c->lanes[c->nlanes]);
-		/* A subscription of another kind than a sequence's has no lane of one. */
 		c->nlanes += rc == RC_OK;
 		rc = rc == RC_NOT_FOUND ? RC_OK : rc;
 	}

@@ -9,8 +9,6 @@
 
 #include "store/repo_impl.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 
 #define INSTANCE_VERSION 1u
 #define TAIL_VERSION 1u
@@ -71,7 +69,7 @@ parse_generated(struct slice name, uint64_t *seq)
 	return true;
 }
 
-static enum rc
+enum rc
 inst_decode(struct rtx *tx, uint64_t container, uint64_t seq, struct slice bytes, struct res **out)
 {
 	struct arena *a = tx->arena;
@@ -143,16 +141,10 @@ inst_head_get(struct rtx *tx, uint64_t container, uint64_t seq, struct inst_head
 
 /* ---- state ---- */
 
-struct end_scan {
-	uint64_t seq;
-	struct inst_head head;
-	bool damaged;
-};
-
 static bool
 scan_end(void *arg, struct slice key, struct slice val)
 {
-	struct end_scan *s = arg;
+	struct seq_end *s = arg;
 	struct reader k = { slice_from(key, 9), true }, r;
 
 	s->seq = read_be(&k, 8);
@@ -162,13 +154,13 @@ scan_end(void *arg, struct slice key, struct slice val)
 	return false;
 }
 
-static enum rc
-find_end(struct rtx *tx, uint64_t container, bool last, struct end_scan *s)
+enum rc
+seq_end(struct rtx *tx, uint64_t container, bool last, struct seq_end *s)
 {
 	struct key k;
 	enum rc rc;
 
-	*s = (struct end_scan){ 0 };
+	*s = (struct seq_end){ 0 };
 	key_id(&k, SPACE_INSTANCE, container);
 	rc = rec_scan(tx, &k, last, 1, scan_end, s);
 	return rc == RC_OK && s->damaged ? RC_INTERNAL : rc;
@@ -217,19 +209,19 @@ tail_put(struct rtx *tx, const struct cached_seq *c)
 }
 
 /* Finds the state in O(log n): both ends and the tail record. */
-static enum rc
-state_load(struct rtx *tx, uint64_t container, struct cached_seq *c)
+enum rc
+seq_load(struct rtx *tx, uint64_t container, struct cached_seq *c)
 {
-	struct end_scan first, last;
+	struct seq_end first, last;
 	enum rc rc;
 
 	c->container = container;
 	c->next = 1;
 	rc = seq_tail_get(tx, container, c);
 	if (rc == RC_OK)
-		rc = find_end(tx, container, false, &first);
+		rc = seq_end(tx, container, false, &first);
 	if (rc == RC_OK)
-		rc = find_end(tx, container, true, &last);
+		rc = seq_end(tx, container, true, &last);
 	if (rc != RC_OK)
 		return rc;
 	c->first = first.seq;
@@ -266,7 +258,7 @@ enum rc
 repo_seq(struct rtx *tx, uint64_t container, struct seq *out)
 {
 	struct cached_seq fresh = { 0 }, *c = &fresh;
-	enum rc rc = tx->writable ? seq_cached(tx, container, &c) : state_load(tx, container, c);
+	enum rc rc = tx->writable ? seq_cached(tx, container, &c) : seq_load(tx, container, c);
 
 	if (rc == RC_OK)
 		state_view(c, out);
@@ -277,201 +269,17 @@ enum rc
 repo_seq_high(struct rtx *tx, uint64_t container, uint64_t *seq)
 {
 	struct cached_seq fresh = { 0 }, *c = &fresh;
-	enum rc rc = tx->writable ? seq_cached(tx, container, &c) : state_load(tx, container, c);
+	enum rc rc = tx->writable ? seq_cached(tx, container, &c) : seq_load(tx, container, c);
 
 	if (rc == RC_OK)
 		*seq = c->next - 1;
 	return rc;
 }
 
-/* ---- hints for readers ---- */
-
-static void
-hint_publish(struct seq_hint *h, uint64_t container, uint64_t first, uint64_t last)
-{
-	uint64_t v = atomic_load_explicit(&h->version, memory_order_relaxed);
-
-	/* Who reads one of the new values also reads the odd version. */
-	atomic_store_explicit(&h->version, v + 1, memory_order_relaxed);
-	atomic_store_explicit(&h->container, container, memory_order_release);
-	atomic_store_explicit(&h->first, first, memory_order_release);
-	atomic_store_explicit(&h->last, last, memory_order_release);
-	atomic_store_explicit(&h->version, v + 2, memory_order_release);
-}
-
-static struct seq_hint *
-hint_slot(struct repo *repo, uint64_t container)
-{
-	uint64_t h = container * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &repo->hints[(h >> 32) & (repo->nhints - 1)];
-}
-
-/* Readers look for themselves again. */
-static void
-hint_clear(struct repo *repo, uint64_t container)
-{
-	hint_publish(hint_slot(repo, container), container, 0, 0);
-}
-
-/* ---- cache ---- */
-
-static struct cached_seq **
-bucket_of(struct repo *repo, uint64_t container)
-{
-	uint64_t h = container * UINT64_C(0x9e3779b97f4a7c15);
-
-	return &repo->buckets[(h >> 32) & (repo->nbuckets - 1)];
-}
-
-static void
-use_unlink(struct repo *repo, struct cached_seq *c)
-{
-	*(c->newer != NULL ? &c->newer->older : &repo->newest) = c->older;
-	*(c->older != NULL ? &c->older->newer : &repo->oldest) = c->newer;
-	c->newer = c->older = NULL;
-}
-
-static void
-use_front(struct repo *repo, struct cached_seq *c)
-{
-	c->older = repo->newest;
-	c->newer = NULL;
-	*(c->older != NULL ? &c->older->newer : &repo->oldest) = c;
-	repo->newest = c;
-}
-
-static void
-cached_free(struct repo *repo, struct cached_seq *c)
-{
-	struct cached_seq **at = bucket_of(repo, c->container);
-
-	while (*at != c)
-		at = &(*at)->chain;
-	*at = c->chain;
-	use_unlink(repo, c);
-	repo->cache_count--;
-	free(c->lanes);
-	free(c);
-}
-
-static struct cached_seq *
-cached_find(struct repo *repo, uint64_t container)
-{
-	struct cached_seq *c = *bucket_of(repo, container);
-
-	while (c != NULL && c->container != container)
-		c = c->chain;
-	return c;
-}
-
-/* Makes room; what this transaction touched stays, so the bound may be passed by one batch. */
-static void
-cache_trim(struct repo *repo)
-{
-	struct cached_seq *c = repo->oldest;
-
-	while (c != NULL && repo->cache_count >= repo->cache_max) {
-		struct cached_seq *newer = c->newer;
-
-		if (!c->touched)
-			cached_free(repo, c);
-		c = newer;
-	}
-}
-
-enum rc
-seq_cached(struct rtx *tx, uint64_t container, struct cached_seq **out)
-{
-	struct repo *repo = tx->repo;
-	struct cached_seq *c = cached_find(repo, container);
-	enum rc rc;
-
-	if (c != NULL) {
-		use_unlink(repo, c);
-		use_front(repo, c);
-		*out = c;
-		return RC_OK;
-	}
-	cache_trim(repo);
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return RC_UNAVAILABLE;
-	rc = state_load(tx, container, c);
-	if (rc != RC_OK) {
-		free(c);
-		return rc;
-	}
-	c->chain = *bucket_of(repo, container);
-	*bucket_of(repo, container) = c;
-	use_front(repo, c);
-	repo->cache_count++;
-	*out = c;
-	return RC_OK;
-}
-
-void
-seq_forget(struct repo *repo, uint64_t container)
-{
-	struct cached_seq *c = cached_find(repo, container);
-
-	hint_clear(repo, container);
-	if (c != NULL)
-		cached_free(repo, c);
-}
-
-void
-seq_forget_all(struct repo *repo)
-{
-	while (repo->newest != NULL)
-		cached_free(repo, repo->newest);
-}
-
-void
-seq_rollback(struct repo *repo)
-{
-	struct cached_seq *c = repo->newest;
-
-	/*
-	 * Which of them this request changed is not kept: all are found again at their next use, and
-	 * their hints are cleared since this commit will not publish them.
-	 */
-	while (c != NULL) {
-		struct cached_seq *older = c->older;
-
-		if (c->touched)
-			seq_forget(repo, c->container);
-		c = older;
-	}
-}
-
-void
-seq_publish(struct repo *repo)
-{
-	for (struct cached_seq *c = repo->newest; c != NULL; c = c->older)
-		if (c->touched) {
-			hint_publish(hint_slot(repo, c->container), c->container, c->first, c->last);
-			c->touched = false;
-		}
-}
-
-bool
-seq_hint(struct repo *repo, uint64_t container, uint64_t *first, uint64_t *last)
-{
-	struct seq_hint *h = hint_slot(repo, container);
-	uint64_t v = atomic_load_explicit(&h->version, memory_order_acquire);
-	uint64_t id = atomic_load_explicit(&h->container, memory_order_acquire);
-
-	*first = atomic_load_explicit(&h->first, memory_order_acquire);
-	*last = atomic_load_explicit(&h->last, memory_order_acquire);
-	return (v & 1) == 0 && atomic_load_explicit(&h->version, memory_order_relaxed) == v &&
-	       id == container && *last != 0;
-}
-
 static enum rc
 end_get(struct rtx *tx, uint64_t container, bool last, struct res **out)
 {
-	struct end_scan end;
+	struct seq_end end;
 	uint64_t hint[2];
 	struct cached_seq *c;
 	enum rc rc;
@@ -488,7 +296,7 @@ end_get(struct rtx *tx, uint64_t container, bool last, struct res **out)
 		if (rc != RC_NOT_FOUND)
 			return rc;
 	}
-	rc = find_end(tx, container, last, &end);
+	rc = seq_end(tx, container, last, &end);
 	if (rc != RC_OK)
 		return rc;
 	return end.seq == 0 ? RC_NOT_FOUND : repo_inst_get(tx, container, end.seq, out);
@@ -658,13 +466,13 @@ repo_inst_append(struct rtx *tx, uint64_t container, struct res *self)
 /* ---- removal ---- */
 
 /* The nearest live instance above (or below) seq; seq 0 in *s when there is none. */
-static enum rc
-find_near(struct rtx *tx, uint64_t container, uint64_t seq, bool below, struct end_scan *s)
+enum rc
+seq_near(struct rtx *tx, uint64_t container, uint64_t seq, bool below, struct seq_end *s)
 {
 	struct key from, to;
 	enum rc rc;
 
-	*s = (struct end_scan){ 0 };
+	*s = (struct seq_end){ 0 };
 	if (below) {
 		key_id_seq(&from, SPACE_INSTANCE, container, 0);
 		key_id_seq(&to, SPACE_INSTANCE, container, seq);
@@ -678,20 +486,20 @@ find_near(struct rtx *tx, uint64_t container, uint64_t seq, bool below, struct e
 
 /* The next instance after the first: by its number, and by a scan only over a hole. */
 static enum rc
-find_after_first(struct rtx *tx, const struct cached_seq *c, struct end_scan *s)
+find_after_first(struct rtx *tx, const struct cached_seq *c, struct seq_end *s)
 {
 	enum rc rc;
 
-	*s = (struct end_scan){ .seq = c->first + 1 };
+	*s = (struct seq_end){ .seq = c->first + 1 };
 	rc = inst_head_get(tx, c->container, s->seq, &s->head);
-	return rc == RC_NOT_FOUND ? find_near(tx, c->container, c->first, false, s) : rc;
+	return rc == RC_NOT_FOUND ? seq_near(tx, c->container, c->first, false, s) : rc;
 }
 
 /* first was removed: what lay between it and the next live one is no hole any more. */
 static enum rc
 first_removed(struct rtx *tx, struct cached_seq *c, const struct inst_head *gone, bool later)
 {
-	struct end_scan next;
+	struct seq_end next;
 	int64_t holes;
 	enum rc rc;
 
@@ -699,6 +507,13 @@ first_removed(struct rtx *tx, struct cached_seq *c, const struct inst_head *gone
 		c->first = c->last = 0;
 		c->hole_nr = c->hole_bytes = 0;
 		return tail_put(tx, c);
+	}
+	/* Without a hole or a skipped number the next one follows, and its totals are known. */
+	if (c->hole_nr == 0 && !c->lookalikes && !later) {
+		c->first++;
+		c->before_nr = gone->total_nr;
+		c->before_bytes = gone->total_bytes;
+		return RC_OK;
 	}
 	rc = find_after_first(tx, c, &next);
 	if (rc != RC_OK || next.seq == 0)
@@ -717,70 +532,75 @@ first_removed(struct rtx *tx, struct cached_seq *c, const struct inst_head *gone
 static enum rc
 other_removed(struct rtx *tx, struct cached_seq *c, uint64_t seq, const struct inst_head *gone)
 {
-	struct end_scan near;
+	struct seq_end near;
 	enum rc rc = RC_OK;
 
 	c->hole_nr++;
 	c->hole_bytes += (int64_t)gone->size;
 	if (seq == c->last) {
-		rc = find_near(tx, c->container, seq, true, &near);
+		rc = seq_near(tx, c->container, seq, true, &near);
 		c->last = near.seq;
 	}
 	return rc == RC_OK ? tail_put(tx, c) : rc;
 }
 
 static enum rc
-retain_copy(struct rtx *tx, const struct key *from, uint64_t container, uint64_t seq)
+retain_copy(struct rtx *tx, struct slice record, uint64_t container, uint64_t seq)
 {
 	struct key to;
-	struct slice val;
-	enum rc rc = rec_get(tx, from, &val);
 
-	if (rc != RC_OK)
-		return rc;
 	key_id_seq(&to, SPACE_RETAINED, container, seq);
-	buf_slice(rec_begin(tx), val);
+	buf_slice(rec_begin(tx), record);
 	return rec_put(tx, &to);
 }
 
-/* Name and labels; cheap when the instance has neither. */
+/* Name and labels of a removed record; nothing to do when it has neither. */
 static enum rc
-entries_remove(struct rtx *tx, const struct key *k, uint64_t container, uint64_t seq)
+entries_remove(struct rtx *tx, struct slice record, const struct inst_head *h, uint64_t container,
+               uint64_t seq)
 {
-	struct slice val;
-	struct reader r;
-	struct inst_head h;
 	struct res *inst;
 	struct key name;
-	enum rc rc = rec_get(tx, k, &val);
+	enum rc rc;
 
-	if (rc != RC_OK)
-		return rc;
-	r = (struct reader){ val, true };
-	if (!head_read(&r, &h))
-		return RC_INTERNAL;
-	if (h.name == 0 && (h.flags & INST_LABELS) == 0)
+	if (h->name == 0 && (h->flags & INST_LABELS) == 0)
 		return RC_OK;
-	rc = inst_decode(tx, container, seq, val, &inst);
+	rc = inst_decode(tx, container, seq, record, &inst);
 	if (rc != RC_OK)
 		return rc;
 	rc = labels_remove(tx, inst->vals, container, seq);
-	if (rc != RC_OK || h.name == 0)
+	if (rc != RC_OK || h->name == 0)
 		return rc;
 	name_key(&name, container, inst->name);
 	rc = rec_del(tx, &name);
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-enum rc
-inst_erase(struct rtx *tx, uint64_t container, uint64_t seq)
+static enum rc
+record_take(struct rtx *tx, uint64_t container, uint64_t seq, struct slice *record,
+            struct inst_head *gone)
 {
+	struct reader r;
 	struct key k;
 	enum rc rc;
 
 	key_id_seq(&k, SPACE_INSTANCE, container, seq);
-	rc = entries_remove(tx, &k, container, seq);
-	return rc == RC_OK ? rec_del(tx, &k) : rc;
+	rc = rec_take(tx, &k, record);
+	if (rc != RC_OK)
+		return rc;
+	r = (struct reader){ *record, true };
+	if (!head_read(&r, gone))
+		return RC_INTERNAL;
+	return entries_remove(tx, *record, gone, container, seq);
+}
+
+enum rc
+inst_erase(struct rtx *tx, uint64_t container, uint64_t seq)
+{
+	struct inst_head gone;
+	struct slice record;
+
+	return record_take(tx, container, seq, &record, &gone);
 }
 
 enum rc
@@ -788,21 +608,17 @@ repo_inst_remove(struct rtx *tx, uint64_t container, uint64_t seq, bool retain)
 {
 	struct cached_seq *c;
 	struct inst_head gone;
-	struct key k;
+	struct slice record;
 	bool later;
-	enum rc rc = inst_head_get(tx, container, seq, &gone);
-
 	/* The state is of before the removal. */
-	if (rc == RC_OK)
-		rc = seq_cached(tx, container, &c);
+	enum rc rc = seq_cached(tx, container, &c);
+
 	if (rc != RC_OK)
 		return rc;
 	c->touched = true;
-	key_id_seq(&k, SPACE_INSTANCE, container, seq);
-	if (retain)
-		rc = retain_copy(tx, &k, container, seq);
-	if (rc == RC_OK)
-		rc = inst_erase(tx, container, seq);
+	rc = record_take(tx, container, seq, &record, &gone);
+	if (rc == RC_OK && retain)
+		rc = retain_copy(tx, record, container, seq);
 	if (rc != RC_OK)
 		return rc;
 	/* An eviction after an append of the same request has no time of its own to keep. */
@@ -811,198 +627,4 @@ repo_inst_remove(struct rtx *tx, uint64_t container, uint64_t seq, bool retain)
 		c->modified = tx->now;
 	return seq == c->first ? first_removed(tx, c, &gone, later)
 	                       : other_removed(tx, c, seq, &gone);
-}
-
-/* ---- ranges ---- */
-
-struct range_scan {
-	struct rtx *tx;
-	uint64_t container;
-	repo_visit_inst *visit;
-	void *arg;
-	bool stopped;
-	enum rc rc;
-};
-
-static bool
-scan_instance(void *arg, struct slice key, struct slice val)
-{
-	struct range_scan *s = arg;
-	struct reader k = { slice_from(key, 9), true };
-	struct arena_mark mark = arena_mark(s->tx->arena);
-	struct res *inst = NULL;
-	uint64_t seq = read_be(&k, 8);
-	enum visit visit;
-
-	s->rc = rec_check(&val) ? inst_decode(s->tx, s->container, seq, val, &inst) : RC_INTERNAL;
-	if (s->rc != RC_OK)
-		return false;
-	visit = s->visit(s->arg, inst);
-	if (visit == VISIT_DROP)
-		arena_rewind(s->tx->arena, mark);
-	s->stopped = visit == VISIT_STOP;
-	return !s->stopped;
-}
-
-static enum rc
-range(struct rtx *tx, enum space space, uint64_t from, uint64_t to, size_t limit,
-      struct range_scan *s)
-{
-	struct key a, b;
-	enum rc rc;
-
-	if (from > to)
-		return RC_OK;
-	key_id_seq(&a, space, s->container, from);
-	key_id_seq(&b, space, s->container, to == SEQ_MAX ? SEQ_MAX : to + 1);
-	rc = rec_scan_from(tx, &a, &b, limit, scan_instance, s);
-	return rc != RC_OK ? rc : s->rc;
-}
-
-enum rc
-repo_inst_range(struct rtx *tx, uint64_t container, uint64_t from, uint64_t to, size_t limit,
-                repo_visit_inst *visit, void *arg)
-{
-	struct range_scan s = { .tx = tx, .container = container, .visit = visit, .arg = arg };
-
-	return range(tx, SPACE_INSTANCE, from, to, limit, &s);
-}
-
-struct first_seq {
-	uint64_t seq; /* 0 = none */
-};
-
-static bool
-scan_seq(void *arg, struct slice key, struct slice val)
-{
-	struct first_seq *s = arg;
-	struct reader k = { slice_from(key, 9), true };
-
-	(void)val;
-	s->seq = read_be(&k, 8);
-	return false;
-}
-
-/* The end of the run that starts at from and has nothing of space in it; at most to. */
-static enum rc
-run_end(struct rtx *tx, enum space space, uint64_t container, uint64_t from, uint64_t to,
-        uint64_t *end)
-{
-	struct first_seq s = { 0 };
-	struct key a, b;
-	enum rc rc;
-
-	key_id_seq(&a, space, container, from);
-	key_id_seq(&b, space, container, to == SEQ_MAX ? SEQ_MAX : to + 1);
-	rc = rec_scan_from(tx, &a, &b, 1, scan_seq, &s);
-	*end = s.seq < from || s.seq == 0 ? to : s.seq - 1;
-	return rc;
-}
-
-enum rc
-repo_inst_since(struct rtx *tx, uint64_t container, int64_t created, uint64_t *seq)
-{
-	struct end_scan at, last;
-	uint64_t low, high; /* all below low are too old; the next at or above high is not */
-	enum rc rc = find_end(tx, container, false, &at);
-
-	*seq = 0;
-	if (rc == RC_OK)
-		rc = find_end(tx, container, true, &last);
-	if (rc != RC_OK || last.seq == 0 || last.head.created <= created)
-		return rc;
-	/* Over numbers, not instances: of a hole's numbers the next instance behind it is asked. */
-	low = at.seq;
-	high = last.seq;
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-
-		rc = find_near(tx, container, middle - 1, false, &at);
-		if (rc != RC_OK)
-			return rc;
-		if (at.head.created > created)
-			high = middle;
-		else
-			low = at.seq + 1;
-	}
-	rc = find_near(tx, container, low - 1, false, &at);
-	*seq = at.seq;
-	return rc;
-}
-
-/* Counts what passes, so that the limit spans both spaces. */
-struct owed {
-	repo_visit_inst *visit;
-	void *arg;
-	size_t seen;
-};
-
-static enum visit
-count_visit(void *arg, struct res *inst)
-{
-	struct owed *o = arg;
-
-	o->seen++;
-	return o->visit(o->arg, inst);
-}
-
-enum rc
-repo_owed(struct rtx *tx, uint64_t container, uint64_t from, uint64_t to, size_t limit,
-          repo_visit_inst *visit, void *arg)
-{
-	/* A deleted one may lie among live ones: runs of both kinds take turns. */
-	static const enum space spaces[] = { SPACE_RETAINED, SPACE_INSTANCE };
-	struct owed o = { visit, arg, 0 };
-	struct range_scan s = { .tx = tx, .container = container, .visit = count_visit, .arg = &o };
-	uint64_t end = 0;
-	enum rc rc = RC_OK;
-
-	for (unsigned turn = 0; from <= to && rc == RC_OK; turn ^= 1) {
-		rc = run_end(tx, spaces[turn ^ 1], container, from, to, &end);
-		/* What is both retained and live would be met on both turns. */
-		if (rc == RC_OK && end < from && turn == 1)
-			return RC_INTERNAL;
-		if (rc == RC_OK && end >= from)
-			rc = range(tx, spaces[turn], from, end, limit == 0 ? 0 : limit - o.seen, &s);
-		if (s.stopped || (limit != 0 && o.seen >= limit) || end == to)
-			break;
-		from = end + 1;
-	}
-	return rc;
-}
-
-struct release_scan {
-	uint64_t seqs[64];
-	size_t n;
-};
-
-static bool
-scan_release(void *arg, struct slice key, struct slice val)
-{
-	struct release_scan *s = arg;
-	struct reader k = { slice_from(key, 9), true };
-
-	(void)val;
-	s->seqs[s->n++] = read_be(&k, 8);
-	return s->n < sizeof(s->seqs) / sizeof(s->seqs[0]);
-}
-
-enum rc
-repo_release(struct rtx *tx, uint64_t container, uint64_t upto)
-{
-	struct release_scan s;
-	struct key from, to, k;
-	enum rc rc;
-
-	key_id_seq(&from, SPACE_RETAINED, container, 0);
-	key_id_seq(&to, SPACE_RETAINED, container, upto == SEQ_MAX ? SEQ_MAX : upto + 1);
-	do {
-		s.n = 0;
-		rc = rec_scan_from(tx, &from, &to, 0, scan_release, &s);
-		for (size_t i = 0; i < s.n && rc == RC_OK; i++) {
-			key_id_seq(&k, SPACE_RETAINED, container, s.seqs[i]);
-			rc = rec_del(tx, &k);
-		}
-	} while (rc == RC_OK && s.n > 0);
-	return rc;
 }

@@ -25,16 +25,19 @@ log = {{ level = "error"; }};
 """
 
 
+RIGHT = "<m2m:accessRightID>/m2m/accessRights/default</m2m:accessRightID>"
+
+
 def application(app_id, tag=None):
     tags = ""
     if tag is not None:
         tags = f"<m2m:searchStrings><m2m:searchString>{tag}</m2m:searchString></m2m:searchStrings>"
-    return f'<m2m:application {NS} appId="{app_id}">{tags}</m2m:application>'
+    return f'<m2m:application {NS} appId="{app_id}">{RIGHT}{tags}</m2m:application>'
 
 
 def container(name=None, limits=UNLIMITED):
     name = "" if name is None else f' m2m:id="{name}"'
-    return (f'<m2m:container {NS}{name}><m2m:maxNrOfInstances>{limits[0]}</m2m:maxNrOfInstances>'
+    return (f'<m2m:container {NS}{name}>{RIGHT}<m2m:maxNrOfInstances>{limits[0]}</m2m:maxNrOfInstances>'
             f'<m2m:maxByteSize>{limits[1]}</m2m:maxByteSize></m2m:container>')
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything a client can do wrong or slowly: it gets a clear answer, others do not notice."""
 
+import concurrent.futures
 import random
 import resource
 import socket
@@ -20,6 +21,8 @@ PROMPT = 5.0                # seconds; on a loaded machine still far from any ti
 COLLECTION = "/m2m/applications/bad/containers"
 SAMPLE = 10**9 if reports.LONG else 60
 IDLE = 2000
+HASTY = ("http.header_timeout=2", "http.request_timeout=2", "http.idle_timeout=5")   # seconds; half requests end soon
+AT_ONCE = 16
 
 
 class Guard:
@@ -52,6 +55,11 @@ class Guard:
     def send(self, data, **more):
         """One exchange."""
         return exchange(self.port, data, **more)
+
+    def send_all(self, requests):
+        """Replies to damaged requests, several at a time."""
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda data: exchange(self.port, data, ends=True), requests))
 
     def refused(self, name, data, statuses=(400,), **more):
         """One result: a clear 4xx with errorInfo."""
@@ -136,7 +144,7 @@ def split_points(size):
 
 def split(report, bed):
     """A valid request in two pieces, cut at every byte."""
-    guard = Guard(report, bed)
+    guard = Guard(report, bed, options=HASTY)
     data = guard.post(f"{COLLECTION}/c/contentInstances", xml.instance("split"))
     wrong = []
     for point in split_points(len(data)):
@@ -152,14 +160,9 @@ def split(report, bed):
         for byte in range(len(data)):
             raw.send(data[byte:byte + 1])
         report.equal(raw.reply().status, 201, "byte by byte, it is carried out")
-    unfinished = []
-    for point in split_points(len(data) - 1):
-        with Raw(guard.port) as raw:
-            raw.send(data[:point])
-            raw.end()
-            reply = raw.reply(30)
-            if not (reply.closed or 400 <= reply.status < 500):
-                unfinished.append(f"ended at {point}: {reply!r}")
+    pieces = [data[:point] for point in split_points(len(data) - 1)]
+    unfinished = [f"ended at {len(piece)}: {reply!r}" for piece, reply in zip(pieces, guard.send_all(pieces))
+                  if not (reply.closed or 400 <= reply.status < 500)]
     report.ok(not unfinished, "ended anywhere, nothing hangs", "\n".join(unfinished))
     for point in split_points(len(data) - 1):
         raw = Raw(guard.port)
@@ -181,16 +184,18 @@ def mutations(data):
 
 def flips(report, bed):
     """Every byte of a valid request wrong, one at a time."""
-    guard = Guard(report, bed)
+    guard = Guard(report, bed, options=HASTY)
+    guard.client.create(COLLECTION, xml.container("victim"))
     requests = (guard.post(f"{COLLECTION}/c/contentInstances", xml.instance("flip", "f")),
                 guard.post(f"{COLLECTION}/c/contentInstances", '{"contentInstance":{"content":{"contentType":"text/plain",'
                      '"textContent":"flip"}}}', "application/json"),
-                head("PUT", f"{COLLECTION}/c", guard.host, Content_Type="application/xml",
+                head("PUT", f"{COLLECTION}/victim", guard.host, Content_Type="application/xml",
                      Content_Length=len(xml.container(None, 50))) + xml.container(None, 50).encode())
     wrong, count = [], 0
     for data in requests:
-        for what, changed in mutations(data):
-            reply, count = guard.send(changed, ends=True), count + 1
+        damaged = list(mutations(data))
+        count += len(damaged)
+        for (what, _), reply in zip(damaged, guard.send_all(changed for _, changed in damaged)):
             if reply.status in (0, 501, 505) or 200 <= reply.status < 300:
                 continue
             if not 400 <= reply.status < 500:
@@ -201,7 +206,7 @@ def flips(report, bed):
 
 def protocol(report, bed):
     """Requests that HTTP does not allow, and odd ones that it does."""
-    guard = Guard(report, bed)
+    guard = Guard(report, bed, options=HASTY)
     bad_heads(guard)
     lengths(guard)
     chunked(guard)

@@ -103,8 +103,8 @@ open_filled(const struct store_conf *conf, struct store **st, char why[256])
 static struct store *
 fill(struct input *in)
 {
-	static const struct slice format = SLICE_LIT("\0\0\0\0\0\0\0\1");
-	static const struct slice next_id = SLICE_LIT("\0\0\0\0\0\0\0\x20");
+	static const struct slice format = SLICE_INIT("\0\0\0\0\0\0\0\1");
+	static const struct slice next_id = SLICE_INIT("\0\0\0\0\0\0\0\x20");
 	const struct store_conf conf = { .max_bytes = 0 };
 	uint8_t start[2][13] = { { 13, 0, 0, 0, 8 }, { 13, 0, 1, 0, 8 } };
 	struct store *st;

@@ -119,7 +119,7 @@ END_TEST
 /* xs:anyType keeps its elements with their namespaces; JSON has no place for those. */
 START_TEST(any_element_comes_back)
 {
-	static const struct slice xml = SLICE_LIT(
+	const struct slice xml = SLICE_LIT(
 	    "<m2m:m2mPoc" HEAD " m2m:id=\"sms\"><m2m:contactInfo><m2m:other kind=\"sms\"><msisdn>+33"
 	    "</msisdn><x:y xmlns:x=\"urn:x\" a=\"b\"><z/></x:y></m2m:other></m2m:contactInfo>"
 	    "<m2m:onlineStatus>ONLINE</m2m:onlineStatus></m2m:m2mPoc>");
@@ -173,7 +173,7 @@ END_TEST
 
 START_TEST(notify_comes_back)
 {
-	static const struct slice xml = SLICE_LIT(
+	const struct slice xml = SLICE_LIT(
 	    "<m2m:notify" HEAD "><m2m:statusCode>STATUS_OK</m2m:statusCode><representation xmime:contentType"
 	    "=\"application/xml\">PGEvPg==</representation><subscriptionReference>http://n/s"
 	    "</subscriptionReference></m2m:notify>");
@@ -312,7 +312,7 @@ END_TEST
 
 START_TEST(order_matters_when_asked)
 {
-	static const struct slice swapped = SLICE_LIT(
+	const struct slice swapped = SLICE_LIT(
 	    CT "><m2m:maxByteSize>1</m2m:maxByteSize><m2m:accessRightID>a</m2m:accessRightID>" END_CT);
 	struct val *vals;
 
@@ -335,7 +335,7 @@ END_TEST
 
 START_TEST(release1_content)
 {
-	static const struct slice xml = SLICE_LIT(
+	const struct slice xml = SLICE_LIT(
 	    CI "<m2m:content xmime:contentType=\"text/plain\"> aGVs\nbG8= </m2m:content>" END_CI);
 	const struct val *content;
 	struct val *vals;

@@ -72,7 +72,7 @@ START_TEST(test_write)
 	                 "</m2m:sample>");
 	write_sample(&codec_json);
 	ck_assert_str_eq(out.p,
-	                 "{\"sample\":{\"$type\":\"m2m:T\",\"id\":\"<\\\"&>\\t\\n\\r'\",\"size\":12,"
+	                 "{\"sample\":{\"$type\":\"T\",\"id\":\"<\\\"&>\\t\\n\\r'\",\"size\":12,"
 	                 "\"on\":true,\"label\":\"<\\\"&>\\t\\n\\r'\xc3\xa9\",\"empty\":\"\",\"all\":{},"
 	                 "\"content\":{\"contentType\":\"a/b\",\"$t\":\"AQIDBA==\"},"
 	                 "\"members\":{\"reference\":[\"/a\",\"/b\"],\"none\":[],"
@@ -95,7 +95,7 @@ START_TEST(test_write_read)
 	write_sample(&codec_json);
 	bytes = arena_copy(arena, slice_make(out.p, out.n - 1));
 	ck_assert_str_eq(dumped(good(&codec_json, bytes)),
-	                 "sample[ne](@i:type[s]\"m2m:T\" id[nes]\"<\"&>\t\n\r'\" size[ne#]\"12\" "
+	                 "sample[ne](@i:type[s]\"T\" id[nes]\"<\"&>\t\n\r'\" size[ne#]\"12\" "
 	                 "on[neb]\"true\" label[nes]\"<\"&>\t\n\r'\xc3\xa9\" empty[nes] all[ne] "
 	                 "content[nes]\"AQIDBA==\"(contentType[nes]\"a/b\") "
 	                 "members[ne](reference[neas]\"/a\" reference[neas]\"/b\" none[ne0] "

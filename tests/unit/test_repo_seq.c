@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instance sequences of the repository: against a simple model, and with readers beside. */
+/* Instance sequences of the repository, against a simple model. */
 #include "config.h"
 
 #include "repo_bed.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -649,125 +648,6 @@ START_TEST(removed_container_is_swept_in_portions)
 }
 END_TEST
 
-/* ---- readers beside the committer ---- */
-
-#define READERS 3
-
-struct race {
-	struct bed bed;
-	uint64_t container[2];
-	_Atomic uint64_t acked[2]; /* numbers that a client was told of */
-	atomic_bool done;
-};
-
-struct observer {
-	struct race *race;
-	pthread_t thread;
-	uint64_t reads;
-};
-
-/* Reads one end of one container; returns its number. */
-static uint64_t
-observe(struct race *race, struct arena *a, unsigned which, bool last)
-{
-	uint64_t container = race->container[which];
-	struct res *r = NULL;
-	struct rtx *tx;
-	enum rc rc;
-
-	arena_reset(a);
-	ck_assert_int_eq(repo_begin_read(race->bed.repo, a, &tx), RC_OK);
-	rc = last ? repo_latest(tx, container, &r) : repo_oldest(tx, container, &r);
-	ck_assert_int_eq(rc, RC_OK);
-	ck_assert_int_eq((int64_t)r->inst.content.n, (int64_t)(r->inst.seq % 7));
-	repo_end_read(tx);
-	return r->inst.seq;
-}
-
-static void *
-observer_main(void *arg)
-{
-	struct observer *o = arg;
-	struct arena *a = arena_new(1 << 20);
-	uint64_t seen[2][2] = { { 0 } };
-
-	ck_assert_ptr_nonnull(a);
-	while (!atomic_load(&o->race->done) || o->reads < 100) {
-		unsigned which = o->reads % 2;
-		bool last = o->reads / 2 % 2 == 0;
-		uint64_t acked = atomic_load(&o->race->acked[which]);
-		uint64_t seq = observe(o->race, a, which, last);
-
-		ck_assert_msg(seq >= seen[which][last], "end %d went back from %llu to %llu", last,
-		              (unsigned long long)seen[which][last], (unsigned long long)seq);
-		ck_assert_msg(!last || seq >= acked, "latest is %llu after %llu was acknowledged",
-		              (unsigned long long)seq, (unsigned long long)acked);
-		seen[which][last] = seq;
-		o->reads++;
-	}
-	arena_free(a);
-	return NULL;
-}
-
-/* One commit: an append and an eviction, at times beside a request that is refused. */
-static void
-race_commit(struct race *race, struct dice *d)
-{
-	struct bed *b = &race->bed;
-	unsigned which = dice(d, 2);
-	uint64_t container = race->container[which], given;
-	struct seq seq;
-
-	bed_write(b);
-	ck_assert_int_eq(repo_seq_high(b->tx, container, &given), RC_OK);
-	given = bed_append(b, container, NULL, &"1234567"[7 - (given + 1) % 7])->inst.seq;
-	ck_assert_int_eq(repo_seq(b->tx, container, &seq), RC_OK);
-	if (seq.count > 3)
-		ck_assert_int_eq(repo_inst_remove(b->tx, container, seq.first, false), RC_OK);
-	if (dice(d, 4) == 0) {
-		bed_request(b);
-		bed_append(b, race->container[dice(d, 2)], NULL, "refused");
-		ck_assert_int_eq(repo_rollback(b->tx), RC_OK);
-	}
-	if (dice(d, 9) == 0) {
-		repo_abort(b->tx);
-		return;
-	}
-	bed_commit(b);
-	atomic_store(&race->acked[which], given);
-}
-
-START_TEST(latest_never_goes_back)
-{
-	struct race *race = calloc(1, sizeof(*race));
-	struct observer o[READERS];
-	struct dice d;
-
-	dice_init(&d, "race");
-	bed_init(&race->bed, _i, 16);
-	bed_root(&race->bed);
-	bed_write(&race->bed);
-	for (int i = 0; i < 2; i++) {
-		race->container[i] =
-		    bed_insert(&race->bed, T_CONTAINER, 1, T_CONTAINERS, i == 0 ? "a" : "b")->id;
-		bed_append(&race->bed, race->container[i], NULL, "1");
-	}
-	bed_commit(&race->bed);
-	for (int i = 0; i < READERS; i++) {
-		o[i] = (struct observer){ .race = race };
-		ck_assert_int_eq(pthread_create(&o[i].thread, NULL, observer_main, &o[i]), 0);
-	}
-	for (int i = 0; i < (_i == BED_MEMORY ? 3000 : 500); i++)
-		race_commit(race, &d);
-	atomic_store(&race->done, true);
-	for (int i = 0; i < READERS; i++)
-		ck_assert_int_eq(pthread_join(o[i].thread, NULL), 0);
-	bed_clean(&race->bed);
-	bed_fini(&race->bed);
-	free(race);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -778,7 +658,6 @@ main(void)
 		random_few_containers,
 		random_many_containers,
 		removed_container_is_swept_in_portions,
-		latest_never_goes_back,
 	};
 	Suite *s = suite_create("repo_seq");
 	TCase *c = tcase_create("engines");

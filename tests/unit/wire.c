@@ -191,6 +191,9 @@ wire_read(struct wire *w, bool head)
 	buf_init(&r.body, REPLY_MAX);
 	if (!read_head(w, &r.head) || r.head.n < 12)
 		return r;
+	/* Numbers are read as strings. */
+	buf_char(&r.head, '\0');
+	r.head.n--;
 	r.status = atoi(r.head.p + 9);
 	if (head || r.status == 100)
 		return r;
