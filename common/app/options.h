@@ -77,7 +77,6 @@ struct options {
 		struct options_strings own_names;
 		const char *public_domain;
 		struct options_strings search_strings;
-		int release;
 		bool trailing_slash;
 		bool tolerate_unordered;
 	} scl;

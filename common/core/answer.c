@@ -266,8 +266,10 @@ answer_values(struct scl *scl, struct rtx *tx, const struct originator *who, con
 		return t->type->hooks->serve(scl, tx, who, f, out);
 	b.tail = &b.first;
 	TRY(target_modified(tx, t, &b.modified));
+	/* A partial address asks for one value: the others may be dear. */
 	for (const struct rule *r = t->type->rules; r->attr != A_END; r++)
-		TRY(add_rule(&b, r, vals));
+		if (t->attr == NULL || t->attr->attr == r->attr)
+			TRY(add_rule(&b, r, vals));
 	*out = b.first;
 	return RC_OK;
 }

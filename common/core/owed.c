@@ -10,6 +10,9 @@
 /* No pacing is longer, microseconds: sums with times cannot overflow. */
 #define INTERVAL_MAX (INT64_MAX / 4)
 
+/* Microseconds until something past due is looked at again, unless the sweep wakes the lane. */
+#define SWEEP_WAIT (CLOCK_SECOND / 4)
+
 /* One look at one lane. */
 struct look {
 	struct scl *scl;
@@ -290,6 +293,21 @@ owed_retrieve(struct look *l)
 	return owed_state(l, &who, &t, &f);
 }
 
+/* Past due but not removed yet: what is owed is that it is deleted, and the sweep says so. */
+static bool
+awaits_sweep(const struct look *l)
+{
+	struct res *node;
+
+	for (uint64_t id = l->sub->parent; id != ID_SCL_BASE; id = node->parent) {
+		if (repo_get(l->tx, id, &node) != RC_OK)
+			return false;
+		if (node->expires <= repo_now(l->tx))
+			return true;
+	}
+	return false;
+}
+
 static enum rc
 owed_by_subscription(struct look *l)
 {
@@ -305,6 +323,10 @@ owed_by_subscription(struct look *l)
 	if (o->wait > 0)
 		return RC_OK;
 	rc = owed_retrieve(l);
+	if (rc == RC_NOT_FOUND && awaits_sweep(l)) {
+		o->wait = SWEEP_WAIT;
+		return RC_OK;
+	}
 	/* The standing RETRIEVE fails for good: the subscription ends (reference 6.5.1). */
 	if (rc == RC_DENIED || rc == RC_NOT_FOUND) {
 		o->kind = OWED_END;

@@ -289,7 +289,8 @@ def good_forms(guard):
         raw.send(head("GET", "/m2m", host, version="HTTP/1.0"))
         report.equal(raw.reply().status, 200, "HTTP/1.0")
         report.ok(raw.closed_within(30) is not None, "HTTP/1.0 ends the connection")
-    report.equal(guard.send(head("GET", "/m2m", None, version="HTTP/1.0")).status, 200, "HTTP/1.0 without Host")
+    reply = guard.send(head("GET", "/m2m", None, version="HTTP/1.0"))
+    report.ok(reply.status == 200 or (reply.status == 400 and reply.has_error_info), "HTTP/1.0 without Host", reply)
     report.equal(guard.send(head("GET", f"http://{host}/m2m", host)).status, 200, "absolute-form")
     report.equal(guard.send(head("GET", f"http://{host}/m2m", "elsewhere")).status, 200,
                  "absolute-form counts more than Host")
