@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schedules: five crontab fields in POSIX syntax, in UTC (reference 2.4, 6.11.3). */
+/* Schedules: five crontab fields in POSIX syntax, in UTC (TS 102 921, Schedule). */
 #ifndef BASE_CRONTAB_H
 #define BASE_CRONTAB_H
 

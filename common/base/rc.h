@@ -23,7 +23,10 @@ struct status {
 /* The row of rc; never NULL. Any thread. */
 const struct status *status_of(enum rc rc);
 
-/* The outcome of an HTTP response code received from a peer (reference 4.4). Any thread. */
+/*
+ * The outcome of an HTTP response code received from a peer (TS 102 921 annex C, status codes). Any
+ * thread.
+ */
 enum rc status_from_http(int code);
 
 /* True for the outcomes that acknowledge: OK, CREATED, ACCEPTED, NO_CONTENT. */

@@ -21,7 +21,7 @@ size_t times_format(int64_t us, enum times_digits digits, char out[TIMES_TEXT_MA
 
 /*
  * Reads a non-negative xs:duration into microseconds; a year is 365 and a month 30 days
- * (reference 2.4). False when malformed, negative or beyond 10000 years.
+ * (TS 102 921, data types). False when malformed, negative or beyond 10000 years.
  */
 bool times_parse_duration(struct slice s, int64_t *us);
 /* Writes the shortest form in days, hours, minutes, seconds: P1DT12H; returns the length. */

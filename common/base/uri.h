@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URIs as requests use them: RFC 3986 syntax, comparison after normalisation (reference 6.4.4). */
+/*
+ * URIs as requests use them: RFC 3986 syntax, comparison after normalisation (TS 102 690, access
+ * rights).
+ */
 #ifndef BASE_URI_H
 #define BASE_URI_H
 
@@ -36,7 +39,7 @@ bool uri_decode(struct arena *a, struct slice s, struct slice *out);
 struct slice uri_encode_segment(struct arena *a, struct slice s);
 
 /*
- * The next name=value of a query (separator &), decoded; + is a plus (reference 4.2).
+ * The next name=value of a query (separator &), decoded; + is a plus (TS 102 921 annex C).
  * Returns 1 for a pair, 0 at the end, -1 when malformed.
  */
 int uri_next_param(struct arena *a, struct slice *query, struct slice *name, struct slice *value);

@@ -2,7 +2,7 @@
 /*
  * port_http of core/port.h by libcurl's multi interface. Easy handles are kept and reused; libcurl
  * keeps the connections. No proxy is ever used: a request through another SCL is sent to that SCL
- * with an absolute-form target (reference 4.2).
+ * with an absolute-form target (TS 102 921 annex C).
  */
 #include "config.h"
 

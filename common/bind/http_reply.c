@@ -15,7 +15,7 @@
 #define SERVER_NAME "OpenSCL"
 #define EARLY_MAX 262144u /* octets of an answer written past libmicrohttpd */
 
-/* Header fields of an answer (reference 4.6). */
+/* Header fields of an answer (TS 102 921 annex C, headers). */
 static const struct {
 	const char *name;
 	size_t offset; /* of a slice in struct req_answer */

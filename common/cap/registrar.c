@@ -134,7 +134,10 @@ wall_now(void)
 
 #define OPEN "<m2m:%s xmlns:m2m=\"" NS_M2M "\""
 
-/* Without a right of its own the scl would be hidden from every application (reference 6.4.5). */
+/*
+ * Without a right of its own the scl would be hidden from every application (TS 102 690, access
+ * rights).
+ */
 static void
 put_granted(struct registrar *r, struct buf *b)
 {

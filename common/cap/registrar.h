@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registration of a GSCL or DSCL at its NSCL (TS 102 921, reference 6.1.1). */
+/* Registration of a GSCL or DSCL at its NSCL (TS 102 921, TS 102 921 10.6). */
 #ifndef CAP_REGISTRAR_H
 #define CAP_REGISTRAR_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access rights (reference 6.4): which right governs, who matches, which flags that gives. */
+/*
+ * Access rights (TS 102 690, access rights): which right governs, who matches, which flags that
+ * gives.
+ */
 #include "config.h"
 
 #include "core/scl_impl.h"
@@ -130,7 +133,7 @@ list_flags(const struct question *q, const struct val *list)
 	return flags;
 }
 
-/* Owner subtrees (reference 6.4.5); everybody else has none. */
+/* Owner subtrees (TS 102 690, access rights); everybody else has none. */
 static unsigned
 default_flags(const struct question *q, const struct target *t)
 {

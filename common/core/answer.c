@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Representations: from a target to the values of an answer, and to bytes (reference 2.3, 3). */
+/* Representations: from a target to the values of an answer, and to bytes (TS 102 921 clause 10). */
 #include "config.h"
 
 #include "base/times.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a fresh store begins with: sclBase and the configured access rights (reference 6.4.5). */
+/*
+ * What a fresh store begins with: sclBase and the configured access rights (TS 102 690, access
+ * rights).
+ */
 #include "config.h"
 
 #include "core/scl_impl.h"

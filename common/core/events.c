@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The event bus: "resource changed" and "collection changed" become work of the subscriptions'
- * lanes, in the same transaction (reference 6.5.1).
+ * lanes, in the same transaction (TS 102 921 10.25).
  */
 #include "config.h"
 
@@ -118,7 +118,7 @@ instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor)
 	return RC_OK;
 }
 
-/* The queue is the sequence itself; what is kept for a lane alone is bounded (reference 6.5.1). */
+/* The queue is the sequence itself; what is kept for a lane alone is bounded (TS 102 921 10.25). */
 static enum rc
 collapse(struct scl *scl, struct rtx *tx, uint64_t subscription, uint64_t upto)
 {

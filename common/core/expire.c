@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lifetimes and the sweep of what is past due (reference 2.6, 6.8). */
+/* Lifetimes and the sweep of what is past due (TS 102 690, expirationTime). */
 #include "config.h"
 
 #include "core/hooks.h"

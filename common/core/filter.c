@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* filterCriteria: from the query of a RETRIEVE or from a subscription (reference 4.5). */
+/*
+ * filterCriteria: from the query of a RETRIEVE or from a subscription (TS 102 921 annex C,
+ * filterCriteria).
+ */
 #include "config.h"
 
 #include "base/times.h"
@@ -85,7 +88,7 @@ take(struct arena *a, struct filter *f, const struct val *v)
 	}
 }
 
-/* Release 1 names (reference 4.5). */
+/* Release 1 names (TS 102 921 annex C, filterCriteria). */
 static const struct {
 	const char *name;
 	unsigned attr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retargeting: requests for another SCL or for an application's aPoC (reference 6.9). */
+/* Retargeting: requests for another SCL or for an application's aPoC (TS 102 690, retargeting). */
 #include "config.h"
 
 #include "core/hooks.h"
@@ -86,7 +86,7 @@ choose_poc(struct rtx *tx, const struct res *scl, struct choice *ch)
 	TRY(ch->rc);
 	if (ch->poc != ID_NONE)
 		return RC_OK;
-	/* Release 1 has points of contact in pocs (reference 6.9.1). */
+	/* Release 1 has points of contact in pocs (TS 102 690, retargeting). */
 	for (const struct val *v = ch->seen > 0 || pocs == NULL ? NULL : pocs->first; v != NULL; v = v->next)
 		if (is_http(v->text)) {
 			ch->uri = v->text;
@@ -176,7 +176,7 @@ find_upward(struct req *rq, struct res **out)
 	if (id == ID_NONE)
 		return RC_UNAVAILABLE;
 	TRY(repo_get(rq->tx, id, out));
-	/* What came from there is not sent back (reference 6.9.1). */
+	/* What came from there is not sent back (TS 102 690, retargeting). */
 	if (rq->in.via.n > 0 && memmem(rq->in.via.p, rq->in.via.n, (*out)->name.p, (*out)->name.n) != NULL)
 		return RC_NOT_FOUND;
 	return RC_OK;
@@ -245,7 +245,7 @@ static enum rc
 route_foreign(struct req *rq, struct forward *f)
 {
 	f->target = rq->in.target;
-	/* Origin-form with a foreign Host is taken like absolute-form (reference 4.2). */
+	/* Origin-form with a foreign Host is taken like absolute-form (TS 102 921 annex C). */
 	if (rq->uri.scheme.n == 0)
 		f->target = arena_printf(rq->arena, "http://%.*s%.*s", (int)rq->in.host.n, rq->in.host.p,
 		                         (int)rq->in.target.n, rq->in.target.p);
@@ -343,7 +343,7 @@ relay(struct forward *f)
 		out->retry_after = 5;
 }
 
-/* ---- onlineStatus of the m2mPoc by what happened (reference 6.1.4) ---- */
+/* ---- onlineStatus of the m2mPoc by what happened (TS 102 921 10.6, onlineStatus) ---- */
 
 struct poc_status {
 	struct job job; /* first */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* contentInstances: creation, eviction by count, bytes and age, views (reference 3.8, 6.14). */
+/* contentInstances: creation, eviction by count, bytes and age, views (TS 102 921 10.18, 10.19). */
 #include "config.h"
 
 #include "core/hooks.h"
@@ -99,7 +99,10 @@ instances_evict(struct scl *scl, struct rtx *tx, const struct res *container)
 		return RC_OK;
 	TRY(instances_owed_from(tx, container->id, &owed));
 	for (; s.first != 0 && over(&s, container); n++) {
-		/* A limit that was lowered by far must not hold up everybody else: the sweep goes on. */
+		/*
+		 * A limit that was lowered by far must not hold up everybody else: the sweep goes
+		 * on.
+		 */
 		if (n == EVICTED_AT_ONCE) {
 			expire_note(scl, repo_now(tx));
 			return repo_due_add(tx, repo_now(tx), DUE_AGE, container->id);
@@ -175,7 +178,7 @@ ends_with(struct slice s, const char *suffix)
 	return s.n >= n && strncasecmp(s.p + s.n - n, suffix, n) == 0;
 }
 
-/* The media types that Release 2 renders as textContent (reference 3.8). */
+/* The media types that Release 2 renders as textContent (TS 102 921 10.18, 10.19). */
 static bool
 is_text_type(struct slice media)
 {

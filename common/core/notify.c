@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Notifications (reference 6.5). A delivery is what the courier knows of a lane that has work: at
+ * Notifications (TS 102 921 10.25). A delivery is what the courier knows of a lane that has work: at
  * most one notify in flight, how far it is ahead of the stored lane, the retry state. Its memory
  * does not depend on how much is owed: the instances stay in the store until sent.
  *
@@ -239,7 +239,10 @@ backoff(const struct scl_conf *conf, unsigned failures)
 		delay *= 2;
 	if (delay > conf->retry_max)
 		delay = conf->retry_max;
-	/* Up to a quarter of jitter, so that many subscribers of one dead host do not march in step. */
+	/*
+	 * Up to a quarter of jitter, so that many subscribers of one dead host do not march in
+	 * step.
+	 */
 	jitter = (unsigned)(clock_monotonic() % 1024);
 	return delay + delay / 4 * jitter / 1024;
 }
@@ -600,7 +603,9 @@ ack_back(struct scl_task *t)
 	}
 	d->gone = d->gone || d->ack.final || rc == RC_NOT_FOUND;
 	d->still_pending = d->ack.pending;
-	/* A retry or the pacing may take long: what was delivered meanwhile does not wait for them. */
+	/*
+	 * A retry or the pacing may take long: what was delivered meanwhile does not wait for them.
+	 */
 	if (!d->gone && (d->ack_due || d->ack_final))
 		ack_start(d);
 	else

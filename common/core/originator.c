@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* requestingEntity (reference 4.3), and which URIs are this SCL's own. */
+/* requestingEntity (TS 102 921 annex C), and which URIs are this SCL's own. */
 #include "config.h"
 
 #include "base/base64.h"

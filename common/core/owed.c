@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a subscription's lane owes at a moment (reference 6.5.1), read from a snapshot: nothing
+ * What a subscription's lane owes at a moment (TS 102 921 10.25), read from a snapshot: nothing
  * here is kept between two looks.
  */
 #include "config.h"
@@ -239,7 +239,7 @@ last_sent(const struct look *l)
 	return l->done->sent > l->lane.sent ? l->done->sent : l->lane.sent;
 }
 
-/* Pacing: microseconds until the next notify may be sent (reference 6.5.2). */
+/* Pacing: microseconds until the next notify may be sent (TS 102 921 10.25). */
 static int64_t
 pacing(const struct look *l, int64_t now)
 {
@@ -327,7 +327,7 @@ owed_by_subscription(struct look *l)
 		o->wait = SWEEP_WAIT;
 		return RC_OK;
 	}
-	/* The standing RETRIEVE fails for good: the subscription ends (reference 6.5.1). */
+	/* The standing RETRIEVE fails for good: the subscription ends (TS 102 921 10.25). */
 	if (rc == RC_DENIED || rc == RC_NOT_FOUND) {
 		o->kind = OWED_END;
 		o->final = rc;

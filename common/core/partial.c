@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Partial addressing: one attribute, or one permission of a list (reference 6.13). */
+/* Partial addressing: one attribute, or one permission of a list (TS 102 921 10.39). */
 #include "config.h"
 
 #include "base/ident.h"

@@ -15,7 +15,7 @@ retrieve_content(struct req *rq)
 {
 	const struct res *inst = rq->target.inst;
 
-	/* The only type offered is the stored one (reference 4.6). */
+	/* The only type offered is the stored one (TS 102 921 annex C, headers). */
 	if (!accept_covers(rq->in.accept, inst->inst.media_type))
 		return req_fail(rq, RC_NOT_ACCEPTABLE, "the content has another media type");
 	rq->answer = ANSWER_RAW;
@@ -39,7 +39,10 @@ retrieve_attribute(struct req *rq)
 	return RC_OK;
 }
 
-/* On a single resource a criterion that fails is a condition that fails (reference 4.5). */
+/*
+ * On a single resource a criterion that fails is a condition that fails (TS 102 921 annex C,
+ * filterCriteria).
+ */
 static enum rc
 criteria_check(struct req *rq, int64_t modified)
 {
@@ -129,7 +132,7 @@ take_name(struct req *rq, const struct target *t, struct val **vals, struct res 
 	return RC_OK;
 }
 
-/* accessRightID names an accessRight of this SCL; it may dangle (reference 2.6). */
+/* accessRightID names an accessRight of this SCL; it may dangle (TS 102 690, common attributes). */
 enum rc
 right_check(struct req *rq, struct val *vals)
 {
@@ -214,7 +217,10 @@ store_update(struct req *rq, const struct res *old, struct res *self)
 	const struct val *is = val_get(self->vals, A_ACCESS_RIGHT_ID);
 	int64_t now = repo_now(rq->tx);
 
-	/* The fixed children keep what they inherited at creation (reference 3.0.1). */
+	/*
+	 * The fixed children keep what they inherited at creation (TS 102 921 clause 10,
+	 * collections).
+	 */
 	if (!val_equal(was == NULL ? NULL : &(struct val){ .attr = was->attr, .text = was->text },
 	               is == NULL ? NULL : &(struct val){ .attr = is->attr, .text = is->text }) &&
 	    val_get(self->vals, A_INHERITED_RIGHT) == NULL &&
@@ -428,7 +434,7 @@ delete_resource(struct req *rq)
 		TRY(repo_inst_remove(rq->tx, t->id, t->inst->inst.seq, t->inst->inst.seq > owed));
 		return RC_NO_CONTENT;
 	}
-	/* A client's DELETE of a subscription is not notified (reference 6.5.1). */
+	/* A client's DELETE of a subscription is not notified (TS 102 921 10.25). */
 	TRY(remove_subtree(rq->scl, rq->tx, t->node,
 	                   t->type->number == T_SUBSCRIPTION ? RC_OK : RC_GONE));
 	return RC_NO_CONTENT;

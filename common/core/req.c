@@ -593,7 +593,7 @@ req_prepare(struct req *rq)
 {
 	enum rc rc;
 
-	/* A POST without a body is EXECUTE (reference 4.1). */
+	/* A POST without a body is EXECUTE (TS 102 921 annex C). */
 	if (rq->in.op == REQ_CREATE && rq->in.body.n == 0 && !is_foreign(rq))
 		rq->in.op = REQ_EXECUTE;
 	rq->generation = repo_generation(rq->scl->repo);
@@ -603,7 +603,9 @@ req_prepare(struct req *rq)
 		repo_end_read(rq->tx);
 		rq->tx = NULL;
 	}
-	/* The committer sees its own changes: a decision made there could be of what is taken back. */
+	/*
+	 * The committer sees its own changes: a decision made there could be of what is taken back.
+	 */
 	rq->generation = 0;
 	if (rc != RC_PENDING && !status_is_success(rc) && arena_failed(rq->arena) && rq->message.n == 0)
 		rc = req_fail(rq, RC_UNAVAILABLE, "the request needs more memory than it may have");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* accessRight: every permission has an id, unique in its list (reference 3.5). */
+/* accessRight: every permission has an id, unique in its list (TS 102 921 10.11). */
 #include "config.h"
 
 #include "base/ident.h"

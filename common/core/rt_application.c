@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* application: aPoC privacy, aPoCPaths, referencePoint (reference 3.4). */
+/* application: aPoC privacy, aPoCPaths, referencePoint (TS 102 921 10.8). */
 #include "config.h"
 
 #include "core/hooks.h"
@@ -42,7 +42,7 @@ application_check(struct req *rq, const struct target *parent, const struct res 
 
 	if (old == NULL && !rq->local && (rq->listener->serve & (SERVE_MIA | SERVE_DIA)) == 0)
 		return req_fail(rq, RC_FORBIDDEN, "applications are not served on this listener");
-	/* Below a scl only what that SCL announces has a place (reference 1.2). */
+	/* Below a scl only what that SCL announces has a place (TS 102 690, reference points). */
 	if (old == NULL && parent->scl != ID_NONE)
 		return req_fail(rq, RC_FORBIDDEN, "applications register at the applications of sclBase");
 	if (old == NULL && !val_set_num(rq->arena, &self->vals, A_REFERENCE_POINT, point))

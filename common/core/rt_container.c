@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* container: limits by default and clamp, eviction when they are lowered (reference 3.6, 6.14). */
+/*
+ * container: limits by default and clamp, eviction when they are lowered (TS 102 921 10.14, 10.18).
+ */
 #include "config.h"
 
 #include "core/hooks.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * discovery (reference 6.12). Candidates come from the narrowest index that the criteria allow:
+ * discovery (TS 102 921 10.36). Candidates come from the narrowest index that the criteria allow:
  * search string, type, or a walk below searchPrefix; each is then held against all criteria and
  * the right to be discovered.
  */
@@ -28,7 +28,10 @@ struct search {
 static bool
 code_allowed(const struct filter *f, const struct rtype *t)
 {
-	/* Everything that is no collection is a resource (RS); CI, CT ... say which (reference 2.4). */
+	/*
+	 * Everything that is no collection is a resource (RS); CI, CT ... say which (TS 102 921,
+	 * data types).
+	 */
 	unsigned bits = 1u << t->code | 1u << CODE_RS;
 
 	if (f->in_types != 0 && (f->in_types & bits) == 0)
@@ -124,7 +127,10 @@ try_target(struct search *s, const struct target *t)
 	if (!is_candidate(s, t->type) || !code_allowed(f, t->type) ||
 	    !filter_times(f, t->node->created, t->node->modified))
 		return;
-	/* Criteria of instances leave nothing else (reference 4.5: all given parameters must hold). */
+	/*
+	 * Criteria of instances leave nothing else (TS 102 921 annex C, filterCriteria: all given
+	 * parameters must hold).
+	 */
 	if (f->has_instance_criterion)
 		return;
 	if (below_prefix(s, t->path) && filter_labels(f, t->node->vals) && may_discover(s, t))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scl and m2mPoc: registration checks, onlineStatus and serverCapability (reference 3.2, 6.1). */
+/* scl and m2mPoc: registration checks, onlineStatus and serverCapability (TS 102 921 10.6). */
 #include "config.h"
 
 #include "base/crontab.h"
@@ -16,7 +16,7 @@ is_registrant(struct req *rq, const struct res *self)
 	return rq->who.self || (link.n > 0 && slice_eq(link, rq->who.normal));
 }
 
-/* Outside its schedule an SCL counts as OFFLINE (reference 6.9.1). */
+/* Outside its schedule an SCL counts as OFFLINE (TS 102 690, retargeting). */
 bool
 scl_scheduled(const struct res *scl, int64_t now)
 {
@@ -30,7 +30,7 @@ scl_scheduled(const struct res *scl, int64_t now)
 	return false;
 }
 
-/* Release 2 wants an id on every scheduleString; Release 1 has none (reference 2.4). */
+/* Release 2 wants an id on every scheduleString; Release 1 has none (TS 102 921, data types). */
 static enum rc
 check_schedule(struct req *rq, struct res *self)
 {
@@ -70,7 +70,7 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 		return req_fail(rq, RC_FORBIDDEN, "mId is not served on this listener");
 	if (slice_eq(self->name, rq->scl->id) && !rq->local)
 		return req_fail(rq, RC_CONFLICT, "sclId is that of this SCL");
-	/* Release 1 requesters, who do not use From, omit sclType (reference 6.1.2). */
+	/* Release 1 requesters, who do not use From, omit sclType (TS 102 921 10.6). */
 	if (val_get(self->vals, A_SCL_TYPE) == NULL && rq->in.from.p != NULL)
 		return req_fail(rq, RC_BAD_REQUEST, "sclType is mandatory");
 	if (val_get(self->vals, A_SCL_TYPE) == NULL &&

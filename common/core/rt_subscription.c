@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subscription: its checks, limits and the lane that delivers for it (reference 3.10, 6.5). */
+/* subscription: its checks, limits and the lane that delivers for it (TS 102 921 10.25). */
 #include "config.h"
 
 #include "core/hooks.h"
@@ -62,7 +62,7 @@ check_values(struct req *rq, struct res *self)
 		return req_fail(rq, RC_BAD_REQUEST, "contact is no URI to send to");
 	if (criteria != NULL && !filter_from_vals(rq->scl, rq->arena, criteria->first, &f))
 		return req_fail(rq, RC_BAD_REQUEST, "filterCriteria has an unusable value");
-	/* The schema wants attributeAccessor in every filterCriteria (reference 2.4). */
+	/* The schema wants attributeAccessor in every filterCriteria (TS 102 921, data types). */
 	if (criteria != NULL && val_get(criteria->first, A_ATTRIBUTE_ACCESSOR) == NULL &&
 	    !val_set_text(rq->arena, &criteria->first, A_ATTRIBUTE_ACCESSOR, SLICE_LIT("")))
 		return RC_UNAVAILABLE;
@@ -85,7 +85,9 @@ subscription_check(struct req *rq, const struct target *parent, const struct res
 	return RC_OK;
 }
 
-/* Instances are queued for whole instances; any other accessor watches a value of the collection. */
+/*
+ * Instances are queued for whole instances; any other accessor watches a value of the collection.
+ */
 static bool
 watches_sequence(const struct res *self)
 {
@@ -98,7 +100,7 @@ watches_sequence(const struct res *self)
 }
 
 /*
- * The initial notify is the standing RETRIEVE at once (reference 6.5.1): what is there already
+ * The initial notify is the standing RETRIEVE at once (TS 102 921 10.25): what is there already
  * counts as not yet notified.
  */
 static enum rc

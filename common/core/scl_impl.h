@@ -75,7 +75,10 @@ struct originator {
 	bool self; /* this SCL */
 };
 
-/* The query of a RETRIEVE, or a subscription's criteria (reference 4.5). Absent times are 0. */
+/*
+ * The query of a RETRIEVE, or a subscription's criteria (TS 102 921 annex C, filterCriteria).
+ * Absent times are 0.
+ */
 struct filter {
 	bool has_modified_since, has_unmodified_since, has_created_after, has_created_before;
 	int64_t modified_since, unmodified_since, created_after, created_before;
@@ -260,7 +263,7 @@ enum rc body_bind(struct req *rq, const struct rtype *t, enum bind_column column
 enum rc right_check(struct req *rq, struct val *vals);
 /* True when the Accept header (or its absence) takes the media type. */
 bool accept_covers(struct slice accept, struct slice media_type);
-/* If-Match and its kin against a lastModifiedTime (reference 4.6). */
+/* If-Match and its kin against a lastModifiedTime (TS 102 921 annex C, headers). */
 enum rc conditions_check(struct req *rq, int64_t modified, bool read);
 /* Stores the changed node, touches times and raises the event. self->modified is set here. */
 enum rc store_update(struct req *rq, const struct res *old, struct res *self);
@@ -311,7 +314,7 @@ enum rc instance_values(struct scl *scl, struct arena *a, const struct res *inst
 
 /* ---- events.c ---- */
 
-/* A resource or collection changed (reference 6.5.1); created: a child was created in it. */
+/* A resource or collection changed (TS 102 921 10.25); created: a child was created in it. */
 enum rc event_changed(struct scl *scl, struct rtx *tx, uint64_t id, slot_t slot, bool created);
 enum rc event_instance(struct scl *scl, struct rtx *tx, uint64_t container);
 /* A subscription ends with a final notify of rc; its node is still there. */
@@ -346,7 +349,9 @@ void courier_free(struct courier *c);
 bool courier_post(struct courier *c, struct scl_task *task, int64_t delay);
 /* Takes task back. Courier thread only. */
 void courier_cancel(struct courier *c, struct scl_task *task);
-/* True while task waits to be run; for a task that only the courier thread posts, on that thread. */
+/*
+ * True while task waits to be run; for a task that only the courier thread posts, on that thread.
+ */
 bool courier_posted(const struct scl_task *task);
 void courier_send(struct courier *c, struct exchange *ex);
 /* True on the courier thread after courier_stop was called: nothing new is begun. */

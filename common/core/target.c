@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Address to resource (reference 2.1, 2.2, 4.2, 6.13). */
+/* Address to resource (TS 102 921 10.39, annex C). */
 #include "config.h"
 
 #include "core/scl_impl.h"
@@ -17,7 +17,7 @@ struct walk {
 	size_t path_n;
 };
 
-/* Empty segments vanish: a trailing slash names the same resource (reference 2.2). */
+/* Empty segments vanish: a trailing slash names the same resource (TS 102 921, resource names). */
 static bool
 split_path(struct walk *w, struct slice path)
 {
@@ -153,7 +153,7 @@ attribute_here(struct walk *w, struct slice seg)
 	struct target *t = w->t;
 	const struct rule *r;
 
-	/* Prose of the standard writes aPoCHandling (reference 6.13). */
+	/* Prose of the standard writes aPoCHandling (TS 102 921 10.39). */
 	if (slice_is(seg, "aPoCHandling"))
 		seg = SLICE_LIT("aPocHandling");
 	r = rtype_rule_named(t->type, seg);
@@ -246,7 +246,9 @@ walk_path(struct walk *w, struct slice path)
 
 	if (!split_path(w, path))
 		return RC_BAD_REQUEST;
-	/* Long names of short forms, and every octet of a name escaped, bound the canonical path. */
+	/*
+	 * Long names of short forms, and every octet of a name escaped, bound the canonical path.
+	 */
 	w->path = arena_alloc(w->arena, path.n * 3 + w->n * 40 + 1);
 	if (w->path == NULL)
 		return RC_UNAVAILABLE;
@@ -301,7 +303,7 @@ target_resolve(struct req *rq)
 		return req_fail(rq, rc, "the path of the target is malformed");
 	if (rc != RC_OK || rq->filter.accessor.n == 0 || rq->target.attr != NULL)
 		return rc;
-	/* attributeAccessor continues the path (reference 4.5). */
+	/* attributeAccessor continues the path (TS 102 921 annex C, filterCriteria). */
 	return target_continue(rq, rq->filter.accessor);
 }
 

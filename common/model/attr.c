@@ -81,7 +81,10 @@ SHAPE_OF(content_instance, "ContentInstance", SHAPE_VIRTUAL, 0, XM(ID), X(HREF),
 SHAPE_OF(content_instance_collection, "ContentInstanceCollection", SHAPE_VIRTUAL, 0,
          Q_MANY(CONTENT_INSTANCE))
 SHAPE_OF(contact_info, "ContactInfo", SHAPE_CHOICE, 0, Q(CONTACT_URI), Q(OTHER))
-/* The criteria of contentInstances extend the general ones; one shape takes both (reference 2.4). */
+/*
+ * The criteria of contentInstances extend the general ones; one shape takes both (TS 102 921, data
+ * types).
+ */
 static const struct elem filter_criteria_elems[] = {
 	L(IF_MODIFIED_SINCE), L(IF_UNMODIFIED_SINCE), L_MANY(IF_NONE_MATCH), L(ATTRIBUTE_ACCESSOR),
 	L_MANY(SEARCH_STRING), L(CREATED_AFTER), L(CREATED_BEFORE), L(MAX_SIZE), L(SEARCH_PREFIX),

@@ -103,7 +103,7 @@ enum permission_flag {
 	FLAG_DELETE,
 	FLAG_CREATE
 };
-/* ResourceType codes of inType and outType (reference 2.4). */
+/* ResourceType codes of inType and outType (TS 102 921, data types). */
 enum resource_code {
 	CODE_CS,
 	CODE_RS,

@@ -49,7 +49,7 @@ syntax_matches(const struct elem *e, const struct node *n)
 
 /*
  * Global elements carry the namespace. A local one has none, but peers that declare m2m as the
- * default namespace pull it in (reference 2.3): that is tolerated.
+ * default namespace pull it in (TS 102 921, XML representation): that is tolerated.
  */
 static bool
 namespace_matches(const struct elem *e, const struct node *n)
@@ -231,7 +231,7 @@ has_elements(const struct node *n)
 	return false;
 }
 
-/* Release 1 content: base64 text in the element itself (reference chapter 9). */
+/* Release 1 content: base64 text in the element itself (TS 102 921 V1.1). */
 static enum rc
 bind_release1(struct binder *b, const struct node *n, struct val **out)
 {

@@ -133,7 +133,7 @@ parse_time(struct arena *a, const struct attr_info *info, struct slice s, struct
 	return times_parse(s, &v->num);
 }
 
-/* Release 1 wrote a plain number of seconds (reference chapter 9). */
+/* Release 1 wrote a plain number of seconds (TS 102 921 V1.1). */
 static bool
 parse_duration(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text forms of the simple kinds (reference 2.4): text to value and back. */
+/* Text forms of the simple kinds (TS 102 921, data types): text to value and back. */
 #ifndef MODEL_KINDS_H
 #define MODEL_KINDS_H
 
@@ -21,7 +21,10 @@ struct slice kind_format(const struct attr_info *info, const struct val *v, char
 bool kind_parse_long(struct slice s, int64_t *v);
 /* xs:boolean. */
 bool kind_parse_boolean(struct slice s, bool *v);
-/* A name that a resource may have: one path segment of NMTOKEN characters (reference 2.2). */
+/*
+ * A name that a resource may have: one path segment of NMTOKEN characters (TS 102 921, resource
+ * names).
+ */
 bool kind_name_valid(struct slice s, size_t max);
 
 #endif

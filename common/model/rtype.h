@@ -75,7 +75,7 @@ enum rtype_flags {
 	RT_LABELS = 8 /* has searchStrings: indexed for discovery */
 };
 
-/* Which right governs (reference 6.4.1). */
+/* Which right governs (TS 102 690, access rights). */
 enum govern {
 	GOVERN_OWN, /* its accessRightID */
 	GOVERN_SELF, /* its selfPermissions */
@@ -91,7 +91,7 @@ struct hooks; /* core/hooks.h */
 
 struct rtype {
 	const char *name; /* XML element, and path segment of a fixed child */
-	const char *short_name; /* path segment for constrained links (reference 2.2), or NULL */
+	const char *short_name; /* path segment for constrained links, or NULL */
 	const char *shape; /* complex type of the schema */
 	uint8_t number; /* enum type */
 	uint8_t flags;
@@ -107,7 +107,9 @@ struct rtype {
 
 /* The row of a type number; NULL when there is none. Any thread. */
 const struct rtype *rtype_get(unsigned number);
-/* The type that t's collection creates under this element name, NULL when it creates none so named. */
+/*
+ * The type that t's collection creates under this element name, NULL when it creates none so named.
+ */
 const struct rtype *rtype_created_as(const struct rtype *t, struct slice element);
 /* The fixed child of t named segment (long or short form), NULL when there is none. */
 const struct rtype *rtype_fixed_child(const struct rtype *t, struct slice segment);
@@ -115,7 +117,10 @@ const struct rtype *rtype_fixed_child(const struct rtype *t, struct slice segmen
 const struct rule *rtype_rule(const struct rtype *t, unsigned attr);
 /* The rule of the attribute with this name in t, NULL when t has none. */
 const struct rule *rtype_rule_named(const struct rtype *t, struct slice name);
-/* True when a child of t may not be called name: attribute or fixed child of t (reference 2.2). */
+/*
+ * True when a child of t may not be called name: attribute or fixed child of t (TS 102 921,
+ * resource names).
+ */
 bool rtype_name_reserved(const struct rtype *t, struct slice name);
 
 #endif

@@ -113,7 +113,7 @@ static const struct rule content_instances_rules[] = {
 static const struct rule content_instance_rules[] = {
 	M2M_ID, { A_HREF, E_ATTRIBUTE, P_NP, P_NP, P_O, S_HOOK, 0 }, TIMES,
 	STORED(DELAY_TOLERANCE, O, NP, O), STORED(SEARCH_STRINGS, O, NP, O),
-	/* Release 1 let the client send contentTypes (reference chapter 9). */
+	/* Release 1 let the client send contentTypes (TS 102 921 V1.1). */
 	{ A_CONTENT_TYPES, E_QUALIFIED, P_O, P_NP, P_O, S_HOOK, 0 }, HOOKED(CONTENT_SIZE, M),
 	{ A_CONTENT, E_QUALIFIED, P_M, P_NP, P_M, S_HOOK, 0 }, END,
 };

@@ -76,7 +76,7 @@ START_TEST(test_idle)
 }
 END_TEST
 
-/* 408 with its errorInfo, however the body fails to come (reference 4.4). */
+/* 408 with its errorInfo, however the body fails to come (TS 102 921 annex C, status codes). */
 START_TEST(test_slow_body)
 {
 	static const struct {

@@ -178,6 +178,11 @@ class Daemon:
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))
 
+    def sanitized(self):
+        """Built with the address sanitizer, which keeps freed memory for a while."""
+        with open(self.program, "rb") as file:
+            return b"__asan_init" in file.read()
+
     def descriptors(self):
         """Number of open file descriptors."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
