@@ -461,7 +461,10 @@ def crowds(report, bed):
     for raw in held:
         raw.send(head("GET", "/m2m", guard.host))
     served = sum(raw.reply(20).status == 200 for raw in held)
-    report.ok(1 <= served <= 16, "no more connections than allowed from one address", f"{served} of 40 were served")
+    # A newcomer takes the place of one that was served already, so more than 16 may be served in all.
+    kept = sum(raw.closed_within(0.2) is None for raw in held)
+    report.ok(served >= 1 and kept <= 16, "no more connections than allowed from one address",
+              f"{served} of 40 were served, {kept} are open")
     reply = exchange(guard.port, head("GET", "/m2m", guard.host), source="127.0.0.3")
     report.equal(reply.status, 200, "another address is served")
     for raw in held:
