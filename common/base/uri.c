@@ -67,7 +67,7 @@ static bool
 split_authority(struct uri *u)
 {
 	struct slice a = u->authority;
-	const char *at = a.n == 0 ? NULL : memchr(a.p, '@', a.n);
+	const char *at = a.n == 0 ? NULL : memrchr(a.p, '@', a.n);
 	size_t host;
 
 	if (at != NULL)
@@ -183,13 +183,23 @@ put_path(char *to, struct slice s)
 	return to;
 }
 
+/* A lone percent sign could become the start of an escape. */
+static bool
+escapes_valid(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '%' && escape_value(slice_from(s, i)) < 0)
+			return false;
+	return true;
+}
+
 struct slice
 uri_normalise(struct arena *a, struct slice text)
 {
 	struct uri u;
 	char *buf, *to;
 
-	if (!uri_parse(text, &u) || (buf = arena_alloc(a, text.n + 1)) == NULL)
+	if (!uri_parse(text, &u) || !escapes_valid(u.path) || (buf = arena_alloc(a, text.n + 1)) == NULL)
 		return SLICE_NONE;
 	to = buf;
 	if (u.scheme.n > 0) {

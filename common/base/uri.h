@@ -29,7 +29,7 @@ bool uri_is_absolute(struct slice text);
 /*
  * The form that URIs are compared in: scheme and host in lower case, no default port, percent
  * escapes of unreserved characters decoded, others in upper case, no trailing slash. The result
- * is in the arena; p is NULL when text is malformed or the arena is exhausted.
+ * is in the arena, without the query; p is NULL when text is malformed or the arena is exhausted.
  */
 struct slice uri_normalise(struct arena *a, struct slice text);
 

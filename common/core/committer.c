@@ -53,9 +53,9 @@ committer_submit_own(struct committer *c, struct job *job)
 	return submit(c, job, false);
 }
 
-/* Waits for work or the next tick; takes at most batch_max jobs off the queue. */
+/* Waits for work or the next tick, if it may; takes at most batch_max jobs off the queue. */
 static struct job *
-take_batch(struct committer *c, unsigned *n, bool *stop)
+take_batch(struct committer *c, bool wait, unsigned *n, bool *stop)
 {
 	struct timespec until;
 	struct job *batch, *end;
@@ -65,7 +65,7 @@ take_batch(struct committer *c, unsigned *n, bool *stop)
 	until.tv_sec += until.tv_nsec / TICK_NS;
 	until.tv_nsec %= TICK_NS;
 	pthread_mutex_lock(&c->lock);
-	if (c->first == NULL && !c->stopping)
+	if (wait && c->first == NULL && !c->stopping)
 		pthread_cond_timedwait(&c->wake, &c->lock, &until);
 	batch = end = c->first;
 	*n = batch == NULL ? 0 : 1;
@@ -195,12 +195,12 @@ static void *
 committer_main(void *arg)
 {
 	struct committer *c = arg;
-	int64_t next_tick = 0;
+	int64_t next_tick = 0; /* 0: at once, there is more to do */
 	bool stop = false;
 
 	while (!stop) {
 		unsigned n;
-		struct job *batch = take_batch(c, &n, &stop);
+		struct job *batch = take_batch(c, next_tick != 0, &n, &stop);
 
 		if (batch != NULL)
 			run_batch(c, batch, n);

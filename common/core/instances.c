@@ -190,6 +190,16 @@ is_text_type(struct slice media)
 	       (media.n == 16 && name_starts(media, "application/json"));
 }
 
+/* It comes back as a header and as an attribute: what both can carry. */
+static bool
+is_usable_type(struct slice media)
+{
+	for (size_t i = 0; i < media.n; i++)
+		if (media.p[i] < ' ' || media.p[i] > '~')
+			return false;
+	return media.n > 0 && media.n <= 255;
+}
+
 /* A POST body that is no contentInstance document is the content itself. */
 static enum rc
 raw_instance(struct req *rq, struct res *self)
@@ -198,7 +208,7 @@ raw_instance(struct req *rq, struct res *self)
 
 	if (rq->in.body.n == 0)
 		return req_fail(rq, RC_BAD_REQUEST, "content is empty");
-	if (media.n == 0 || media.n > 255)
+	if (!is_usable_type(media))
 		return req_fail(rq, RC_BAD_REQUEST, "the content has no usable media type");
 	self->inst.content = rq->in.body;
 	self->inst.media_type = media;
@@ -219,10 +229,10 @@ document_content(struct req *rq, struct res *self, const struct val *content)
 	self->inst.is_text = text != NULL;
 	if (self->inst.content.n == 0)
 		return req_fail(rq, RC_BAD_REQUEST, "content is empty");
-	if (media.n > 255)
-		return req_fail(rq, RC_BAD_REQUEST, "the media type of content is too long");
 	if (media.n == 0)
 		media = text != NULL ? SLICE_LIT("text/plain") : SLICE_LIT("application/octet-stream");
+	if (!is_usable_type(media))
+		return req_fail(rq, RC_BAD_REQUEST, "the content has no usable media type");
 	self->inst.media_type = media;
 	return RC_OK;
 }

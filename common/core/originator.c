@@ -109,7 +109,7 @@ originator_read(struct req *rq)
 	if (uri.n == 0)
 		return req_fail(rq, RC_NO_ORIGINATOR,
 		                "requestingEntity is missing: send the header From with the URI of the issuer");
-	if (!originator_set(rq->scl, rq->arena, uri, &rq->who))
+	if (!codec_xml_text_ok(uri) || !originator_set(rq->scl, rq->arena, uri, &rq->who))
 		return req_fail(rq, RC_BAD_REQUEST, "requestingEntity is no URI");
 	/* The SCL's own identity is not to be had over a transport. */
 	if (rq->who.self && !rq->local)

@@ -4,6 +4,7 @@
 #include "model/bind.h"
 
 #include "base/base64.h"
+#include "codec/codec.h"
 #include "model/kinds.h"
 
 #define PLACES_MAX 48
@@ -88,11 +89,34 @@ json_type_fits(const struct attr_info *info, const struct node *n, int64_t num)
 	}
 }
 
+/*
+ * JSON knows characters that XML does not: what holds them could be stored but not be rendered.
+ * Content is the exception, it is rendered as base64 then.
+ */
+static bool
+is_portable(const struct node *n)
+{
+	return (n->flags & NODE_NO_NS) == 0 || codec_xml_text_ok(n->text);
+}
+
+static bool
+is_tree_portable(const struct node *n)
+{
+	if (!is_portable(n))
+		return false;
+	for (const struct node *c = n->first; c != NULL; c = c->next)
+		if (!is_tree_portable(c))
+			return false;
+	return true;
+}
+
 static enum rc
 bind_simple(struct binder *b, const struct attr_info *info, const struct node *n, struct val *v)
 {
 	if (n->first != NULL)
 		return refuse(b, "%s may not have content beside its value", info->name);
+	if (v->attr != A_TEXT_CONTENT && !is_portable(n))
+		return refuse(b, "%s has a character that XML cannot carry", info->name);
 	if (!kind_parse(b->arena, info, n->text, v))
 		return refuse(b, "%s has no legal value", info->name);
 	if (!json_type_fits(info, n, v->num))
@@ -106,6 +130,8 @@ bind_value(struct binder *b, const struct node *n, struct val *v)
 	const struct attr_info *info = attr_info(v->attr);
 
 	if (info->kind == K_ANY) {
+		if (!is_tree_portable(n))
+			return refuse(b, "%s has a character that XML cannot carry", info->name);
 		v->any = n;
 		return RC_OK;
 	}
@@ -216,6 +242,8 @@ bind_text(struct binder *b, const struct shape *shape, const struct node *n, str
 
 	if (v == NULL)
 		return RC_UNAVAILABLE;
+	if (!is_portable(n))
+		return refuse(b, "%s has a character that XML cannot carry", shape->name);
 	v->text = n->text;
 	if ((shape->flags & SHAPE_BASE64_TEXT) && !base64_decode(b->arena, n->text, &v->text))
 		return refuse(b, "%s is no base64", shape->name);

@@ -29,7 +29,8 @@ def xml_documents():
         ("attribute twice", document("", attributes=' m2m:id="a" m2m:id="b"')),
         ("attribute not quoted", document("", attributes=" m2m:id=a")),
         ("prefix without namespace", "<m2m:container/>"), ("wrong namespace", GOOD.replace("etsi.org", "example.org")),
-        ("wrong root", document("", "group")), ("no namespace", "<container/>"), ("unknown element", document("<m2m:no/>")),
+        ("wrong root", document("", "group")), ("no namespace", "<container/>"),
+        ("unknown element", document("<m2m:no/>")),
         ("element of another type", document("<m2m:aPoC>http://x/</m2m:aPoC>")),
         ("unknown attribute", document("", attributes=' size="9"')), ("text between elements", document("text")),
         ("element twice", document("<m2m:maxByteSize>100</m2m:maxByteSize>" * 2)),
@@ -76,21 +77,31 @@ def json_documents():
     return [
         ("empty", b""), ("not closed", '{"container":{'), ("text behind", inner("") + "x"), ("an array", "[]"),
         ("null", "null"), ("a number", "1"), ("a string", '"container"'), ("no member", "{}"),
-        ("two members", '{"container":{},"group":{}}'), ("wrong root", '{"group":{}}'), ("prefix", '{"m2m:container":{}}'),
+        ("two members", '{"container":{},"group":{}}'), ("wrong root", '{"group":{}}'),
+        ("prefix", '{"m2m:container":{}}'),
         ("root is no object", '{"container":1}'), ("root is null", '{"container":null}'),
         ("unknown member", inner('"no":1')), ("null member", inner('"maxByteSize":null')),
         ("member twice", inner('"maxByteSize":100,"maxByteSize":200')), ("comma too many", inner('"maxByteSize":100,')),
         ("no quotes", inner("maxByteSize:100")), ("single quotes", inner("'maxByteSize':100")),
-        ("comment", inner("/* */")), ("leading zero", inner('"maxByteSize":0100')), ("hex", inner('"maxByteSize":0x10')),
-        ("fraction", inner('"maxByteSize":1.5')), ("exponent", inner('"maxByteSize":1e400')), ("NaN", inner('"maxByteSize":NaN')),
-        ("too large a number", inner('"maxByteSize":99999999999999999999')), ("text for a number", inner('"maxByteSize":"x"')),
+        ("comment", inner("/* */")), ("leading zero", inner('"maxByteSize":0100')),
+        ("hex", inner('"maxByteSize":0x10')),
+        ("fraction", inner('"maxByteSize":1.5')), ("exponent", inner('"maxByteSize":1e400')),
+        ("NaN", inner('"maxByteSize":NaN')),
+        ("too large a number", inner('"maxByteSize":99999999999999999999')),
+        ("text for a number", inner('"maxByteSize":"x"')),
         ("boolean for a number", inner('"maxByteSize":true')), ("array for a number", inner('"maxByteSize":[100]')),
         ("object for a number", inner('"maxByteSize":{}')), ("number for a text", inner('"id":5')),
-        ("object for a list", inner('"searchStrings":{"searchString":"a"}')), ("array for an object", inner('"searchStrings":[]')),
-        ("lone surrogate", inner('"id":"\\ud800"')), ("bad escape", inner('"id":"\\x"')), ("NUL", inner('"id":"\\u0000"')),
+        ("object for a list", inner('"searchStrings":{"searchString":"a"}')),
+        ("array for an object", inner('"searchStrings":[]')),
+        ("lone surrogate", inner('"id":"\\ud800"')), ("bad escape", inner('"id":"\\x"')),
+        ("NUL", inner('"id":"\\u0000"')),
         ("control character", inner('"id":"a\nb"')), ("invalid UTF-8", b'{"container":{"id":"\xff"}}'),
-        ("deep", '{"container":' * 5000), ("deep arrays", "[" * 100000), ("deep member", inner('"searchStrings":' + "[" * 200)),
+        ("deep", '{"container":' * 5000), ("deep arrays", "[" * 100000),
+        ("deep member", inner('"searchStrings":' + "[" * 200)),
         ("many members", inner(",".join(f'"m{n}":1' for n in range(50000)))),
+        ("id that XML cannot carry", inner('"id":"a\\uffff"')),
+        ("text that XML cannot carry", inner('"searchStrings":{"searchString":["\\u0001"]}')),
+        ("reference that XML cannot carry", inner('"accessRightID":"/m2m/accessRights/\\ufffe"')),
         ("XML", GOOD), ("random bytes", random.Random(2).randbytes(5000)),
     ]
 
@@ -167,6 +178,17 @@ def contents():
         yield f"contentInstance: {name}", INSTANCES, body
 
 
+def hostile_headers():
+    """(name, target, body, replaced, by): what would be stored and could not be shown."""
+    for value in (b"text/\xff", b"appl\x9eication/xml", b"text/\x01plain", b"t\xc3\xabxt/plain", b"a" * 300 + b"/x", b" "):
+        yield f"Content-Type {value[:20]!r}", INSTANCES, b"raw", b"application/xml", value
+    for value in (b"http://a/\xff", b"http://a/\x01", b"http://a/ b", b"a:\xc0\xaf"):
+        yield f"From {value!r}", SUBSCRIPTIONS, xml.subscription("http://127.0.0.1:9/"), b"http://127.0.0.1/e2e", value
+    media = '{"contentInstance":{"content":{"contentType":"%s","textContent":"v"}}}'
+    for value in ("text/\\uffff", "text/\\r\\nX: y", "text/\\u0001"):
+        yield f"contentType {value!r}", INSTANCES, media % value, b"application/xml", b"application/json"
+
+
 def ids():
     """(name, target, body, status)"""
     for value in ("", "/", ".", "..", "a/b", "a b", "a?b", "a#b", "a\\b", "a%2Fb", "%00", "&#1;", "\t", "&lt;x&gt;", "&quot;",
@@ -199,16 +221,21 @@ def bad_heads(host):
     """(name, bytes): no request."""
     good = head("GET", "/m2m", host)
     return [
-        ("no version", b"GET /m2m\r\n\r\n"), ("HTTP/0.9", b"GET /m2m\r\n"), ("HTTP/9.9", good.replace(b"1.1", b"9.9", 1)),
-        ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), ("no protocol name", b"GET /m2m XTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("no version", b"GET /m2m\r\n\r\n"), ("HTTP/0.9", b"GET /m2m\r\n"),
+        ("HTTP/9.9", good.replace(b"1.1", b"9.9", 1)),
+        ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("no protocol name", b"GET /m2m XTTP/1.1\r\nHost: x\r\n\r\n"),
         ("no target", b"GET  HTTP/1.1\r\nHost: x\r\n\r\n"), ("empty line only", b"\r\n\r\n\r\n"),
         ("target is no path", b"GET m2m HTTP/1.1\r\nHost: x\r\nFrom: http://a/\r\n\r\n"),
         ("two Hosts", good[:-2] + b"Host: other\r\n\r\n"), ("bad Host", head("GET", "/m2m", "a b/c?d")),
         ("Host with a bad port", head("GET", "/m2m", "127.0.0.1:99999999")),
-        ("header without colon", good[:-2] + b"Nonsense\r\n\r\n"), ("space before colon", good.replace(b"Host:", b"Host :")),
+        ("header without colon", good[:-2] + b"Nonsense\r\n\r\n"),
+        ("space before colon", good.replace(b"Host:", b"Host :")),
         ("unknown method", good.replace(b"GET", b"FETCH", 1)), ("long method", b"G" * 30000 + good),
-        ("lower case method", good.replace(b"GET", b"get", 1)), ("absolute-form without authority", head("GET", "http:///m2m", host)),
-        ("absolute-form of another scheme", head("GET", "gopher://x/m2m", host)), ("CONNECT", head("CONNECT", "127.0.0.1:22", host)),
+        ("lower case method", good.replace(b"GET", b"get", 1)),
+        ("absolute-form without authority", head("GET", "http:///m2m", host)),
+        ("absolute-form of another scheme", head("GET", "gopher://x/m2m", host)),
+        ("CONNECT", head("CONNECT", "127.0.0.1:22", host)),
         ("TRACE", head("TRACE", "/m2m", host)), ("OPTIONS *", head("OPTIONS", "*", host)),
     ]
 
@@ -227,7 +254,8 @@ def noise():
     """(name, bytes)"""
     chance = random.Random(3)
     return [
-        ("nothing", b""), ("one byte", b"\0"), ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(500)),
+        ("nothing", b""), ("one byte", b"\0"),
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(500)),
         ("zeros", bytes(100000)), ("line ends", b"\r\n" * 100000), ("random", chance.randbytes(1 << 20)),
         ("ones", b"\xff" * 300000), ("spaces", b" " * 300000), ("colons", b"GET / HTTP/1.1\r\n" + b":" * 300000),
     ]

@@ -120,6 +120,12 @@ def values(guard):
     before = sorted(xml.names(guard.client.get(COLLECTION).xml(), "containerCollection"))
     for name, target, body in bad_documents.wrong_values():
         guard.refused(name, guard.post(target, body))
+    for name, target, body, replaced, by in bad_documents.hostile_headers():
+        guard.refused(name, guard.post(target, body).replace(replaced, by, 1))
+        for path in ("", "/subscriptions", "/contentInstances", "/contentInstances/subscriptions"):
+            shown = guard.client.get(f"{COLLECTION}/c{path}")
+            if shown.status != 200:
+                guard.report.ok(False, f"{name}: c{path} can still be read", shown)
     for name, target, body, status in bad_documents.ids():
         reply = guard.send(guard.post(target, body))
         guard.report.ok(reply.status == status and (status == 201 or reply.has_error_info), name, reply)

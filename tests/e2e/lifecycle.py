@@ -16,7 +16,7 @@ from lib import report as reports
 from lib import xml
 from lib.bed import PATIENCE, engines, pick_port, program, wait_for
 from lib.daemon import Daemon, DaemonError
-from lib.notices import Receiver, instance_ids, status
+from lib.notices import Receiver, status
 from lib.workers import Crew
 
 KINDS = ("nscl", "gscl", "dscl")

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An scl under test without a network: on the memory engine, which outlives the scl, with a clock
+ * that the test may set, commits that the test lets fail, and port_fake. Requests go through the
+ * functions that a binding calls. Every function asserts what it needs.
+ */
+#ifndef UNIT_CORE_BED_H
+#define UNIT_CORE_BED_H
+
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/committer.h"
+#include "core/req.h"
+#include "core/scl.h"
+#include "port_fake.h"
+
+#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
+#define BASE "/m2m"
+#define ADMIN "http://admin.example.org/"
+#define NS "xmlns:m2m=\"http://uri.etsi.org/m2m\""
+
+struct core_clock {
+	struct clock clock; /* first: the scl gets this */
+	_Atomic int64_t now; /* 0: the system's */
+};
+
+struct core_bed {
+	struct scl_conf conf; /* may be changed before core_start */
+	struct core_clock clock;
+	uint64_t quota; /* of the store, octets; 0 = the engine's */
+	struct repo *repo;
+	struct log *log;
+	struct scl *scl;
+	bool halted; /* it is stopped */
+};
+
+/* A conf with one accessRight for everybody; nothing runs. */
+void core_init(struct core_bed *b);
+/* Begins on what an earlier scl left in the store. */
+void core_start(struct core_bed *b);
+/* Stops the scl, which is there still. */
+void core_halt(struct core_bed *b);
+/* The same, frees it and checks the repository. */
+void core_stop(struct core_bed *b);
+/* Also forgets the store. */
+void core_fini(struct core_bed *b);
+/* Of the store as it was stopped: number of records whose key starts with the letter. */
+size_t core_records(struct core_bed *b, char space);
+
+/* Of 1000 commits that many fail. Any thread. */
+void core_fail_commits(unsigned permille);
+/* Write transactions begun so far. */
+uint64_t core_writes(void);
+
+struct reply {
+	int status;
+	char *body; /* heap, zero-terminated, never NULL */
+	char location[512];
+	char allow[64];
+};
+
+/* The answer of a request from a requestingEntity; body may be NULL. Any thread. */
+struct reply core_ask(struct core_bed *b, const char *method, const char *target, const char *from,
+                      const char *body);
+/* The status alone. */
+int core_status(struct core_bed *b, const char *method, const char *target, const char *from,
+                const char *body);
+/* With printf-like body, from ADMIN; the status. */
+int core_do(struct core_bed *b, const char *method, const char *target, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* text/plain content. */
+int core_post_text(struct core_bed *b, const char *target, const char *text);
+void reply_fini(struct reply *r);
+
+/* A request that is under way. */
+struct core_call {
+	struct req *rq;
+	struct core_bed *bed;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool done;
+};
+
+/* False when req_new refuses. */
+bool core_begin(struct core_bed *b, struct core_call *c, const char *method, const char *target,
+                const char *from, const char *type, const char *body);
+struct reply core_end(struct core_call *c);
+/* core_begin in two steps, for what must be handed over in the end. */
+void core_ready(struct core_bed *b, struct core_call *c, const char *method, const char *target,
+                const char *from, const char *type, const char *body);
+void core_submit(struct core_call *c);
+bool core_is_done(struct core_call *c);
+
+/* Holds the committer inside a job until it is let go. */
+struct core_plug {
+	struct job job;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool entered, go, done;
+};
+
+void core_plug(struct core_bed *b, struct core_plug *p);
+void core_unplug(struct core_plug *p);
+
+/* Waits until it holds, at most a minute; false when it does not. */
+bool core_await(bool (*holds)(void *arg), void *arg);
+/* Several times as much work when OPENSCL_LONG is set. */
+unsigned core_scale(unsigned n);
+
+#endif

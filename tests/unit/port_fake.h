@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A port without a network: what the scl sends is shown to the test, which says when and how it is
+ * answered. There is one; port_fake_set is called before the scl is made.
+ */
+#ifndef UNIT_PORT_FAKE_H
+#define UNIT_PORT_FAKE_H
+
+#include "core/port.h"
+
+/* Instead of an HTTP status. */
+#define ANSWER_REFUSED 0 /* the connection is refused */
+#define ANSWER_NEVER (-1) /* nothing comes until the exchange's own limit */
+
+struct port_answer {
+	int status;
+	int64_t delay; /* microseconds */
+	const char *body; /* or NULL */
+	const char *location; /* or NULL */
+};
+
+/* On the courier thread, once per exchange, when it is sent. */
+typedef struct port_answer port_script(void *arg, const struct exchange *ex);
+
+void port_fake_set(port_script *script, void *arg);
+/* Most exchanges that were in flight at once so far. Any thread. */
+unsigned port_fake_most(void);
+
+extern const struct port_ops port_fake;
+
+#endif
