@@ -70,6 +70,7 @@ decision_find(struct scl *scl, struct slice from, struct slice path, int64_t now
 {
 	struct decisions *ds = scl->decisions;
 	unsigned at = slot_of(ds, from, path);
+	/* 0 is that of no decision. */
 	uint64_t generation = repo_generation(scl->repo);
 	struct decision *d;
 

@@ -389,6 +389,9 @@ repo_commit(struct rtx *tx)
 	struct repo *repo = tx->repo;
 	enum rc rc = tx->failure;
 
+	/* Whoever sees the new state also sees that there is no generation to go by. */
+	if (tx->nodes_changed)
+		atomic_fetch_add(&repo->generation, 1);
 	if (rc == RC_OK)
 		rc = repo->ops->commit(tx->txn);
 	else
@@ -426,7 +429,9 @@ repo_failure(const struct rtx *tx)
 uint64_t
 repo_generation(const struct repo *repo)
 {
-	return atomic_load_explicit(&repo->generation, memory_order_acquire);
+	uint64_t g = atomic_load_explicit(&repo->generation, memory_order_acquire);
+
+	return g % 2 == 0 ? g : 0;
 }
 
 bool
@@ -619,7 +624,7 @@ repo_alloc(const struct repo_conf *conf)
 	repo->ops = conf->ops;
 	repo->clock = conf->clock;
 	repo->next_id = ID_SCL_BASE + 1;
-	atomic_store(&repo->generation, 1);
+	atomic_store(&repo->generation, 2);
 	repo->cache_max = conf->cached_sequences < 16 ? 16 : conf->cached_sequences;
 	repo->nbuckets = repo->nhints = power_of_two(repo->cache_max);
 	repo->buckets = calloc(repo->nbuckets, sizeof(struct cached_seq *));

@@ -68,7 +68,8 @@ enum rc repo_failure(const struct rtx *tx);
 
 /*
  * Grows with every commit that changed a node or a collection (not for instances alone): what was
- * derived from nodes at one generation holds until the next. Read it before repo_begin_read.
+ * derived from nodes at one generation holds until the next. Read it before repo_begin_read. 0
+ * while such a commit is under way: what is derived then is good for one request.
  */
 uint64_t repo_generation(const struct repo *repo);
 /* In a write transaction: true while nothing in it has changed a node or a collection yet. */

@@ -81,7 +81,7 @@ struct repo {
 	struct store *store;
 	const struct clock *clock;
 	bool fresh;
-	_Atomic uint64_t generation;
+	_Atomic uint64_t generation; /* odd while a commit that changes nodes is under way */
 	uint64_t next_id;
 	unsigned cache_max, cache_count, nbuckets;
 	struct cached_seq **buckets;

@@ -100,20 +100,42 @@ core_init(struct core_bed *b)
 
 	*b = (struct core_bed){ .clock = { .clock = { bed_now } } };
 	b->conf = (struct scl_conf){
-		.id = "scl.example.org", .base = "m2m", .role = SCL_NSCL, .access_rights = rights,
-		.n_access_rights = 1, .default_access_right = "default", .tolerate_unordered = true,
-		.document = { 32, 65536, 32, 1u << 20 }, .body_max = 1u << 20, .arena_max = 16u << 20,
-		.answer_max = 4u << 20, .pending_max = 1000, .queue_max = 1000, .batch_max = 256,
-		.collection_max = 1000, .discovery_max = 1000, .instances_max = 1000, .id_max = 64,
-		.instances = { 20, 1, 0 }, .bytes = { 0, 1, 0 }, .age = { 0, CLOCK_SECOND, 0 },
-		.lifetime = { 0, CLOCK_SECOND, 0 }, .scl_lifetime = 3600 * CLOCK_SECOND,
-		.subscriptions_per_resource = 1000, .subscriptions_total = 10000,
-		.outbox_max = 1000000, .notify_instances = 16, .notify_bytes = 65536,
-		.retry_first = 1000, .retry_max = 8000, .notify_timeout_ms = 20,
+		.id = "scl.example.org",
+		.base = "m2m",
+		.role = SCL_NSCL,
+		.access_rights = rights,
+		.n_access_rights = 1,
+		.default_access_right = "default",
+		.tolerate_unordered = true,
+		.document = { 32, 65536, 32, 1u << 20 },
+		.body_max = 1u << 20,
+		.arena_max = 16u << 20,
+		.answer_max = 4u << 20,
+		.pending_max = 1000,
+		.queue_max = 1000,
+		.batch_max = 256,
+		.collection_max = 1000,
+		.discovery_max = 1000,
+		.instances_max = 1000,
+		.id_max = 64,
+		.instances = { 20, 1, 0 },
+		.bytes = { 0, 1, 0 },
+		.age = { 0, CLOCK_SECOND, 0 },
+		.lifetime = { 0, CLOCK_SECOND, 0 },
+		.scl_lifetime = 3600 * CLOCK_SECOND,
+		.subscriptions_per_resource = 1000,
+		.subscriptions_total = 10000,
+		.outbox_max = 1000000,
+		.notify_instances = 16,
+		.notify_bytes = 65536,
+		.retry_first = 1000,
+		.retry_max = 8000,
+		.notify_timeout_ms = 20,
 		.forward_timeout_ms = 1000,
 	};
 	atomic_store(&under.fail_permille, 0);
-	b->log = getenv("TEST_LOG") != NULL ? log_new(STDERR_FILENO, "test", LOG_LEVEL_DEBUG) : NULL;
+	b->log =
+		getenv("TEST_LOG") != NULL ? log_new(STDERR_FILENO, "test", LOG_LEVEL_DEBUG) : NULL;
 }
 
 void
@@ -121,10 +143,14 @@ core_start(struct core_bed *b)
 {
 	static const struct port_ops *const ports[] = { &port_fake, NULL };
 	static const char *const own[] = { "scl.example.org:8080", NULL };
-	const struct repo_conf rc = { .ops = engine(), .cached_sequences = 8,
-		                      .arena_max = b->conf.arena_max, .clock = &b->clock.clock,
+	const struct repo_conf rc = { .ops = engine(),
+		                      .cached_sequences = 8,
+		                      .arena_max = b->conf.arena_max,
+		                      .clock = &b->clock.clock,
 		                      .store = { .max_bytes = b->quota } };
-	struct scl_parts parts = { .log = b->log, .clock = &b->clock.clock, .ports = ports,
+	struct scl_parts parts = { .log = b->log,
+		                   .clock = &b->clock.clock,
+		                   .ports = ports,
 		                   .port = { .max_exchanges = 64 } };
 	char why[256] = "";
 
@@ -190,8 +216,8 @@ core_records(struct core_bed *b, char space)
 
 	ck_assert_ptr_null(b->scl);
 	ck_assert_int_eq(store_memory.begin(under.kept, false, &txn), RC_OK);
-	ck_assert_int_eq(store_memory.scan(txn, slice_make(&from, 1), slice_make(&to, 1), false, 0, count,
-	                                   &n),
+	ck_assert_int_eq(store_memory.scan(txn, slice_make(&from, 1), slice_make(&to, 1), false, 0,
+	                                   count, &n),
 	                 RC_OK);
 	store_memory.abort(txn);
 	return n;
@@ -214,8 +240,10 @@ call_done(struct req *rq, void *arg)
 static enum req_op
 op_of(const char *method)
 {
-	static const char *const names[] = { [REQ_CREATE] = "POST", [REQ_RETRIEVE] = "GET",
-		                             [REQ_UPDATE] = "PUT", [REQ_DELETE] = "DELETE" };
+	static const char *const names[] = { [REQ_CREATE] = "POST",
+		                             [REQ_RETRIEVE] = "GET",
+		                             [REQ_UPDATE] = "PUT",
+		                             [REQ_DELETE] = "DELETE" };
 
 	for (unsigned i = 0; i < NITEMS(names); i++)
 		if (strcmp(names[i], method) == 0)
@@ -331,7 +359,8 @@ core_ask(struct core_bed *b, const char *method, const char *target, const char 
 {
 	struct core_call c;
 
-	if (!core_begin(b, &c, method, target, from, body == NULL ? NULL : "application/xml", body)) {
+	if (!core_begin(b, &c, method, target, from, body == NULL ? NULL : "application/xml",
+	                body)) {
 		struct reply none = { .status = 503, .body = calloc(1, 1) };
 
 		return none;
@@ -366,6 +395,30 @@ core_do(struct core_bed *b, const char *method, const char *target, const char *
 	ck_assert_int_lt(vsnprintf(body, sizeof(body), fmt, ap), (int)sizeof(body));
 	va_end(ap);
 	return core_status(b, method, target, ADMIN, body[0] == '\0' ? NULL : body);
+}
+
+void
+core_app(struct core_bed *b, const char *id, const char *more)
+{
+	ck_assert_int_eq(core_do(b, "POST", BASE "/applications",
+	                         "<m2m:application " NS " appId=\"%s\"><m2m:accessRightID>" BASE
+	                         "/accessRights/default</m2m:accessRightID>%s</m2m:application>",
+	                         id, more),
+	                 201);
+}
+
+int
+core_container(struct core_bed *b, const char *app, const char *id, const char *right,
+               const char *more)
+{
+	char target[192], given[192] = "";
+
+	snprintf(target, sizeof(target), BASE "/applications/%s/containers", app);
+	if (right != NULL)
+		snprintf(given, sizeof(given),
+		         "<m2m:accessRightID>" BASE "/accessRights/%s</m2m:accessRightID>", right);
+	return core_do(b, "POST", target,
+	               "<m2m:container " NS " m2m:id=\"%s\">%s%s</m2m:container>", id, given, more);
 }
 
 int
@@ -413,8 +466,9 @@ plug_done(struct job *job, enum rc rc)
 void
 core_plug(struct core_bed *b, struct core_plug *p)
 {
-	*p = (struct core_plug){ .job = { .run = plug_run, .done = plug_done,
-		                          .arena = arena_new(4096) } };
+	*p = (struct core_plug){
+		.job = { .run = plug_run, .done = plug_done, .arena = arena_new(4096) }
+	};
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
 	ck_assert(committer_submit(b->scl->committer, &p->job));

@@ -69,7 +69,12 @@ int core_status(struct core_bed *b, const char *method, const char *target, cons
                 const char *body);
 /* With printf-like body, from ADMIN; the status. */
 int core_do(struct core_bed *b, const char *method, const char *target, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+	__attribute__((format(printf, 4, 5)));
+/* An application with the right of everybody; more are elements in any order. */
+void core_app(struct core_bed *b, const char *id, const char *more);
+/* A container with an accessRight of sclBase, or without when right is NULL; the status. */
+int core_container(struct core_bed *b, const char *app, const char *id, const char *right,
+                   const char *more);
 /* text/plain content. */
 int core_post_text(struct core_bed *b, const char *target, const char *text);
 void reply_fini(struct reply *r);

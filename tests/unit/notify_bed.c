@@ -29,7 +29,8 @@ take_numbers(struct subscriber *s, struct slice doc)
 {
 	unsigned n = 0;
 
-	for (const char *at = doc.p; (at = memmem(at, doc.n - (size_t)(at - doc.p), "n=", 2)) != NULL;) {
+	for (const char *at = doc.p;
+	     (at = memmem(at, doc.n - (size_t)(at - doc.p), "n=", 2)) != NULL;) {
 		unsigned v = (unsigned)strtoul(at + 2, NULL, 10);
 
 		at += 2;
@@ -120,7 +121,8 @@ notify_init(struct notify_bed *b, const char *what)
 	dice_init(&b->dice, what);
 	pthread_mutex_init(&b->lock, NULL);
 	for (unsigned i = 0; i < SUBSCRIBERS; i++)
-		snprintf(b->subs[i].contact, sizeof(b->subs[i].contact), "http://s%u.example.org/", i);
+		snprintf(b->subs[i].contact, sizeof(b->subs[i].contact), "http://s%u.example.org/",
+		         i);
 	port_fake_set(script, b);
 }
 

@@ -70,16 +70,20 @@ put_header(struct exchange *ex, const char *name, const char *value)
 
 	buf_puts(&ex->answer_text, value);
 	ex->answer_headers[ex->n_answer_headers++] =
-	    (struct exchange_header){ slice_of(name), slice_from(buf_view(&ex->answer_text), at) };
+		(struct exchange_header){ slice_of(name),
+		                          slice_from(buf_view(&ex->answer_text), at) };
 }
 
 static void
 complete(struct exchange *ex, const struct port_answer *a)
 {
 	ex->http_status = a->status > 0 ? a->status : 0;
-	ex->rc = a->status > 0 ? RC_OK : a->status == ANSWER_REFUSED ? RC_BAD_GATEWAY : RC_GATEWAY_TIMEOUT;
+	ex->rc = a->status > 0                 ? RC_OK
+	         : a->status == ANSWER_REFUSED ? RC_BAD_GATEWAY
+	                                       : RC_GATEWAY_TIMEOUT;
 	ex->unsent = a->status == ANSWER_REFUSED;
-	snprintf(ex->failure, sizeof(ex->failure), "%s", a->status > 0 ? "" : "as the test wants it");
+	snprintf(ex->failure, sizeof(ex->failure), "%s",
+	         a->status > 0 ? "" : "as the test wants it");
 	if (a->body != NULL)
 		buf_puts(&ex->answer, a->body);
 	if (a->location != NULL)

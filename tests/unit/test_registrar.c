@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registration with an NSCL that the test plays: steps, refresh, other candidates, the end. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/times.h"
+#include "cap/registrar.h"
+#include "core_bed.h"
+#include "repo_bed.h"
+
+#define HOSTS 2 /* n0.example.org, n1.example.org */
+#define MIRROR BASE "/scls/n%u.example.org"
+
+struct nscl {
+	bool down; /* refuses connections */
+	bool silent; /* never answers */
+	bool enrolled, has_poc;
+	unsigned registers, refreshes, leaves;
+	char contact[128];
+};
+
+struct world {
+	struct core_bed b;
+	struct capability_conf conf;
+	void *registrar;
+	struct dice dice; /* the courier thread's, once it runs */
+	pthread_mutex_t lock; /* of what follows */
+	struct nscl nscls[HOSTS];
+	int64_t delay, granted;
+	char answer[512];
+};
+
+/* ---- the NSCL ---- */
+
+static int
+scl_request(struct nscl *n, struct slice method)
+{
+	bool was = n->enrolled;
+
+	if (slice_is(method, "PUT")) {
+		n->refreshes += was;
+		return was ? 200 : 404;
+	}
+	n->enrolled = n->has_poc = false;
+	n->leaves += was;
+	return was ? 204 : 404;
+}
+
+static int
+collection_request(struct nscl *n)
+{
+	if (n->enrolled)
+		return 409;
+	n->enrolled = true;
+	n->registers++;
+	return 201;
+}
+
+static int
+poc_request(struct nscl *n, struct slice method, struct slice body)
+{
+	const char *at = memmem(body.p, body.n, "contactURI>", 11);
+	bool create = slice_is(method, "POST");
+
+	if (!n->enrolled || create == n->has_poc)
+		return create && n->enrolled ? 409 : 404;
+	n->has_poc = true;
+	ck_assert_ptr_nonnull(at);
+	snprintf(n->contact, sizeof(n->contact), "%.*s", (int)strcspn(at + 11, "<"), at + 11);
+	return create ? 201 : 204;
+}
+
+static int
+serve(struct world *w, struct nscl *n, const struct exchange *ex, struct port_answer *a)
+{
+	const char *path = strstr(ex->url.p, BASE) + strlen(BASE);
+	char granted[TIMES_TEXT_MAX];
+	int status;
+
+	if (n->down)
+		return ANSWER_REFUSED;
+	if (n->silent)
+		return ANSWER_NEVER;
+	if (path[0] == '\0' || path[0] == ' ') {
+		a->body = "<m2m:sclBase " NS "><m2m:accessRightID>" BASE
+			  "/accessRights/x</m2m:accessRightID>"
+			  "<m2m:aPocHandling>DEEP</m2m:aPocHandling></m2m:sclBase>";
+		return 200;
+	}
+	if (strstr(path, "m2mPocs") != NULL)
+		return poc_request(n, ex->method, ex->body);
+	status = strcmp(path, "/scls") == 0 ? collection_request(n) : scl_request(n, ex->method);
+	if (status == 200 || status == 201) {
+		times_format(clock_now(&clock_system) + w->granted, TIMES_MILLI, granted);
+		snprintf(w->answer, sizeof(w->answer),
+		         "<m2m:scl " NS "><m2m:expirationTime>%s</m2m:expirationTime></m2m:scl>",
+		         granted);
+		a->body = w->answer;
+	}
+	return status;
+}
+
+static struct port_answer
+script(void *arg, const struct exchange *ex)
+{
+	struct world *w = arg;
+	struct port_answer a = { 0 };
+	unsigned host;
+
+	ck_assert_int_eq(sscanf(ex->url.p, "http://n%u.example.org" BASE, &host), 1);
+	pthread_mutex_lock(&w->lock);
+	if (w->delay > 0)
+		a.delay = dice(&w->dice, (unsigned)w->delay);
+	a.status = serve(w, &w->nscls[host], ex, &a);
+	pthread_mutex_unlock(&w->lock);
+	return a;
+}
+
+/* ---- life ---- */
+
+static const char *const candidates[] = { "http://n0.example.org" BASE,
+	                                  "http://n1.example.org" BASE, NULL };
+
+static void
+world_init(struct world *w, const char *what)
+{
+	*w = (struct world){ .granted = 3600 * CLOCK_SECOND };
+	core_init(&w->b);
+	w->b.conf.role = SCL_GSCL;
+	pthread_mutex_init(&w->lock, NULL);
+	dice_init(&w->dice, what);
+	port_fake_set(script, w);
+	w->conf = (struct capability_conf){
+		.role = SCL_GSCL,
+		.scl_id = "scl.example.org",
+		.base_uri = "http://scl.example.org:8080" BASE,
+		.nscl = candidates,
+		.lifetime_us = 3600 * CLOCK_SECOND,
+		.retry_us = 2000,
+		.retry_max_us = 8000,
+		.contact_uri = "http://scl.example.org:8080" BASE "?a&b",
+		.mgmt_protocol = "OMA_DM",
+	};
+	core_start(&w->b);
+}
+
+static void
+registrar_begin(struct world *w)
+{
+	char why[CAPABILITY_WHY_MAX] = "";
+
+	w->conf.log = w->b.log;
+	ck_assert_int_eq(cap_registrar.start(w->b.scl, &w->conf, &w->registrar, why), RC_OK);
+	ck_assert_ptr_nonnull(w->registrar);
+}
+
+static void
+world_fini(struct world *w)
+{
+	core_fini(&w->b);
+	pthread_mutex_destroy(&w->lock);
+}
+
+static struct nscl
+nscl_look(struct world *w, unsigned host)
+{
+	struct nscl n;
+
+	pthread_mutex_lock(&w->lock);
+	n = w->nscls[host];
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
+static void
+nscl_set(struct world *w, unsigned host, bool down, bool silent)
+{
+	pthread_mutex_lock(&w->lock);
+	w->nscls[host].down = down;
+	w->nscls[host].silent = silent;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static bool
+mirrored(struct world *w, unsigned host)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), MIRROR, host);
+	return core_status(&w->b, "GET", target, candidates[host], NULL) == 200;
+}
+
+static bool
+registered_at_0(void *arg)
+{
+	return nscl_look(arg, 0).has_poc;
+}
+
+static bool
+registered_at_1(void *arg)
+{
+	return nscl_look(arg, 1).has_poc;
+}
+
+static bool
+refreshed(void *arg)
+{
+	return nscl_look(arg, 0).refreshes >= 2;
+}
+
+/* ---- tests ---- */
+
+START_TEST(test_register)
+{
+	struct world w;
+	struct reply r;
+
+	world_init(&w, "register");
+	registrar_begin(&w);
+	ck_assert(core_await(registered_at_0, &w));
+	ck_assert_str_eq(nscl_look(&w, 0).contact, "http://scl.example.org:8080" BASE "?a&amp;b");
+	r = core_ask(&w.b, "GET", BASE "/aPocHandling", ADMIN, NULL);
+	ck_assert_ptr_nonnull(strstr(r.body, "DEEP"));
+	reply_fini(&r);
+	cap_registrar.stop(w.registrar);
+	ck_assert_uint_eq(nscl_look(&w, 0).leaves, 1);
+	ck_assert_uint_eq(nscl_look(&w, 0).registers, 1);
+	core_stop(&w.b);
+	/* The mirror went, too: sclBase and the accessRight are left. */
+	ck_assert_uint_eq(core_records(&w.b, 'N'), 2);
+	world_fini(&w);
+}
+END_TEST
+
+/* At half of what was granted, again and again. */
+START_TEST(test_refresh)
+{
+	struct world w;
+	int64_t begin = clock_monotonic();
+
+	world_init(&w, "refresh");
+	w.granted = 4 * CLOCK_SECOND;
+	registrar_begin(&w);
+	ck_assert(core_await(refreshed, &w));
+	ck_assert_int_ge(clock_monotonic() - begin, 3 * CLOCK_SECOND);
+	ck_assert_uint_eq(nscl_look(&w, 0).registers, 1);
+	cap_registrar.stop(w.registrar);
+	ck_assert_uint_eq(nscl_look(&w, 0).leaves, 1);
+	world_fini(&w);
+}
+END_TEST
+
+/* The next candidate is taken, and left where the registration is. */
+START_TEST(test_candidates)
+{
+	struct world w;
+
+	world_init(&w, "candidates");
+	nscl_set(&w, 0, true, false);
+	w.granted = 2 * CLOCK_SECOND;
+	registrar_begin(&w);
+	ck_assert(core_await(registered_at_1, &w));
+	ck_assert(mirrored(&w, 1));
+	ck_assert(!mirrored(&w, 0));
+	cap_registrar.stop(w.registrar);
+	ck_assert_uint_eq(nscl_look(&w, 1).leaves, 1);
+	ck_assert_uint_eq(nscl_look(&w, 0).registers, 0);
+	ck_assert(!mirrored(&w, 1));
+	world_fini(&w);
+}
+END_TEST
+
+/* Stopped at any step, with the timer due or not: what was entered is taken back. */
+START_TEST(test_stop_anywhere)
+{
+	struct world w;
+
+	world_init(&w, "stop anywhere");
+	w.delay = 300;
+	w.granted = 1000; /* refreshed at once, which is after a second at the earliest */
+	for (unsigned i = 0; i < core_scale(400); i++) {
+		unsigned pause = i % 40 * 100;
+
+		nscl_set(&w, 0, i % 7 == 0, false);
+		nscl_set(&w, 1, i % 14 == 0, false);
+		registrar_begin(&w);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000 * (long)pause }, NULL);
+		cap_registrar.stop(w.registrar);
+		for (unsigned host = 0; host < HOSTS; host++) {
+			ck_assert(!nscl_look(&w, host).enrolled);
+			ck_assert(!mirrored(&w, host));
+		}
+	}
+	world_fini(&w);
+}
+END_TEST
+
+/* An NSCL that does not answer holds nobody up; the rest is done when the scl stops. */
+START_TEST(test_stop_silent)
+{
+	struct world w;
+	int64_t begin;
+
+	world_init(&w, "silent");
+	if (_i == 1) {
+		registrar_begin(&w);
+		ck_assert(core_await(registered_at_0, &w));
+		nscl_set(&w, 0, false, true);
+	} else {
+		nscl_set(&w, 0, false, true);
+		registrar_begin(&w);
+	}
+	begin = clock_monotonic();
+	cap_registrar.stop(w.registrar);
+	ck_assert_int_lt(clock_monotonic() - begin, 8 * CLOCK_SECOND);
+	world_fini(&w);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("registrar");
+	TCase *tc = tcase_create("registrar");
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, test_register);
+	tcase_add_test(tc, test_refresh);
+	tcase_add_test(tc, test_candidates);
+	tcase_add_test(tc, test_stop_anywhere);
+	tcase_add_loop_test(tc, test_stop_silent, 0, 2);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
