@@ -4,6 +4,7 @@
 
 #include "app/main.h"
 #include "cap/registrar.h"
+#include "cap/rem.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -14,7 +15,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, NULL };
-static const struct capability *const caps[] = { &cap_registrar, NULL };
+static const struct capability *const caps[] = { &cap_registrar, &cap_rem, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/dscl" },

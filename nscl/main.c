@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "app/main.h"
+#include "cap/rem.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -16,7 +17,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, NULL };
-static const struct capability *const caps[] = { NULL };
+static const struct capability *const caps[] = { &cap_rem, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/nscl" },

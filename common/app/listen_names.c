@@ -180,7 +180,9 @@ listen_base_uri(struct arena *a, const struct options *o, const unsigned *ports)
 		if ((o->listeners.v[i].serve & SERVE_MID) != 0)
 			at = i;
 	l = &o->listeners.v[at];
-	if (o->scl.own_names.n == 0 || reach_of(l->address, usual) != REACH_ALL)
+	/* The address of a listener that nobody can reach is no name, either. */
+	if (o->scl.own_names.n == 0 ||
+	    (reach_of(l->address, usual) != REACH_ALL && !o->register_at.channel))
 		authority = listen_authority(a, l->address, ports[at]);
 	else if (has_port(o->scl.own_names.v[0]))
 		authority = o->scl.own_names.v[0];

@@ -3,7 +3,10 @@
 
 #include "app/main.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "app/args.h"
 #include "app/run.h"
@@ -16,6 +19,8 @@
 /* One call of scl_main. */
 struct call {
 	const struct profile *profile;
+	char **argv;
+	char program[PATH_MAX]; /* file that is running; "" = not known */
 	struct args args;
 	const char *engines[STORES_MAX + 1];
 	struct options_profile op;
@@ -135,10 +140,24 @@ with_backup(const struct call *c, struct options *o)
 	return status;
 }
 
+/* What stands under the program's name by now, with the same arguments; the process stays. */
+static int
+run_again(const struct call *c)
+{
+	if (c->program[0] != '\0') {
+		closefrom(STDERR_FILENO + 1);
+		execv(c->program, c->argv);
+	}
+	fprintf(stderr, "%s: cannot begin again: %s\n", c->profile->name, strerror(errno));
+	return 1;
+}
+
 static int
 with_run(const struct call *c, struct options *o)
 {
-	return run_service(c->profile, &c->src, o);
+	int status = run_service(c->profile, &c->src, o);
+
+	return status == RUN_AGAIN ? run_again(c) : status;
 }
 
 /* alone needs no configuration; with takes the options. */
@@ -169,16 +188,26 @@ init_profile(struct call *c)
 		.overrides = c->args.overrides, .n_overrides = c->args.n_overrides };
 }
 
+/* Now: the file may be replaced while it runs. */
+static void
+note_program(struct call *c)
+{
+	ssize_t n = readlink("/proc/self/exe", c->program, sizeof(c->program) - 1);
+
+	c->program[n < 0 ? 0 : n] = '\0';
+}
+
 int
 scl_main(const struct profile *profile, int argc, char **argv)
 {
-	struct call c = { .profile = profile };
+	struct call c = { .profile = profile, .argv = argv };
 	const struct action *a;
 	struct options *o;
 
 	if (!args_parse(&c.args, argc, argv))
 		return 2;
 	umask(077);
+	note_program(&c);
 	init_profile(&c);
 	a = &actions[c.args.action];
 	if (a->alone != NULL)

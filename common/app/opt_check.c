@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include "app/opt_row.h"
+#include "core/access_network.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define TEXT_MAX 512u
@@ -194,11 +195,51 @@ check_client(const struct opt_check *c)
 		found(c, "client.certificate", "client.certificate and client.key need each other");
 }
 
+static void
+check_networks(const struct opt_check *c)
+{
+	const struct options_strings *list = &c->o->saf.access_networks;
+	struct access_network n, other;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!access_network_parse(list->v[i], &n)) {
+			found(c, "saf.access_networks", "saf.access_networks: %s is no name=interface",
+			      list->v[i]);
+			continue;
+		}
+		for (size_t k = 0; k < i; k++)
+			if (access_network_parse(list->v[k], &other) && slice_eq(n.name, other.name))
+				found(c, "saf.access_networks", "saf.access_networks: two have the name %.*s",
+				      (int)n.name.n, n.name.p);
+	}
+}
+
+static void
+check_command(const struct opt_check *c, const char *path, const struct options_strings *command,
+              bool installs)
+{
+	if (command->n == 0)
+		return;
+	if (command->v[0][0] != '/')
+		found(c, path, "%s: the program needs an absolute path", path);
+	if (installs && c->o->rem.package_key[0] == '\0')
+		found(c, path, "%s needs rem.package_key", path);
+}
+
+static void
+check_management(const struct opt_check *c)
+{
+	check_command(c, "rem.firmware_command", &c->o->rem.firmware_command, true);
+	check_command(c, "rem.software_command", &c->o->rem.software_command, true);
+	check_command(c, "rem.reboot_command", &c->o->rem.reboot_command, false);
+}
+
 void
 opt_check(const struct opt_check *c)
 {
 	static void (*const checks[])(const struct opt_check *) = {
 		check_orders, check_store, check_listeners, check_client, check_access_rights,
+		check_networks, check_management,
 	};
 
 	for (size_t i = 0; i < NITEMS(checks); i++)

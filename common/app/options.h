@@ -117,11 +117,34 @@ struct options {
 		int max_connections_per_host;
 	} client;
 	struct {
+		int64_t hold_ms;
+		int polls_max;
+		int per_parent;
+		int queue_max;
+		int64_t queue_bytes;
+		int64_t total_bytes;
+	} channel;
+	struct {
+		int members_max; /* of one group */
+		int parallel; /* members called at a time by one request */
+		int requests_max; /* to groups, under way */
+		int calls_max; /* to members, of all requests */
+		int64_t member_timeout_ms;
+		int64_t timeout_ms; /* for all members of one request */
+		int64_t aggregation_wait_ms; /* 0 = no aggregation */
+		int aggregation_max; /* notifications that wait */
+	} group;
+	struct {
+		struct options_strings to;
+		int max_scls;
+	} announce;
+	struct {
 		struct options_strings nscl; /* none = do not register */
 		int64_t lifetime_ms;
 		int64_t retry_ms;
 		int64_t retry_max_ms;
 		const char *contact_uri; /* "" = that of the first listener */
+		bool channel;
 		struct options_strings search_strings;
 		const char *mgmt_protocol;
 	} register_at; /* group "register" */
@@ -168,6 +191,37 @@ struct options {
 		int64_t retry_max_ms;
 		int tries; /* 0 = until the subscription ends */
 	} subscription;
+	struct {
+		struct options_strings access_networks;
+		int requests_max;
+		int64_t octets_max;
+		int waiting_max;
+		int64_t lifetime_ms;
+		int64_t linger_ms;
+		int64_t retry_first_ms;
+		int64_t retry_max_ms;
+	} saf; /* store and forward */
+	struct {
+		bool enabled;
+		struct options_strings managers;
+		int64_t refresh_ms;
+		const char *state; /* "" = in store.path */
+		const char *package_key;
+		int64_t package_max;
+		int64_t command_timeout_ms;
+		int64_t download_timeout_ms;
+		const char *firmware_directory;
+		struct options_strings firmware_command;
+		const char *software_directory;
+		struct options_strings software_command;
+		struct options_strings reboot_command;
+		bool factory_reset;
+		int64_t log_bytes;
+		const char *system_log;
+		int64_t exec_lifetime_ms;
+		int exec_max; /* of one mgmtCmd */
+		int orders_max;
+	} rem; /* remote entity management */
 	struct {
 		int containers;
 	} cache;

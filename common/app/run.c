@@ -13,6 +13,7 @@
 
 #include "app/datalock.h"
 #include "app/notify.h"
+#include "app/reset.h"
 #include "app/service.h"
 #include "base/log.h"
 
@@ -87,6 +88,7 @@ take_signals(struct run *r)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, RESTART_SIGNAL);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return false;
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC);
@@ -120,6 +122,10 @@ start(struct run *r)
 	raise_descriptors(r);
 	if (!take_lock(r))
 		return false;
+	if (r->lock >= 0 && !reset_do(r->newest->o->store.path, r->log)) {
+		LOG_ERROR(r->log, "start-failed", LOG_Z("reason", "the store cannot be emptied"));
+		return false;
+	}
 	rc = service_start(r->profile, r->newest->o, r->log, &r->svc, why);
 	if (rc == RC_OK)
 		return true;
@@ -192,7 +198,8 @@ reload(struct run *r)
 	notify_ready();
 }
 
-static void
+/* True when the daemon is to begin again. */
+static bool
 serve(struct run *r)
 {
 	struct signalfd_siginfo si;
@@ -204,13 +211,18 @@ serve(struct run *r)
 			continue;
 		if (n != (ssize_t)sizeof(si))
 			break;
-		if (si.ssi_signo != SIGHUP) {
+		if (si.ssi_signo == SIGHUP) {
+			reload(r);
+		} else if (si.ssi_signo != RESTART_SIGNAL) {
 			LOG_INFO(r->log, "stopping", LOG_N("signal", si.ssi_signo));
-			return;
+			return false;
+		} else if (service_wants_restart(r->svc)) {
+			LOG_INFO(r->log, "restarting", LOG_Z("scl", r->newest->o->scl.id));
+			return true;
 		}
-		reload(r);
 	}
 	LOG_ERROR(r->log, "stopping", LOG_Z("reason", strerror(errno)));
+	return false;
 }
 
 static void
@@ -245,7 +257,7 @@ int
 run_service(const struct profile *profile, const struct options_source *src, struct options *o)
 {
 	struct run r = { .profile = profile, .src = src, .lock = -1, .signals = -1 };
-	bool ok;
+	bool ok, again = false;
 
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	r.log = log_new(STDERR_FILENO, profile->name, (enum log_level)o->log.level);
@@ -258,8 +270,8 @@ run_service(const struct profile *profile, const struct options_source *src, str
 	ok = start(&r);
 	if (ok) {
 		announce(&r);
-		serve(&r);
+		again = serve(&r);
 	}
 	stop(&r);
-	return ok ? 0 : 1;
+	return again ? RUN_AGAIN : ok ? 0 : 1;
 }

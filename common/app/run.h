@@ -5,9 +5,12 @@
 
 #include "app/main.h"
 
+/* The daemon is to begin again, from its arguments on. */
+#define RUN_AGAIN (-1)
+
 /*
  * Serves until SIGTERM or SIGINT; SIGHUP reads src again. Takes o, which src gave. Returns the exit
- * status.
+ * status, or RUN_AGAIN when the service has asked for that.
  */
 int run_service(const struct profile *profile, const struct options_source *src,
                 struct options *o);

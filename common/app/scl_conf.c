@@ -128,12 +128,61 @@ fill_subscriptions(struct scl_conf *conf, const struct options *o)
 	conf->tries = (unsigned)o->subscription.tries;
 }
 
+static void
+fill_groups(struct scl_conf *conf, const struct options *o)
+{
+	conf->group_members_max = (unsigned)o->group.members_max;
+	conf->group_parallel = (unsigned)o->group.parallel;
+	conf->group_fanouts_max = (unsigned)o->group.requests_max;
+	conf->group_calls_max = (unsigned)o->group.calls_max;
+	conf->group_member_timeout_ms = (unsigned)o->group.member_timeout_ms;
+	conf->group_timeout_ms = (unsigned)o->group.timeout_ms;
+	conf->aggregation_wait = o->group.aggregation_wait_ms * US_PER_MS;
+	conf->aggregation_max = (unsigned)o->group.aggregation_max;
+}
+
+static void
+fill_channels(struct scl_conf *conf, const struct options *o)
+{
+	conf->poll_hold = o->channel.hold_ms * US_PER_MS;
+	conf->polls_max = (unsigned)o->channel.polls_max;
+	conf->channels_max = (unsigned)o->channel.per_parent;
+	conf->channel_queue = (unsigned)o->channel.queue_max;
+	conf->channel_bytes = (size_t)o->channel.queue_bytes;
+	conf->channels_bytes = (size_t)o->channel.total_bytes;
+}
+
+static void
+fill_saf(struct scl_conf *conf, const struct options *o)
+{
+	conf->saf.requests_max = (unsigned)o->saf.requests_max;
+	conf->saf.octets_max = (size_t)o->saf.octets_max;
+	conf->saf.waiting_max = (unsigned)o->saf.waiting_max;
+	conf->saf.lifetime = o->saf.lifetime_ms * US_PER_MS;
+	conf->saf.linger = o->saf.linger_ms * US_PER_MS;
+	conf->saf.retry_first = o->saf.retry_first_ms * US_PER_MS;
+	conf->saf.retry_max = o->saf.retry_max_ms * US_PER_MS;
+}
+
+static void
+fill_management(struct scl_conf *conf, const struct options *o)
+{
+	conf->mgmt_instance_lifetime = o->rem.exec_lifetime_ms * US_PER_MS;
+	conf->mgmt_instances_max = (unsigned)o->rem.exec_max;
+	conf->mgmt_orders_max = (unsigned)o->rem.orders_max;
+}
+
 void
 scl_conf_limits(struct scl_conf *conf, const struct options *o)
 {
+	fill_management(conf, o);
+	conf->announce_scls = (unsigned)o->announce.max_scls;
 	fill_requests(conf, o);
 	fill_resources(conf, o);
 	fill_subscriptions(conf, o);
+	fill_saf(conf, o);
+	fill_channels(conf, o);
+	fill_groups(conf, o);
 }
 
 bool
@@ -150,11 +199,13 @@ scl_conf_fill(struct scl_conf *conf, enum role role, const struct options *o, st
 		.default_access_right = some(o->default_access_right),
 		.tolerate_unordered = o->scl.tolerate_unordered,
 		.trailing_slash = o->scl.trailing_slash,
+		.announce_to = ended(a, &o->announce.to),
 		.arena_max = (size_t)o->limits.arena_max,
 		.pending_max = (unsigned)o->limits.pending_requests,
 		.queue_max = (unsigned)o->limits.queue_max,
 		.batch_max = (unsigned)o->limits.batch_max,
 	};
+	conf->saf.networks = ended(a, &o->saf.access_networks);
 	scl_conf_limits(conf, o);
 	return !arena_failed(a);
 }
@@ -173,6 +224,46 @@ scl_conf_port(struct port_conf *port, const struct options *o)
 	};
 }
 
+/* NULL for the empty list. */
+static const char *const *
+some_list(struct arena *a, const struct options_strings *list)
+{
+	return list->n == 0 ? NULL : ended(a, list);
+}
+
+/* NULL when nothing can be kept: the engine memory forgets everything. */
+static const char *
+management_state(const struct options *o, struct arena *a)
+{
+	if (o->rem.state[0] != '\0')
+		return o->rem.state;
+	return strcmp(o->store.engine, store_memory.name) == 0
+	               ? NULL
+	               : arena_printf(a, "%s/rem", o->store.path).p;
+}
+
+static void
+fill_rem(struct capability_rem *rem, const struct options *o, struct arena *a)
+{
+	rem->enabled = o->rem.enabled;
+	rem->version = PACKAGE_VERSION;
+	rem->refresh_us = o->rem.refresh_ms * US_PER_MS;
+	rem->managers = some_list(a, &o->rem.managers);
+	rem->state = management_state(o, a);
+	rem->package_key = some(o->rem.package_key);
+	rem->package_max = (uint64_t)o->rem.package_max;
+	rem->command_timeout_ms = (unsigned)o->rem.command_timeout_ms;
+	rem->download_timeout_ms = (unsigned)o->rem.download_timeout_ms;
+	rem->firmware.directory = some(o->rem.firmware_directory);
+	rem->firmware.command = some_list(a, &o->rem.firmware_command);
+	rem->software.directory = some(o->rem.software_directory);
+	rem->software.command = some_list(a, &o->rem.software_command);
+	rem->reboot_command = some_list(a, &o->rem.reboot_command);
+	rem->factory_reset = o->rem.factory_reset;
+	rem->log_bytes = (size_t)o->rem.log_bytes;
+	rem->system_log = some(o->rem.system_log);
+}
+
 bool
 scl_conf_capability(struct capability_conf *conf, enum role role, const struct options *o,
                     const char *base_uri, struct arena *a)
@@ -187,8 +278,10 @@ scl_conf_capability(struct capability_conf *conf, enum role role, const struct o
 	conf->retry_us = o->register_at.retry_ms * US_PER_MS;
 	conf->retry_max_us = o->register_at.retry_max_ms * US_PER_MS;
 	conf->contact_uri = contact != NULL ? contact : base_uri;
+	conf->channel = o->register_at.channel;
 	conf->search_strings = ended(a, &o->register_at.search_strings);
 	conf->mgmt_protocol = o->register_at.mgmt_protocol;
+	fill_rem(&conf->rem, o, a);
 	return !arena_failed(a);
 }
 

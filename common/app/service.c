@@ -3,13 +3,17 @@
 
 #include "app/service.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "app/listen_names.h"
+#include "app/reset.h"
 #include "app/scl_conf.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "bind/http.h"
+#include "store/store.h"
 
 #define LISTENERS_MAX 32
 #define CAPABILITIES_MAX 16
@@ -30,6 +34,7 @@ struct service {
 	void *cap_states[CAPABILITIES_MAX];
 	size_t n_caps; /* started ones */
 	const char *ready;
+	_Atomic bool restart;
 };
 
 static enum rc
@@ -133,11 +138,32 @@ start_scl(struct service *s)
 }
 
 static enum rc
+restart(void *arg, bool reset)
+{
+	struct service *s = arg;
+
+	/* The engine memory begins empty anyway. */
+	if (reset && strcmp(s->o->store.engine, store_memory.name) != 0 &&
+	    reset_note(s->o->store.path) != RC_OK)
+		return RC_INTERNAL;
+	atomic_store(&s->restart, true);
+	return kill(getpid(), RESTART_SIGNAL) == 0 ? RC_OK : RC_INTERNAL;
+}
+
+bool
+service_wants_restart(const struct service *svc)
+{
+	return atomic_load(&svc->restart);
+}
+
+static enum rc
 start_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
 {
 	const struct capability *const *caps = s->profile->caps;
 
 	s->cap_conf.log = s->log;
+	s->cap_conf.rem.restart = restart;
+	s->cap_conf.rem.restart_arg = s;
 	if (!scl_conf_capability(&s->cap_conf, s->profile->role, s->o, s->cap_conf.base_uri, s->arena))
 		return RC_UNAVAILABLE;
 	for (; caps[s->n_caps] != NULL && s->n_caps < CAPABILITIES_MAX; s->n_caps++) {

@@ -10,6 +10,7 @@
 #ifndef APP_SERVICE_H
 #define APP_SERVICE_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "app/main.h"
@@ -19,6 +20,7 @@ struct log;
 struct service;
 
 #define SERVICE_WHY_MAX 256
+#define RESTART_SIGNAL SIGUSR1
 
 /*
  * Starts serving. The directory of the store exists and is locked for this process. log outlives
@@ -34,6 +36,11 @@ enum rc service_start(const struct profile *profile, const struct options *o, st
 void service_reload(struct service *svc, const struct options *o);
 /* The line that tells where it serves: "ready http=127.0.0.1:18080"; lives as long as svc. */
 const char *service_ready_line(struct service *svc);
+/*
+ * True when the service has asked, by RESTART_SIGNAL to the process, to be stopped and the daemon to
+ * begin again.
+ */
+bool service_wants_restart(const struct service *svc);
 /* Ends orderly, in a bounded time: no new requests, those in work are answered, the store closed. */
 void service_stop(struct service *svc);
 

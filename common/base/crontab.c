@@ -77,20 +77,80 @@ crontab_valid(struct slice text)
 	return parse(text, bits, star);
 }
 
+struct schedule {
+	uint64_t bits[FIELDS];
+	bool star[FIELDS];
+};
+
+static bool
+day_matches(const struct schedule *s, const struct tm *tm)
+{
+	bool day = s->bits[DAY] >> tm->tm_mday & 1;
+	bool weekday = s->bits[WEEKDAY] >> tm->tm_wday & 1;
+
+	/* POSIX crontab: with both day fields restricted, either of them is enough. */
+	day = s->star[DAY] || s->star[WEEKDAY] ? day && weekday : day || weekday;
+	return day && (s->bits[MONTH] >> (tm->tm_mon + 1) & 1) != 0;
+}
+
+static bool
+minute_matches(const struct schedule *s, int minute)
+{
+	return (s->bits[HOUR] >> minute / 60 & 1) != 0 && (s->bits[MINUTE] >> minute % 60 & 1) != 0;
+}
+
 bool
 crontab_matches(struct slice text, int64_t us)
 {
-	uint64_t bits[FIELDS];
-	bool star[FIELDS], day, weekday;
+	struct schedule s;
 	time_t seconds = (time_t)(us / CLOCK_SECOND);
 	struct tm tm;
 
-	if (!parse(text, bits, star) || gmtime_r(&seconds, &tm) == NULL)
+	if (!parse(text, s.bits, s.star) || gmtime_r(&seconds, &tm) == NULL)
 		return false;
-	day = bits[DAY] >> tm.tm_mday & 1;
-	weekday = bits[WEEKDAY] >> tm.tm_wday & 1;
-	/* POSIX crontab: with both day fields restricted, either of them is enough. */
-	day = star[DAY] || star[WEEKDAY] ? day && weekday : day || weekday;
-	return day && (bits[MINUTE] >> tm.tm_min & 1) != 0 && (bits[HOUR] >> tm.tm_hour & 1) != 0 &&
-	       (bits[MONTH] >> (tm.tm_mon + 1) & 1) != 0;
+	return day_matches(&s, &tm) && minute_matches(&s, tm.tm_hour * 60 + tm.tm_min);
+}
+
+#define DAY_SECONDS 86400
+#define DAYS_SEARCHED (9 * 366)
+#define ALL_HOURS ((UINT64_C(1) << 24) - 1)
+#define ALL_MINUTES ((UINT64_C(1) << 60) - 1)
+
+/* The first minute of the day, from a given one on, that is as wanted; -1 when there is none. */
+static int
+minute_of_day(const struct schedule *s, bool day, int from, bool wanted)
+{
+	if (!day)
+		return wanted ? -1 : from;
+	if (!wanted && s->bits[HOUR] == ALL_HOURS && s->bits[MINUTE] == ALL_MINUTES)
+		return -1;
+	for (int minute = from; minute < 24 * 60; minute++)
+		if (minute_matches(s, minute) == wanted)
+			return minute;
+	return -1;
+}
+
+int64_t
+crontab_change(struct slice text, int64_t us)
+{
+	struct schedule s;
+	time_t seconds = (time_t)(us / CLOCK_SECOND);
+	bool wanted = !crontab_matches(text, us);
+	struct tm tm;
+	int from;
+
+	if (!parse(text, s.bits, s.star) || gmtime_r(&seconds, &tm) == NULL)
+		return CLOCK_NEVER;
+	from = tm.tm_hour * 60 + tm.tm_min + 1;
+	seconds -= seconds % DAY_SECONDS;
+	for (int day = 0; day < DAYS_SEARCHED; day++, from = 0, seconds += DAY_SECONDS) {
+		int minute;
+
+		if (gmtime_r(&seconds, &tm) == NULL)
+			break;
+		minute = minute_of_day(&s, day_matches(&s, &tm), from, wanted);
+		if (minute >= 0 && minute < 24 * 60)
+			return ((int64_t)seconds + minute * 60) * CLOCK_SECOND;
+	}
+	return CLOCK_NEVER;
 }

@@ -13,4 +13,12 @@
  */
 void ident_random(char out[IDENT_LEN + 1]);
 
+#define IDENT_SECRET_LEN 32
+
+/*
+ * The same with IDENT_SECRET_LEN hexadecimal digits, 128 bits: for names that are a right
+ * themselves.
+ */
+void ident_secret(char out[IDENT_SECRET_LEN + 1]);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/times.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@ struct log {
 	int fd;
 	_Atomic int level;
 	char name[32];
+	pthread_rwlock_t tap_lock;
+	void (*tap)(void *arg, struct slice line);
+	void *tap_arg;
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -32,13 +36,35 @@ log_new(int fd, const char *name, enum log_level level)
 	l->fd = fd;
 	atomic_store(&l->level, (int)level);
 	strncpy(l->name, name, sizeof(l->name) - 1);
+	pthread_rwlock_init(&l->tap_lock, NULL);
 	return l;
 }
 
 void
 log_free(struct log *l)
 {
+	if (l == NULL)
+		return;
+	pthread_rwlock_destroy(&l->tap_lock);
 	free(l);
+}
+
+void
+log_set_tap(struct log *l, void (*tap)(void *arg, struct slice line), void *arg)
+{
+	pthread_rwlock_wrlock(&l->tap_lock);
+	l->tap = tap;
+	l->tap_arg = arg;
+	pthread_rwlock_unlock(&l->tap_lock);
+}
+
+static void
+tap_line(struct log *l, struct slice line)
+{
+	pthread_rwlock_rdlock(&l->tap_lock);
+	if (l->tap != NULL)
+		l->tap(l->tap_arg, line);
+	pthread_rwlock_unlock(&l->tap_lock);
 }
 
 void
@@ -118,5 +144,7 @@ log_write(struct log *l, enum log_level level, const char *event, const struct l
 	/* A log that cannot be written has nowhere to complain. */
 	if (b.n > 0 && write(l->fd, b.p, b.n) < 0)
 		b.failed = true;
+	if (b.n > 0)
+		tap_line(l, buf_view(&b));
 	buf_fini(&b);
 }

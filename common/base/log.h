@@ -27,6 +27,12 @@ bool log_enabled(const struct log *l, enum log_level level);
 /* False when name is none of error, warn, info, debug. */
 bool log_level_from(const char *name, enum log_level *level);
 
+/*
+ * Also gives each line (with its newline, valid during the call) to tap, on the thread that logs;
+ * tap must not log. NULL ends that: no call is under way any more on return. One at a time.
+ */
+void log_set_tap(struct log *l, void (*tap)(void *arg, struct slice line), void *arg);
+
 /* A key and its value; value kinds by the LOG_ macros below. */
 struct log_pair {
 	const char *key;

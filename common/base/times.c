@@ -144,6 +144,37 @@ times_parse(struct slice s, int64_t *us)
 	       *us < days_from_civil(10000, 1, 1) * DAY_SECONDS * CLOCK_SECOND;
 }
 
+int64_t
+times_zone(struct slice s)
+{
+	int64_t seconds = 0;
+
+	s = trim(s);
+	if (s.n < 6 || (s.p[s.n - 6] != '+' && s.p[s.n - 6] != '-'))
+		return 0;
+	s = slice_from(s, s.n - 6);
+	return take_zone(&s, &seconds) ? seconds * CLOCK_SECOND : 0;
+}
+
+bool
+times_parse_daytime(struct slice s, int64_t *us)
+{
+	const int64_t day = DAY_SECONDS * CLOCK_SECOND;
+	int64_t h, mi, sec, fraction = 0, zone;
+
+	s = trim(s);
+	if (!take_digits(&s, 2, &h) || !take_char(&s, ':') || !take_digits(&s, 2, &mi) ||
+	    !take_char(&s, ':') || !take_digits(&s, 2, &sec))
+		return false;
+	if (take_char(&s, '.') && !take_fraction(&s, &fraction))
+		return false;
+	if (!take_zone(&s, &zone) || s.n != 0 || h > 24 || mi > 59 || sec > 59 ||
+	    (h == 24 && (mi > 0 || sec > 0 || fraction > 0)))
+		return false;
+	*us = (((h * 3600 + mi * 60 + sec - zone) * CLOCK_SECOND + fraction) % day + day) % day;
+	return true;
+}
+
 static void
 put_digits(char *to, int64_t v, size_t count)
 {

@@ -27,6 +27,16 @@ bool times_parse_duration(struct slice s, int64_t *us);
 /* Writes the shortest form in days, hours, minutes, seconds: P1DT12H; returns the length. */
 size_t times_format_duration(int64_t us, char out[TIMES_TEXT_MAX]);
 
+/*
+ * The zone of an xs:dateTime that times_parse takes, in microseconds east of UTC; 0 when it has none.
+ */
+int64_t times_zone(struct slice s);
+/*
+ * Reads an xs:time into microseconds since midnight, UTC; any zone is accepted, none means UTC.
+ * False when malformed.
+ */
+bool times_parse_daytime(struct slice s, int64_t *us);
+
 /* IMF-fixdate of the second in which us lies; returns the length. */
 size_t times_format_http(int64_t us, char out[TIMES_TEXT_MAX]);
 /* Reads IMF-fixdate, RFC 850 and asctime forms. False when malformed. */

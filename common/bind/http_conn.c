@@ -3,6 +3,7 @@
 
 #include "bind/http_conn.h"
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -277,6 +278,16 @@ http_table_each(struct http_table *t, void (*visit)(struct http_conn *c, void *a
 		visit(CONN_OF(l, by_age), arg);
 	}
 	pthread_mutex_unlock(&t->lock);
+}
+
+bool
+http_conn_alive(void *conn)
+{
+	const struct http_conn *c = conn;
+	/* Sees the end of the stream also behind octets that nobody has read (an alert of TLS). */
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) == 0;
 }
 
 bool

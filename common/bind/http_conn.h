@@ -122,6 +122,11 @@ bool http_table_cut(struct http_table *t, struct http_conn *c, enum conn_state f
 void http_conn_time(struct http_conn *c, int64_t limit_us);
 /* Changes the state if it is still from. */
 bool http_conn_move(struct http_conn *c, enum conn_state from, enum conn_state to);
+/*
+ * False when the peer of a connection (a struct http_conn) has closed or reset it: libmicrohttpd
+ * does not look while the core has the request. Any thread, from submit to done.
+ */
+bool http_conn_alive(void *conn);
 /* True when c is in state s. */
 bool http_conn_is(const struct http_conn *c, enum conn_state s);
 

@@ -269,8 +269,9 @@ http_request_end(void *arg, struct MHD_Connection *m, void **state,
 	*state = NULL;
 	if (http_conn_is(c, CONN_LATE) && c->session == NULL)
 		http_reply_early(c, RC_TIMEOUT, "the body came too slowly");
-	if (c->rq != NULL)
-		req_free(c->rq);
+	if (c->rq != NULL && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		req_sent(c->rq);
+	req_free(c->rq);
 	c->rq = NULL;
 	buf_fini(&c->body);
 	c->begun = c->has_body = c->answered = false;

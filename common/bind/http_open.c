@@ -97,7 +97,8 @@ open_listener(struct http_server *s, const struct http_conf *conf, char why[HTTP
 	}
 	s->listener = (struct req_listener){ .serve = conf->serve,
 		                             .secure = conf->security != HTTP_CLEAR,
-		                             .base_uri = slice_of(s->base_uri) };
+		                             .base_uri = slice_of(s->base_uri),
+		                             .alive = http_conn_alive };
 	return RC_OK;
 }
 

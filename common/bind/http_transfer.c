@@ -10,7 +10,6 @@
 #include "base/uri.h"
 
 #define LINE_MAX_BYTES 16384u /* of a request header field, or a URL */
-#define RECEIVE_BUFFER 8192L
 
 void
 exchange_fail(struct exchange *ex, enum rc rc, const char *text)
@@ -243,7 +242,6 @@ set_common(struct transfer *t, const struct port_conf *conf)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

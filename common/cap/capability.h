@@ -9,12 +9,42 @@
 #include "base/rc.h"
 #include "model/attr.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct log;
 struct scl;
 
 #define CAPABILITY_WHY_MAX 256
+
+/* Packages of one kind: where they lie, what installs them. NULL: nothing. */
+struct capability_packages {
+	const char *directory;
+	const char *const *command; /* NULL-terminated */
+};
+
+/* Remote entity management. Times are microseconds unless they say otherwise; NULL: none. */
+struct capability_rem {
+	bool enabled;
+	const char *version; /* of the daemon */
+	int64_t refresh_us; /* how often the device is looked at */
+	const char *const *managers; /* URIs of who may manage, besides the NSCLs; NULL-terminated */
+	const char *state; /* directory of its own, made when it is absent; its parent is there */
+	const char *package_key; /* PEM file */
+	uint64_t package_max; /* octets */
+	unsigned command_timeout_ms, download_timeout_ms;
+	struct capability_packages firmware, software;
+	const char *const *reboot_command; /* restarts the operating system */
+	bool factory_reset; /* is allowed */
+	size_t log_bytes;
+	const char *system_log; /* file */
+	/*
+	 * Ends the process orderly and begins it again; reset: with an empty store. Any thread, returns
+	 * at once. RC_INTERNAL: what is to be reset cannot be noted.
+	 */
+	enum rc (*restart)(void *arg, bool reset);
+	void *restart_arg;
+};
 
 /* What capabilities may ask of the configuration. Strings and lists live until stop has returned. */
 struct capability_conf {
@@ -29,8 +59,11 @@ struct capability_conf {
 	int64_t retry_us;
 	int64_t retry_max_us;
 	const char *contact_uri; /* by which the NSCL reaches the own sclBase */
+	bool channel; /* it does not: requests come through a channel that is polled */
 	const char *const *search_strings; /* NULL-terminated */
 	const char *mgmt_protocol;
+
+	struct capability_rem rem;
 };
 
 struct capability {

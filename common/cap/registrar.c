@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "cap/poller.h"
 #include "cap/registrar.h"
 
 #include "base/ident.h"
@@ -23,6 +24,7 @@
 #define ANSWER_MAX 65536u
 #define STOP_WAIT_S 3
 #define POC_ID "main"
+#define CHANNEL_ID "main"
 
 enum step {
 	STEP_READ_BASE,
@@ -31,6 +33,10 @@ enum step {
 	STEP_MIRROR_UPDATE,
 	STEP_MIRROR_CREATE,
 	STEP_APOC_HANDLING,
+	STEP_CHANNEL_READ,
+	STEP_CHANNEL_CREATE,
+	STEP_CHANNEL_READ_R1,
+	STEP_CHANNEL_CREATE_R1,
 	STEP_POC_UPDATE,
 	STEP_POC_CREATE,
 	STEP_DONE,
@@ -46,7 +52,7 @@ struct registrar {
 	struct scl_task task; /* the next refresh or trial */
 	struct scl_task leave; /* of the stopping thread */
 	struct exchange ex;
-	struct scl_local local;
+	struct scl_call call;
 	struct arena *arena; /* of the step in progress */
 	struct buf body;
 	enum step step;
@@ -60,6 +66,9 @@ struct registrar {
 	int64_t granted; /* expirationTime that the NSCL gave */
 	char apoc_handling[16]; /* of the NSCL */
 	char mirror[256]; /* name of the mirror scl */
+	struct poller *poller; /* NULL: the NSCL connects to this SCL */
+	char contact[1024]; /* contactURI of the channel, "" = not known yet */
+	char polled[1024]; /* its longPollingURI */
 	char right[512]; /* accessRightID of the NSCL's sclBase: who sees that sees this scl */
 
 	pthread_mutex_t lock; /* of what follows: the stopping thread waits */
@@ -201,8 +210,20 @@ body_poc(struct registrar *r, struct buf *b)
 	if (r->step == STEP_POC_CREATE)
 		buf_puts(b, " m2m:id=\"" POC_ID "\"");
 	buf_puts(b, "><m2m:contactInfo>");
-	put_text(b, "contactURI", r->conf.contact_uri);
+	put_text(b, "contactURI", r->poller != NULL ? r->contact : r->conf.contact_uri);
 	buf_puts(b, "</m2m:contactInfo><m2m:onlineStatus>ONLINE</m2m:onlineStatus></m2m:m2mPoc>");
+}
+
+/* Release 1 knows only the channel for notifications; it is the same otherwise. */
+static void
+body_channel(struct registrar *r, struct buf *b)
+{
+	const char *type =
+	    r->step == STEP_CHANNEL_CREATE ? "communicationChannel" : "notificationChannel";
+
+	buf_printf(b, OPEN " m2m:id=\"" CHANNEL_ID "\">", type);
+	put_text(b, "channelType", "LONG_POLLING");
+	buf_printf(b, "</m2m:%s>", type);
 }
 
 /* ---- answers ---- */
@@ -256,6 +277,24 @@ learn_lifetime(struct registrar *r, const struct buf *answer)
 		r->granted = wall_now() + r->conf.lifetime_us;
 }
 
+static void
+keep_text(char *to, size_t size, const struct node *n)
+{
+	if (n != NULL && n->text.n < size)
+		snprintf(to, size, "%.*s", (int)n->text.n, n->text.p);
+}
+
+static void
+learn_channel(struct registrar *r, const struct buf *answer)
+{
+	const struct node *root = answer_root(r, answer);
+
+	r->contact[0] = r->polled[0] = '\0';
+	keep_text(r->contact, sizeof(r->contact), child_named(root, "contactURI"));
+	keep_text(r->polled, sizeof(r->polled),
+	          child_named(child_named(root, "channelData"), "longPollingURI"));
+}
+
 /* ---- steps ---- */
 
 struct step_row {
@@ -283,6 +322,20 @@ static const struct step_row rows[] = {
 	[STEP_APOC_HANDLING] = { "copy-aPocHandling", "PUT", true, "/aPocHandling", ID_NONE_USED,
 	                         body_apoc_handling, NULL, STEP_POC_UPDATE, STEP_POC_UPDATE,
 	                         STEP_POC_UPDATE, STEP_POC_UPDATE },
+	[STEP_CHANNEL_READ] = { "read-channel", "GET", false,
+	                        "/scls/%s/communicationChannels/" CHANNEL_ID, ID_OWN, NULL,
+	                        learn_channel, STEP_POC_UPDATE, STEP_CHANNEL_CREATE, STEP_FAIL,
+	                        STEP_FAIL },
+	[STEP_CHANNEL_CREATE] = { "create-channel", "POST", false, "/scls/%s/communicationChannels",
+	                          ID_OWN, body_channel, learn_channel, STEP_POC_UPDATE,
+	                          STEP_CHANNEL_READ_R1, STEP_FAIL, STEP_FAIL },
+	[STEP_CHANNEL_READ_R1] = { "read-channel", "GET", false,
+	                           "/scls/%s/notificationChannels/" CHANNEL_ID, ID_OWN, NULL,
+	                           learn_channel, STEP_POC_UPDATE, STEP_CHANNEL_CREATE_R1, STEP_FAIL,
+	                           STEP_FAIL },
+	[STEP_CHANNEL_CREATE_R1] = { "create-channel", "POST", false, "/scls/%s/notificationChannels",
+	                             ID_OWN, body_channel, learn_channel, STEP_POC_UPDATE, STEP_FAIL,
+	                             STEP_FAIL, STEP_FAIL },
 	[STEP_POC_UPDATE] = { "update-m2mPoc", "PUT", false, "/scls/%s/m2mPocs/" POC_ID, ID_OWN, body_poc,
 	                      NULL, STEP_DONE, STEP_POC_CREATE, STEP_FAIL, STEP_FAIL },
 	[STEP_POC_CREATE] = { "create-m2mPoc", "POST", false, "/scls/%s/m2mPocs", ID_OWN, body_poc, NULL,
@@ -311,6 +364,8 @@ left(struct registrar *r)
 {
 	bool abandoned;
 
+	poller_free(r->poller);
+	r->poller = NULL;
 	pthread_mutex_lock(&r->lock);
 	abandoned = r->abandoned;
 	r->stopped = true;
@@ -361,6 +416,8 @@ settle(struct registrar *r)
 		         LOG_N("lifetime_s", left_us / CLOCK_SECOND));
 	r->registered = true;
 	r->failures = 0;
+	if (r->poller != NULL)
+		poller_poll(r->poller, slice_of(r->polled), slice_of(r->mirror));
 	scl_post(r->scl, &r->task, left_us > 2 * CLOCK_SECOND ? left_us / 2 : CLOCK_SECOND);
 }
 
@@ -414,10 +471,10 @@ step_outcome(struct registrar *r, enum rc rc, const struct buf *answer, const ch
 	if (status_is_success(rc)) {
 		if (row->learn != NULL)
 			row->learn(r, answer);
-		step_end(r, row->ok);
+		step_end(r, row->learn == learn_channel && r->contact[0] == '\0' ? row->failed : row->ok);
 		return;
 	}
-	if (rc != RC_NOT_FOUND)
+	if (rc != RC_NOT_FOUND || row->not_found == STEP_FAIL)
 		LOG_WARN(r->conf.log, "registration-step-failed", LOG_Z("step", row->name),
 		         LOG_Z("nscl", nscl_uri(r)), LOG_Z("status", status_of(rc)->text),
 		         LOG_Z("why", failure));
@@ -440,12 +497,15 @@ exchange_done(struct exchange *ex)
 }
 
 static void
-local_done(struct scl_local *l, enum rc rc)
+local_done(struct scl_call *call)
 {
-	struct registrar *r = l->owner;
-	struct buf answer = l->answer;
+	struct registrar *r = call->owner;
+	enum rc rc = call->rc;
+	struct buf answer;
 
-	buf_init(&l->answer, 0);
+	buf_init(&answer, ANSWER_MAX);
+	buf_add(&answer, call->answer->body, call->answer->body_len);
+	scl_call_end(call);
 	step_outcome(r, rc, &answer, "");
 	buf_fini(&answer);
 }
@@ -481,11 +541,11 @@ send_local(struct registrar *r, const struct step_row *row, struct slice path)
 {
 	struct slice base = scl_base_path(r->scl);
 
-	r->local = (struct scl_local){ .method = slice_of(row->method),
-		                       .content_type = SLICE_LIT("application/xml"),
-		                       .body = buf_view(&r->body), .done = local_done, .owner = r };
-	r->local.target = arena_printf(r->arena, "%.*s%.*s", (int)base.n, base.p, (int)path.n, path.p);
-	scl_local(r->scl, &r->local);
+	r->call = (struct scl_call){ .method = slice_of(row->method),
+		                     .content_type = SLICE_LIT("application/xml"),
+		                     .body = buf_view(&r->body), .done = local_done, .owner = r };
+	r->call.target = arena_printf(r->arena, "%.*s%.*s", (int)base.n, base.p, (int)path.n, path.p);
+	scl_call(r->scl, &r->call);
 }
 
 static void
@@ -496,6 +556,9 @@ step_start(struct registrar *r, enum step step)
 
 	if (step == STEP_APOC_HANDLING && r->apoc_handling[0] == '\0')
 		row = &rows[step = STEP_POC_UPDATE];
+	/* The m2mPoc of who polls is its channel. */
+	if (step == STEP_POC_UPDATE && r->poller != NULL && r->contact[0] == '\0')
+		row = &rows[step = STEP_CHANNEL_READ];
 	r->step = step;
 	r->busy = true;
 	arena_reset(r->arena);
@@ -515,7 +578,19 @@ run(struct scl_task *task)
 	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, task));
 
 	name_mirror(r);
+	r->contact[0] = r->polled[0] = '\0';
 	step_start(r, STEP_READ_BASE);
+}
+
+/* The channel went, maybe with the registration. */
+static void
+channel_lost(void *owner)
+{
+	struct registrar *r = owner;
+
+	r->registered = false;
+	if (!r->busy && !r->leaving)
+		scl_post(r->scl, &r->task, with_jitter(r->conf.retry_us / 4));
 }
 
 /* A step in progress goes on to leaving when it ends. */
@@ -529,6 +604,17 @@ leave_run(struct scl_task *task)
 	if (r->busy)
 		return;
 	step_end(r, STEP_FAIL);
+}
+
+static bool
+make_poller(struct registrar *r)
+{
+	const struct poller_conf conf = { .scl = r->scl, .log = r->conf.log,
+		                          .issuer = r->conf.base_uri, .retry_us = r->conf.retry_us,
+		                          .lost = channel_lost, .owner = r };
+
+	r->poller = poller_new(&conf);
+	return r->poller != NULL;
 }
 
 static enum rc
@@ -550,6 +636,13 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	r->scl = scl;
 	r->conf = *conf;
 	buf_init(&r->body, ANSWER_MAX);
+	if (conf->channel && !make_poller(r)) {
+		buf_fini(&r->body);
+		arena_free(r->arena);
+		free(r);
+		snprintf(why, CAPABILITY_WHY_MAX, "out of memory");
+		return RC_UNAVAILABLE;
+	}
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -2,7 +2,7 @@
 /*
  * JSON to the neutral tree: one member names the root; members are attributes or elements,
  * which only the model can tell. "@x" is an attribute for sure, "$t" the text beside
- * attributes, "$type" is xsi:type.
+ * attributes, "$type" is xsi:type, "{uri}x" an element of a foreign namespace.
  */
 #include "config.h"
 
@@ -23,6 +23,8 @@ struct decoder {
 	struct arena *a;
 	const struct codec_limits *limits;
 	size_t members; /* seen in the tree of json-c */
+	struct slice foreign[CODEC_NAMESPACES]; /* as many as an XML document may have */
+	unsigned nforeign;
 	enum rc rc;
 	const char *why;
 };
@@ -115,16 +117,31 @@ node_new(struct decoder *d, struct node *parent, struct slice name, unsigned fla
 	return n;
 }
 
-static bool
-array_add(struct decoder *d, struct node *to, struct slice name, struct json_object *v)
+/* What a member names: an element of a foreign namespace, or an element or attribute. */
+struct label {
+	struct slice name, ns;
+	unsigned flags;
+};
+
+static struct node *
+member_new(struct decoder *d, struct node *to, const struct label *label, unsigned flags)
 {
-	const unsigned flags = NODE_NO_NS | NODE_EITHER | NODE_ARRAY;
+	struct node *n = node_new(d, to, label->name, label->flags | flags);
+
+	if (n != NULL)
+		n->ns = label->ns;
+	return n;
+}
+
+static bool
+array_add(struct decoder *d, struct node *to, const struct label *label, struct json_object *v)
+{
 	size_t count = json_object_array_length(v);
 
 	if (count == 0)
-		return node_new(d, to, name, NODE_NO_NS | NODE_EITHER | NODE_EMPTY_ARRAY) != NULL;
+		return member_new(d, to, label, NODE_EMPTY_ARRAY) != NULL;
 	for (size_t i = 0; i < count; i++) {
-		struct node *n = node_new(d, to, name, flags);
+		struct node *n = member_new(d, to, label, NODE_ARRAY);
 
 		if (n == NULL || !value_set(d, n, json_object_array_get_idx(v, i)))
 			return false;
@@ -146,6 +163,46 @@ name_keep(struct decoder *d, struct slice name)
 	return name;
 }
 
+/* The namespace in the arena, one copy per document; false (and a failure) when it can be none. */
+static bool
+foreign_keep(struct decoder *d, struct slice ns, struct slice *out)
+{
+	const char *uri;
+
+	for (unsigned i = 0; i < d->nforeign; i++)
+		if (slice_eq(d->foreign[i], ns)) {
+			*out = d->foreign[i];
+			return true;
+		}
+	if (d->nforeign == CODEC_NAMESPACES)
+		return fail(d, RC_BAD_REQUEST, "too many namespaces");
+	uri = arena_str(d->a, ns);
+	if (uri == NULL)
+		return fail(d, RC_UNAVAILABLE, "out of memory for the document");
+	if (!codec_foreign_ok(uri))
+		return fail(d, RC_BAD_REQUEST, "a member name has no usable namespace in braces");
+	*out = d->foreign[d->nforeign++] = slice_of(uri);
+	return true;
+}
+
+static bool
+label_read(struct decoder *d, struct slice key, struct label *label)
+{
+	const char *brace = key.n > 0 && key.p[0] == '{' ? memchr(key.p, '}', key.n) : NULL;
+	struct slice ns;
+
+	*label = (struct label){ .flags = NODE_NO_NS | NODE_EITHER };
+	if (brace != NULL) {
+		ns = slice_make(key.p + 1, (size_t)(brace - key.p) - 1);
+		label->flags = NODE_NO_NS;
+		key = slice_from(key, ns.n + 2);
+		if (!foreign_keep(d, ns, &label->ns))
+			return false;
+	}
+	label->name = name_keep(d, key);
+	return label->name.n > 0;
+}
+
 static bool
 is_scalar(struct json_object *v)
 {
@@ -155,16 +212,16 @@ is_scalar(struct json_object *v)
 }
 
 static bool
-member_add(struct decoder *d, struct node *to, struct slice name, struct json_object *v)
+member_add(struct decoder *d, struct node *to, struct slice key, struct json_object *v)
 {
+	struct label label;
 	struct node *n;
 
-	name = name_keep(d, name);
-	if (name.n == 0)
+	if (!label_read(d, key, &label))
 		return false;
 	if (json_object_is_type(v, json_type_array))
-		return array_add(d, to, name, v);
-	n = node_new(d, to, name, NODE_NO_NS | NODE_EITHER);
+		return array_add(d, to, &label, v);
+	n = member_new(d, to, &label, 0);
 	return n != NULL && value_set(d, n, v);
 }
 
@@ -195,7 +252,7 @@ special_add(struct decoder *d, struct node *to, struct slice name, struct json_o
 struct contents {
 	unsigned attributes;
 	bool text; /* has "$t" */
-	bool elements; /* has a member that is an object */
+	bool elements; /* has a member that cannot be an attribute */
 };
 
 static bool
@@ -226,9 +283,22 @@ members_add(struct decoder *d, struct node *to, struct json_object *v, bool spec
 		else if (special)
 			c->attributes++;
 		else
-			c->elements = c->elements || json_object_is_type(value, json_type_object);
+			c->elements = c->elements || name.p[0] == '{' || !is_scalar(value);
 	}
 	return true;
+}
+
+/* Text stands beside attributes only, so what could be either is one. */
+static unsigned
+make_attributes(struct node *n)
+{
+	unsigned count = 0;
+
+	for (struct node *c = n->first; c != NULL; c = c->next) {
+		c->flags = (c->flags & ~(unsigned)NODE_EITHER) | NODE_ATTRIBUTE;
+		count++;
+	}
+	return count;
 }
 
 static bool
@@ -239,10 +309,12 @@ object_set(struct decoder *d, struct node *n, struct json_object *v)
 	/* Attributes come first in a node; the members of an object have no order. */
 	if (!members_add(d, n, v, true, &c) || !members_add(d, n, v, false, &c))
 		return false;
-	if (c.attributes > d->limits->attributes)
-		return fail(d, RC_BAD_REQUEST, "too many attributes");
 	if (c.text && c.elements)
 		return fail(d, RC_BAD_REQUEST, "text beside elements");
+	if (c.text)
+		c.attributes = make_attributes(n);
+	if (c.attributes > d->limits->attributes)
+		return fail(d, RC_BAD_REQUEST, "too many attributes");
 	return true;
 }
 
@@ -252,7 +324,7 @@ root_new(struct decoder *d, struct json_object *v)
 {
 	struct json_object_iterator at = json_object_iter_begin(v);
 	struct json_object *value;
-	struct slice name;
+	struct label label;
 	struct node *root;
 
 	if (json_object_object_length(v) != 1) {
@@ -261,8 +333,9 @@ root_new(struct decoder *d, struct json_object *v)
 	}
 	d->members = 1;
 	value = json_object_iter_peek_value(&at);
-	name = name_keep(d, slice_of(json_object_iter_peek_name(&at)));
-	root = name.n == 0 ? NULL : node_new(d, NULL, name, NODE_NO_NS | NODE_EITHER);
+	if (!label_read(d, slice_of(json_object_iter_peek_name(&at)), &label))
+		return NULL;
+	root = member_new(d, NULL, &label, 0);
 	return root != NULL && value_set(d, root, value) ? root : NULL;
 }
 

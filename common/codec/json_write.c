@@ -143,6 +143,15 @@ comma_put(struct writer *w)
 	*flags |= HAS_MEMBERS;
 }
 
+/* The namespace that an element's name has to be told with; empty for those that are known. */
+static struct slice
+foreign_ns(const struct node *n)
+{
+	bool known = codec_ns_of(n->ns) != CODEC_NS_NONE || slice_is(n->ns, NS_XML);
+
+	return known || (n->flags & NODE_ATTRIBUTE) ? SLICE_NONE : n->ns;
+}
+
 /* Begins a member with the prefix ("", "@") before its name. */
 static void
 key_put(struct writer *w, const char *prefix, struct slice name)
@@ -283,6 +292,8 @@ by_key(const void *pa, const void *pb)
 	const struct kid *a = pa, *b = pb;
 	int c = slice_cmp(key_of(a->n), key_of(b->n));
 
+	if (c == 0)
+		c = slice_cmp(foreign_ns(a->n), foreign_ns(b->n));
 	return c != 0 ? c : (a->at > b->at) - (a->at < b->at);
 }
 
@@ -311,7 +322,8 @@ kids_group(struct kid *kids, size_t count)
 {
 	qsort(kids, count, sizeof(*kids), by_key);
 	for (size_t i = 0; i < count; i++) {
-		bool same = i > 0 && slice_eq(key_of(kids[i].n), key_of(kids[i - 1].n));
+		bool same = i > 0 && slice_eq(key_of(kids[i].n), key_of(kids[i - 1].n)) &&
+		            slice_eq(foreign_ns(kids[i].n), foreign_ns(kids[i - 1].n));
 
 		kids[i].group = same ? kids[i - 1].group : kids[i].at;
 		if (!same || is_attribute(&kids[i]) || !is_attribute(&kids[i - 1]))
@@ -365,8 +377,18 @@ group_put(struct writer *w, const struct kid *kids, size_t count)
 	const struct node *n = kids->n;
 	bool marked = n->ns.n == 0 && (n->flags & NODE_NO_NS);
 	bool at = is_attribute(kids) && count == 1 && (marked || kids->beside);
+	struct slice ns = foreign_ns(n);
 
-	key_put(w, at ? "@" : "", key_of(n));
+	if (ns.n == 0) {
+		key_put(w, at ? "@" : "", key_of(n));
+	} else {
+		comma_put(w);
+		buf_puts(w->out, "\"{");
+		escaped_put(w->out, ns);
+		buf_char(w->out, '}');
+		escaped_put(w->out, key_of(n));
+		buf_puts(w->out, "\":");
+	}
 	values_put(w, kids, count);
 }
 

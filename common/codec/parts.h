@@ -12,6 +12,8 @@
 
 /* Foreign namespaces (not of node.h) in one document, and declarations of one element. */
 #define CODEC_NAMESPACES 32u
+/* The namespace of xml:lang and its like, which needs no declaration. */
+#define NS_XML "http://www.w3.org/XML/1998/namespace"
 /* Octets of one document: libxml2 takes no longer text and its lengths are int. */
 #define CODEC_DOCUMENT_MAX 9999999u
 
@@ -47,6 +49,11 @@ unsigned codec_utf8_next(struct slice s, uint32_t *cp);
 size_t codec_utf8_run(struct slice s, bool xml);
 /* True when s is an XML name without a colon (NCName of Namespaces in XML 1.0). */
 bool codec_name_ok(struct slice s);
+/*
+ * True when uri names a foreign namespace that an XML document can declare: none of node.h and
+ * none of XML itself.
+ */
+bool codec_foreign_ok(const char *uri);
 /* The namespace that s is a URI of; CODEC_NS_NONE also for foreign ones. */
 enum codec_ns codec_ns_of(struct slice s);
 

@@ -7,6 +7,9 @@
 #include <strings.h>
 
 #include <libxml/encoding.h>
+#include <libxml/uri.h>
+
+#define NS_XMLNS "http://www.w3.org/2000/xmlns/"
 
 struct source {
 	struct slice bytes; /* the copy */
@@ -214,4 +217,21 @@ codec_xml_source(struct arena *a, struct slice in, const struct codec_limits *li
 	else
 		ok = encoding_check(&s) && markup_check(&s);
 	return ok ? RC_OK : RC_BAD_REQUEST;
+}
+
+bool
+codec_foreign_ok(const char *uri)
+{
+	struct slice s = slice_of(uri);
+	xmlURI *parsed;
+
+	if (s.n == 0 || !codec_xml_text_ok(s) || codec_ns_of(s) != CODEC_NS_NONE ||
+	    slice_is(s, NS_XML) || slice_is(s, NS_XMLNS))
+		return false;
+	/* What libxml2 cannot parse it takes for no namespace. */
+	parsed = xmlParseURI(uri);
+	if (parsed == NULL)
+		return false;
+	xmlFreeURI(parsed);
+	return true;
 }

@@ -8,7 +8,6 @@
 
 /* Private flag of an open element: the ">" of its start tag is not written yet. */
 #define TAG_OPEN 0x80u
-#define NS_XML "http://www.w3.org/XML/1998/namespace"
 
 static const char *const prefixes[] = {
 	[CODEC_NS_NONE] = "",

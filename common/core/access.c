@@ -5,10 +5,13 @@
  */
 #include "config.h"
 
-#include "core/scl_impl.h"
+#include "core/group.h"
 
 #define BIT(flag) (1u << (flag))
 #define ALL_FLAGS (BIT(FLAG_READ) | BIT(FLAG_WRITE) | BIT(FLAG_DISCOVER) | BIT(FLAG_DELETE) | BIT(FLAG_CREATE))
+
+/* Groups that one evaluation looks into: those that contain each other have no end. */
+#define GROUPS_MAX 32u
 
 /* What an evaluation needs. */
 struct question {
@@ -16,6 +19,8 @@ struct question {
 	struct rtx *tx;
 	const struct originator *who;
 	int64_t *until;
+	bool not_announcing; /* without the right that is for announcements alone */
+	unsigned *groups; /* looked into so far */
 };
 
 /* link of the registered scl called name; empty when there is none. */
@@ -44,14 +49,12 @@ is_scl(const struct question *q, struct slice name)
 	return link.n > 0 && slice_eq(link, q->who->normal);
 }
 
+/* Names one entity: an application, an SCL. */
 static bool
-match_ref(const struct question *q, struct slice uri)
+is_entity(const struct question *q, struct slice normal)
 {
-	struct slice normal = comparable_uri(q->scl, repo_arena(q->tx), uri);
 	struct slice scls;
 
-	if (normal.n == 0)
-		return false;
 	if (slice_eq(normal, q->who->normal))
 		return true;
 	/* The local scl resource stands for the SCL that it describes. */
@@ -60,6 +63,58 @@ match_ref(const struct question *q, struct slice uri)
 	if (normal.n > scls.n + 1 && uri_path_below(normal, scls))
 		return is_scl(q, slice_from(normal, scls.n + 1));
 	return false;
+}
+
+static bool
+looks_like_group(struct slice path)
+{
+	return path.p[0] == '/' && (memmem(path.p, path.n, "/groups/", 8) != NULL ||
+	                            memmem(path.p, path.n, "/GR/", 4) != NULL);
+}
+
+/* The group of this SCL at path, NULL when there is none. */
+static const struct res *
+group_at(const struct question *q, struct slice path)
+{
+	struct target t;
+
+	if (!looks_like_group(path) || target_find(q->scl, q->tx, path, &t) != RC_OK ||
+	    t.kind != TARGET_NODE || t.attr != NULL || t.type->number != T_GROUP ||
+	    ++*q->groups > GROUPS_MAX)
+		return NULL;
+	if (t.until < *q->until)
+		*q->until = t.until;
+	return t.node;
+}
+
+/* One of the group's members, or of the members of groups whose membersContent is one. */
+static bool
+in_group(const struct question *q, struct slice path)
+{
+	const struct res *group = group_at(q, path);
+	struct arena *a = repo_arena(q->tx);
+	struct arena_mark mark;
+	bool found = false;
+
+	for (const struct val *m = group == NULL ? NULL : group_members(group); m != NULL && !found;
+	     m = m->next) {
+		struct slice normal, nested;
+
+		mark = arena_mark(a);
+		normal = comparable_uri(q->scl, a, m->text);
+		nested = members_content_owner(normal);
+		found = normal.n > 0 && (is_entity(q, normal) || (nested.n > 0 && in_group(q, nested)));
+		arena_rewind(a, mark);
+	}
+	return found;
+}
+
+static bool
+match_ref(const struct question *q, struct slice uri)
+{
+	struct slice normal = comparable_uri(q->scl, repo_arena(q->tx), uri);
+
+	return normal.n > 0 && (is_entity(q, normal) || in_group(q, normal));
 }
 
 static bool
@@ -133,6 +188,43 @@ list_flags(const struct question *q, const struct val *list)
 	return flags;
 }
 
+/* The application whose resource the announcement is of. */
+static bool
+is_announced_app(const struct question *q, const struct target *t)
+{
+	struct slice link;
+
+	if (q->who->app_id.n == 0 || !rtype_is_annc(t->node->type))
+		return false;
+	link = comparable_uri(q->scl, repo_arena(q->tx), val_text(t->node->vals, A_LINK));
+	return uri_path_below(link, q->who->normal);
+}
+
+static bool
+takes_anncs(const struct rtype *t)
+{
+	for (const uint8_t *n = t->creates; n != NULL && *n != 0; n++)
+		if (rtype_is_annc(rtype_get(*n)))
+			return true;
+	return false;
+}
+
+/*
+ * An application of a registered SCL: its resources are announced in its own name (TS 102 690,
+ * announcing). SCLs are not an application's to announce.
+ */
+static bool
+may_announce(const struct question *q, const struct target *t)
+{
+	struct slice link;
+
+	if (q->not_announcing || t->scl == ID_NONE || t->kind != TARGET_COLLECTION ||
+	    q->who->app_id.n == 0 || t->type->number == T_SCL_ANNCS || !takes_anncs(t->type))
+		return false;
+	link = link_of(q, t->scl_name);
+	return link.n > 0 && uri_path_below(q->who->normal, link);
+}
+
 /* Owner subtrees (TS 102 690, access rights); everybody else has none. */
 static unsigned
 default_flags(const struct question *q, const struct target *t)
@@ -141,7 +233,9 @@ default_flags(const struct question *q, const struct target *t)
 		return ALL_FLAGS;
 	if (t->scl != ID_NONE && is_scl(q, t->scl_name))
 		return ALL_FLAGS;
-	return 0;
+	if (is_announced_app(q, t))
+		return ALL_FLAGS;
+	return may_announce(q, t) ? BIT(FLAG_CREATE) : 0;
 }
 
 static unsigned
@@ -207,6 +301,19 @@ subscription_flags(const struct question *q, const struct target *t, unsigned *f
 	return RC_OK;
 }
 
+/*
+ * What stands for a registered device here is the device's to keep true, whoever else may see or
+ * manage it (TS 102 690, mgmtObj).
+ */
+static bool
+is_told_by_device(const struct question *q, const struct target *t)
+{
+	unsigned type = rtype_base(t->type);
+
+	return t->scl != ID_NONE && is_scl(q, t->scl_name) &&
+	       (type == T_MGMT_OBJS || type == T_MGMT_OBJ || type == T_PARAMETERS);
+}
+
 static enum rc
 place_flags(const struct question *q, const struct target *t, unsigned *flags)
 {
@@ -239,7 +346,9 @@ place_flags(const struct question *q, const struct target *t, unsigned *flags)
 		TRY(collection_right(q->tx, t->node, t->slot, &right));
 	if (t->kind == TARGET_APOC && val_get(t->apoc_path->first, A_ACCESS_RIGHT_ID) != NULL)
 		right = val_text(t->apoc_path->first, A_ACCESS_RIGHT_ID);
-	*flags = right_flags(q, t, right);
+	if (t->kind == TARGET_FANOUT && val_get(t->node->vals, A_MEMBERS_CONTENT_ACCESS_RIGHT_ID) != NULL)
+		right = val_text(t->node->vals, A_MEMBERS_CONTENT_ACCESS_RIGHT_ID);
+	*flags = is_told_by_device(q, t) ? ALL_FLAGS : right_flags(q, t, right);
 	return RC_OK;
 }
 
@@ -247,10 +356,26 @@ enum rc
 access_flags(struct scl *scl, struct rtx *tx, const struct originator *who, const struct target *t,
              unsigned *flags, int64_t *until)
 {
-	const struct question q = { scl, tx, who, until };
+	unsigned groups = 0;
+	const struct question q = { scl, tx, who, until, false, &groups };
 
 	*flags = ALL_FLAGS;
 	return who->self ? RC_OK : place_flags(&q, t, flags);
+}
+
+enum rc
+access_announces_only(struct scl *scl, struct rtx *tx, const struct originator *who,
+                      const struct target *t, bool *yes)
+{
+	int64_t until = CLOCK_NEVER;
+	unsigned groups = 0;
+	const struct question q = { scl, tx, who, &until, true, &groups };
+	unsigned flags = ALL_FLAGS;
+
+	if (!who->self)
+		TRY(place_flags(&q, t, &flags));
+	*yes = (flags & BIT(FLAG_CREATE)) == 0;
+	return RC_OK;
 }
 
 enum rc

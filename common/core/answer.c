@@ -159,9 +159,10 @@ add_member(void *arg, const struct child *c)
 	struct slice segment = uri_encode_segment(a, name);
 	struct slice slash = m->b->scl->conf.trailing_slash ? SLICE_LIT("/") : SLICE_NONE;
 	struct slice uri = ARENA_JOIN(a, m->b->t->path, SLICE_LIT("/"), segment, slash);
+	const struct rtype *type = rtype_get(c->type);
 	struct val *v;
 
-	if (c->type != m->type)
+	if (type == NULL || rtype_base(type) != m->type)
 		return true;
 	v = ARENA_NEW(a, struct val);
 	m->failed = v == NULL || uri.p == NULL || !val_set_text(a, &v->first, A_REF_ID, name) ||
@@ -294,13 +295,13 @@ answer_target(struct req *rq, const struct target *t)
 }
 
 bool
-encode_values(const struct codec *codec, const struct rtype *t, const struct val *vals,
+encode_values(const struct codec *codec, int release, const struct rtype *t, const struct val *vals,
               struct buf *out)
 {
 	struct writer w;
 
 	codec->writer(&w, out);
-	render_resource(&w, t, vals);
+	render_resource(&w, t, vals, release);
 	return !out->failed;
 }
 
@@ -315,5 +316,5 @@ encode_error(const struct codec *codec, enum rc rc, struct slice message, struct
 	info.text = message.n > 0 ? message : slice_of(s->text);
 	code.next = &info;
 	codec->writer(&w, out);
-	render_shape(&w, "errorInfo", &shape_error_info, &code);
+	render_shape(&w, "errorInfo", &shape_error_info, &code, 2);
 }

@@ -2,13 +2,14 @@
 /* The courier: one thread that sends, with timers. What is sent is decided in notify.c, forward.c. */
 #include "config.h"
 
-#include "core/scl_impl.h"
+#include "core/channel.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
 #define PORTS_MAX 4
 #define NOTED_MAX 1024
+#define TASKS_MAX 16
 #define IDLE_MS 1000
 /* No delay is longer: a due time cannot overflow. */
 #define DELAY_MAX (INT64_MAX / 4)
@@ -40,6 +41,8 @@ struct courier {
 	uint64_t noted[NOTED_MAX]; /* the committer's, before the commit */
 	size_t nnoted;
 	bool noted_all;
+	struct scl_task *tasks[TASKS_MAX]; /* noted likewise */
+	size_t ntasks;
 
 	struct deliveries *deliveries;
 };
@@ -248,8 +251,23 @@ courier_note(struct courier *c, uint64_t subscription)
 }
 
 void
+courier_note_task(struct courier *c, struct scl_task *task)
+{
+	for (size_t i = 0; i < c->ntasks; i++)
+		if (c->tasks[i] == task)
+			return;
+	/* There are as many as there are modules: more is a fault of this program. */
+	if (c->ntasks == TASKS_MAX)
+		abort();
+	c->tasks[c->ntasks++] = task;
+}
+
+void
 courier_committed(struct courier *c)
 {
+	for (size_t i = 0; i < c->ntasks; i++)
+		(void)courier_post(c, c->tasks[i], 0);
+	c->ntasks = 0;
 	if (c->nnoted == 0 && !c->noted_all)
 		return;
 	pthread_mutex_lock(&c->lock);
@@ -369,6 +387,7 @@ courier_main(void *arg)
 			c->ops[i]->poll(c->ports[i], i + 1 == c->nports ? wait_ms(c) : 0);
 	}
 	close_ports(c);
+	channels_stop(c->scl->channels);
 	drain(c);
 	atomic_store(&c->running, false);
 	return NULL;
@@ -434,6 +453,8 @@ courier_send(struct courier *c, struct exchange *ex)
 	int i = courier_stopping(c) ? -1 : port_for(c, ex->url);
 	struct refused *r;
 
+	if (!courier_stopping(c) && channels_send(c->scl->channels, ex))
+		return;
 	if (i >= 0) {
 		c->ops[i]->send(c->ports[i], ex);
 		return;

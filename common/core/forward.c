@@ -1,221 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retargeting: requests for another SCL or for an application's aPoC (TS 102 690, retargeting). */
+/*
+ * Requests for another SCL or for an application's aPoC (TS 102 690, retargeting). On the serving
+ * thread a way is found; on the courier thread the request is sent, at once or when the policies
+ * let it go (saf.h), and the answer relayed.
+ */
 #include "config.h"
 
+#include "core/channel.h"
 #include "core/hooks.h"
+#include "core/route.h"
+#include "core/saf.h"
+#include "core/saf_record.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
-#define SEGMENTS_MAX 64
-/* A point of contact that failed is tried again after this long. */
-#define PROBE_AFTER (5 * CLOCK_SECOND)
-
 #define TRIES_MAX 4u
+/* What is left of TRPDT bounds an exchange, but not below this. */
+#define TIMEOUT_MIN_MS 1000u
 
 struct forward {
 	struct scl_task task; /* first: the task is the forward */
+	struct saf_entry entry;
 	struct req *rq;
 	struct exchange ex;
-	struct slice hop; /* base URI of the next hop */
+	struct hop hop;
 	struct slice target; /* absolute URI of what is asked for; empty: the hop's own URL is it */
-	uint64_t poc; /* m2mPoc that was chosen, or ID_NONE */
-	bool probe; /* it was NOT_REACHABLE */
 	unsigned tried;
-	struct scl_task resume; /* after the status of a failed m2mPoc is stored */
+	unsigned network;
+	int64_t limit; /* microseconds for one attempt, 0 = the time-out of the configuration */
+	bool waits; /* its issuer waits, and it may wait for a connection */
+	/* Of forward_once: whom an attempt's end is told. NULL: the issuer is answered. */
+	void (*ended)(struct req *rq, void *arg, struct forward_end end);
+	void *arg;
 };
 
-/* ---- route ---- */
+static void attempt_run(struct scl_task *t);
+
+/* ---- on the serving thread ---- */
 
 static bool
 is_http(struct slice uri)
 {
 	return (uri.n > 7 && strncasecmp(uri.p, "http://", 7) == 0) ||
 	       (uri.n > 8 && strncasecmp(uri.p, "https://", 8) == 0);
-}
-
-struct choice {
-	struct rtx *tx;
-	struct slice uri;
-	uint64_t poc;
-	bool probe;
-	unsigned seen;
-	enum rc rc;
-};
-
-/* The first that is ONLINE, else one that failed long enough ago. */
-static bool
-consider_poc(void *arg, const struct child *c)
-{
-	struct choice *ch = arg;
-	const struct val *info;
-	int64_t status;
-	struct res *poc;
-
-	ch->rc = repo_get(ch->tx, c->id, &poc);
-	if (ch->rc != RC_OK)
-		return false;
-	ch->seen++;
-	info = val_get(poc->vals, A_CONTACT_INFO);
-	status = val_num(poc->vals, A_ONLINE_STATUS, ONLINE);
-	if (info == NULL || !is_http(val_text(info->first, A_CONTACT_URI)))
-		return true;
-	if (status == NOT_REACHABLE && ch->poc == ID_NONE &&
-	    poc->modified + PROBE_AFTER <= repo_now(ch->tx)) {
-		ch->poc = c->id;
-		ch->uri = val_text(info->first, A_CONTACT_URI);
-		ch->probe = true;
-	}
-	if (status != ONLINE)
-		return true;
-	ch->poc = c->id;
-	ch->uri = val_text(info->first, A_CONTACT_URI);
-	ch->probe = false;
-	return false;
-}
-
-static enum rc
-choose_poc(struct rtx *tx, const struct res *scl, struct choice *ch)
-{
-	const struct val *pocs = val_get(scl->vals, A_POCS);
-
-	*ch = (struct choice){ .tx = tx };
-	if (!scl_scheduled(scl, repo_now(tx)))
-		return RC_UNAVAILABLE;
-	TRY(repo_children(tx, scl->id, T_M2M_POCS, 0, consider_poc, ch));
-	TRY(ch->rc);
-	if (ch->poc != ID_NONE)
-		return RC_OK;
-	/* Release 1 has points of contact in pocs (TS 102 690, retargeting). */
-	for (const struct val *v = ch->seen > 0 || pocs == NULL ? NULL : pocs->first; v != NULL; v = v->next)
-		if (is_http(v->text)) {
-			ch->uri = v->text;
-			return RC_OK;
-		}
-	return RC_UNAVAILABLE;
-}
-
-struct link_match {
-	struct rtx *tx;
-	struct slice link;
-	struct res *scl;
-};
-
-static bool
-match_link(void *arg, uint64_t id, uint64_t seq)
-{
-	struct link_match *m = arg;
-	struct res *node;
-
-	if (seq != 0 || repo_get(m->tx, id, &node) != RC_OK || node->type->number != T_SCL ||
-	    node->expires <= repo_now(m->tx))
-		return true;
-	if (!slice_eq(uri_normalise(repo_arena(m->tx), val_text(node->vals, A_LINK)), m->link))
-		return true;
-	m->scl = node;
-	return false;
-}
-
-/* The scl whose link is the longest prefix of uri on a segment boundary. */
-static enum rc
-find_scl(struct rtx *tx, struct slice uri, struct res **out)
-{
-	struct slice rest = uri_normalise(repo_arena(tx), uri);
-	struct uri u;
-
-	if (rest.p == NULL || !uri_parse(rest, &u) || u.scheme.n == 0)
-		return RC_NOT_FOUND;
-	for (unsigned n = 0; n < SEGMENTS_MAX; n++) {
-		struct link_match m = { .tx = tx, .link = rest };
-
-		TRY(repo_labelled(tx, rest, match_link, &m));
-		if (m.scl != NULL) {
-			*out = m.scl;
-			return RC_OK;
-		}
-		if (rest.p + rest.n <= u.authority.p + u.authority.n)
-			return RC_NOT_FOUND;
-		while (rest.p[rest.n - 1] != '/')
-			rest.n--;
-		rest.n--;
-	}
-	return RC_NOT_FOUND;
-}
-
-enum rc
-route_scl(struct scl *scl, struct rtx *tx, struct slice target, struct slice *hop, uint64_t *poc)
-{
-	struct choice ch;
-	struct res *to;
-
-	(void)scl;
-	TRY(find_scl(tx, target, &to));
-	TRY(choose_poc(tx, to, &ch));
-	*hop = ch.uri;
-	if (poc != NULL)
-		*poc = ch.poc;
-	return RC_OK;
-}
-
-static bool
-take_first(void *arg, const struct child *c)
-{
-	*(uint64_t *)arg = c->id;
-	return false;
-}
-
-/* A gateway or device sends what it does not know to its NSCL: its only registered scl. */
-static enum rc
-find_upward(struct req *rq, struct res **out)
-{
-	uint64_t id = ID_NONE;
-
-	if (rq->scl->conf.role == SCL_NSCL)
-		return RC_NOT_FOUND;
-	TRY(repo_children(rq->tx, ID_SCL_BASE, T_SCLS, 1, take_first, &id));
-	if (id == ID_NONE)
-		return RC_UNAVAILABLE;
-	TRY(repo_get(rq->tx, id, out));
-	/* What came from there is not sent back (TS 102 690, retargeting). */
-	if (rq->in.via.n > 0 && memmem(rq->in.via.p, rq->in.via.n, (*out)->name.p, (*out)->name.n) != NULL)
-		return RC_NOT_FOUND;
-	return RC_OK;
-}
-
-static bool
-passed_here(const struct req *rq)
-{
-	struct slice via = rq->in.via, hop, word;
-
-	while (via.n > 0 && slice_split(&via, ',', &hop)) {
-		while (slice_split(&hop, ' ', &word))
-			if (slice_eq(word, rq->scl->id))
-				return true;
-	}
-	return false;
-}
-
-static enum rc
-pick_hop(struct req *rq, struct forward *f)
-{
-	struct choice ch;
-	struct res *to;
-	enum rc rc = find_scl(rq->tx, f->target, &to);
-
-	if (rc == RC_NOT_FOUND)
-		rc = find_upward(rq, &to);
-	if (rc == RC_NOT_FOUND)
-		return req_fail(rq, rc, "the target is not on a known SCL");
-	if (rc == RC_OK)
-		rc = choose_poc(rq->tx, to, &ch);
-	if (rc == RC_UNAVAILABLE)
-		return req_fail(rq, rc, "the SCL of the target is not reachable");
-	if (rc != RC_OK)
-		return rc;
-	f->hop = arena_copy(rq->arena, ch.uri);
-	f->poc = ch.poc;
-	f->probe = ch.probe;
-	return RC_OK;
 }
 
 static struct slice
@@ -230,26 +58,88 @@ with_query(struct req *rq, struct slice url)
 static enum rc
 route_application(struct req *rq, struct forward *f)
 {
-	struct slice apoc = val_text(rq->target.node->vals, A_APOC), rest = rq->target.rest;
+	struct slice apoc = val_text(rq->target.node->vals, A_APOC), rest = rq->target.rest, token;
 
+	/* Who polls is told what was asked for (TS 102 690, long polling). */
+	if (channel_contact(rq->scl, apoc, &token)) {
+		f->hop.uri = arena_copy(rq->arena, apoc);
+		f->target = rq->uri.scheme.n > 0 ? rq->in.target
+		                                 : absolute_uri(rq->scl, rq->arena, rq->in.target);
+		return f->hop.uri.p == NULL || f->target.p == NULL ? RC_UNAVAILABLE : RC_OK;
+	}
 	if (!is_http(apoc))
 		return req_fail(rq, RC_BAD_GATEWAY, "aPoC has no scheme that can be reached");
 	while (apoc.n > 0 && apoc.p[apoc.n - 1] == '/')
 		apoc.n--;
-	f->hop = with_query(rq, arena_printf(rq->arena, "%.*s/%.*s", (int)apoc.n, apoc.p, (int)rest.n,
-	                                     rest.p));
+	f->hop.uri = with_query(rq, arena_printf(rq->arena, "%.*s/%.*s", (int)apoc.n, apoc.p,
+	                                         (int)rest.n, rest.p));
+	return f->hop.uri.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+/* From a connection of this host: it is told 503 rather than kept when too many wait. */
+static bool
+may_wait(struct scl *scl)
+{
+	if (atomic_fetch_add(&scl->forwards_waiting, 1) < scl_conf(scl)->saf.waiting_max)
+		return true;
+	atomic_fetch_sub(&scl->forwards_waiting, 1);
+	return false;
+}
+
+static enum rc
+wait_for_connection(struct req *rq, struct forward *f, const struct saf_terms *terms)
+{
+	int64_t timeout = INT64_C(1000) * (rq->timeout_ms > 0 ? rq->timeout_ms
+	                                                      : rq->conf->forward_timeout_ms);
+
+	if (!may_wait(rq->scl))
+		return req_fail(rq, RC_UNAVAILABLE, "too many requests wait for a connection");
+	f->waits = true;
+	f->entry = (struct saf_entry){ .link = saf_link_of(rq->scl, f->target), .rcat = terms->rcat,
+		                       .application = terms->application,
+		                       .received = terms->received,
+		                       .deadline = terms->deadline - terms->received < timeout
+		                                       ? terms->deadline
+		                                       : terms->received + timeout,
+		                       .octets = rq->in.body.n };
 	return RC_OK;
 }
 
 static enum rc
 route_foreign(struct req *rq, struct forward *f)
 {
+	struct saf_terms terms;
+	enum rc rc;
+
 	f->target = rq->in.target;
 	/* Origin-form with a foreign Host is taken like absolute-form (TS 102 921 annex C). */
 	if (rq->uri.scheme.n == 0)
 		f->target = arena_printf(rq->arena, "http://%.*s%.*s", (int)rq->in.host.n, rq->in.host.p,
 		                         (int)rq->in.target.n, rq->in.target.p);
-	return pick_hop(rq, f);
+	TRY(saf_terms_of(rq, &terms));
+	rc = route_to(rq, f->target, &f->hop);
+	/* No way at the moment is what waiting is for. */
+	if (rc != RC_OK && (rc != RC_UNAVAILABLE || (!terms.patient && !saf_parcel_asked(rq))))
+		return rc;
+	rq->message = SLICE_NONE;
+	if (saf_parcel_asked(rq))
+		return saf_parcel_take(rq, f->target, &terms);
+	return terms.patient ? wait_for_connection(rq, f, &terms) : RC_OK;
+}
+
+/* From any thread. */
+static void
+forward_take(struct req *rq)
+{
+	struct forward *f = rq->taken;
+
+	f->task.run = attempt_run;
+	if (courier_post(rq->scl->courier, &f->task, 0))
+		return;
+	if (f->waits)
+		atomic_fetch_sub(&rq->scl->forwards_waiting, 1);
+	req_fail(rq, RC_UNAVAILABLE, "the SCL is stopping");
+	req_finish(rq);
 }
 
 enum rc
@@ -259,34 +149,18 @@ forward_route(struct req *rq)
 
 	if (f == NULL)
 		return RC_UNAVAILABLE;
-	if (passed_here(rq))
+	if (route_passed_here(rq))
 		return req_fail(rq, RC_BAD_REQUEST, "the request goes round in a loop");
 	f->rq = rq;
 	TRY(rq->target.kind == TARGET_APOC ? route_application(rq, f) : route_foreign(rq, f));
-	rq->forward = f;
-	return f->hop.p == NULL ? RC_UNAVAILABLE : RC_PENDING;
+	if (rq->take != NULL)
+		return RC_PENDING;
+	rq->taken = f;
+	rq->take = forward_take;
+	return RC_PENDING;
 }
 
-/* ---- exchange ---- */
-
-static const struct {
-	const char *name;
-	size_t field;
-} relayed[] = {
-	{ "From", offsetof(struct req_input, from) },
-	{ "Authorization", offsetof(struct req_input, authorization) },
-	{ "Accept", offsetof(struct req_input, accept) },
-	{ "Content-Type", offsetof(struct req_input, content_type) },
-	{ "If-Match", offsetof(struct req_input, if_match) },
-	{ "If-None-Match", offsetof(struct req_input, if_none_match) },
-	{ "If-Modified-Since", offsetof(struct req_input, if_modified_since) },
-	{ "If-Unmodified-Since", offsetof(struct req_input, if_unmodified_since) },
-	{ "X-etsi-correlationID", offsetof(struct req_input, correlation_id) },
-	{ "X-etsi-contactURI", offsetof(struct req_input, contact_uri) },
-	{ "X-etsi-rcat", offsetof(struct req_input, rcat) },
-	{ "X-etsi-trpdt", offsetof(struct req_input, trpdt) },
-	{ "X-etsi-group-request-id", offsetof(struct req_input, group_request_id) },
-};
+/* ---- the exchange ---- */
 
 static const char *const method_of[] = {
 	[REQ_CREATE] = "POST", [REQ_RETRIEVE] = "GET", [REQ_UPDATE] = "PUT",
@@ -296,26 +170,15 @@ static const char *const method_of[] = {
 static void
 add_headers(struct forward *f)
 {
-	const struct req_input *in = &f->rq->in;
+	struct req_input *in = &f->rq->in;
 	struct slice via;
 
-	for (size_t i = 0; i < sizeof(relayed) / sizeof(relayed[0]); i++) {
-		const struct slice *v = (const struct slice *)(const void *)((const char *)in + relayed[i].field);
-
-		if (v->p != NULL)
-			exchange_add_header(&f->ex, slice_of(relayed[i].name), *v);
-	}
+	for (size_t i = 0; i < SAF_RELAYED; i++)
+		if (saf_field(in, i)->p != NULL)
+			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name), *saf_field(in, i));
 	via = arena_printf(f->rq->arena, "%.*s%s1.1 %.*s", (int)in->via.n, in->via.p,
 	                   in->via.n > 0 ? ", " : "", (int)f->rq->scl->id.n, f->rq->scl->id.p);
 	exchange_add_header(&f->ex, SLICE_LIT("Via"), via);
-}
-
-static void
-finish(struct forward *f)
-{
-	buf_fini(&f->ex.answer);
-	buf_fini(&f->ex.answer_text);
-	f->rq->done(f->rq, f->rq->done_arg);
 }
 
 static struct slice
@@ -338,83 +201,75 @@ relay(struct forward *f)
 	out->last_modified = answer_header(f, "last-modified");
 	out->allow = answer_header(f, "allow");
 	out->body = buf_take(&f->ex.answer, &out->body_len);
+	f->rq->relayed = true;
 	f->rq->rc = status_from_http(f->ex.http_status);
 	if (f->rq->rc == RC_UNAVAILABLE)
 		out->retry_after = 5;
 }
 
-/* ---- onlineStatus of the m2mPoc by what happened (TS 102 921 10.6, onlineStatus) ---- */
-
-struct poc_status {
-	struct job job; /* first */
-	struct scl *scl;
-	struct forward *waiting; /* goes on when this is stored; NULL = nobody */
-	uint64_t poc;
-	int64_t status;
-};
-
-static void forward_resume(struct scl_task *t);
-static void forward_send(struct scl_task *t);
-
-static void
-resume(struct forward *f)
+static unsigned
+timeout_ms(const struct forward *f)
 {
-	f->resume.run = forward_resume;
-	courier_post(f->rq->scl->courier, &f->resume, 0);
+	const struct req *rq = f->rq;
+	unsigned ms = rq->timeout_ms > 0 ? rq->timeout_ms : rq->conf->forward_timeout_ms;
+
+	if (f->limit == 0 || f->limit >= (int64_t)ms * 1000)
+		return ms;
+	return f->limit / 1000 < TIMEOUT_MIN_MS ? TIMEOUT_MIN_MS : (unsigned)(f->limit / 1000);
 }
 
-static enum rc
-poc_status_run(struct job *job, struct rtx *tx)
-{
-	struct poc_status *p = (struct poc_status *)(void *)job;
-	struct res *old, *self;
-	enum rc rc = repo_get(tx, p->poc, &old);
+/* ---- the end of an attempt ---- */
 
-	if (rc != RC_OK)
-		return rc;
-	TRY(repo_get(tx, p->poc, &self));
-	if (!val_set_num(repo_arena(tx), &self->vals, A_ONLINE_STATUS, p->status))
-		return RC_UNAVAILABLE;
-	self->modified = repo_now(tx) > old->modified ? repo_now(tx) : old->modified + 1;
-	TRY(repo_update(tx, old, self));
-	return event_changed(p->scl, tx, p->poc, SLOT_SELF, false);
-}
-
-static void
-poc_status_done(struct job *job, enum rc rc)
-{
-	struct poc_status *p = (struct poc_status *)(void *)job;
-
-	if (p->waiting != NULL)
-		resume(p->waiting);
-	LOG_INFO(p->scl->log, "m2mPoc-status", LOG_N("m2mPoc", p->poc),
-	         LOG_Z("onlineStatus", p->status == ONLINE ? "ONLINE" : "NOT_REACHABLE"),
-	         LOG_Z("stored", status_of(rc)->text));
-	arena_free(job->arena);
-	free(p);
-}
-
-/* False when it cannot be stored: waiting is then not resumed. */
+/* RFC 9110 9.2.2: what may have reached the peer is sent again only when that does no harm. */
 static bool
-poc_status_set(struct scl *scl, uint64_t poc, int64_t status, struct forward *waiting)
+is_repeatable(const struct forward *f)
 {
-	struct poc_status *p = calloc(1, sizeof(*p));
+	enum req_op op = f->rq->in.op;
 
-	if (p == NULL || (p->job.arena = arena_new(1u << 20)) == NULL) {
-		free(p);
-		return false;
-	}
-	p->waiting = waiting;
-	p->job.run = poc_status_run;
-	p->job.done = poc_status_done;
-	p->scl = scl;
-	p->poc = poc;
-	p->status = status;
-	if (committer_submit_own(scl->committer, &p->job))
-		return true;
-	arena_free(p->job.arena);
-	free(p);
-	return false;
+	return f->ex.unsent || op == REQ_RETRIEVE || op == REQ_UPDATE || op == REQ_DELETE;
+}
+
+static void
+answer(struct forward *f)
+{
+	if (f->waits)
+		atomic_fetch_sub(&f->rq->scl->forwards_waiting, 1);
+	req_finish(f->rq);
+}
+
+/* Back into the line, or told that it came to nothing. f is gone afterwards. */
+static void
+end_waiting(struct forward *f, enum saf_end how)
+{
+	struct scl *scl = f->rq->scl;
+	bool again = how == SAF_FAILED && is_repeatable(f) && !courier_stopping(scl->courier) &&
+	             clock_now(scl->clock) < f->entry.deadline;
+
+	saf_ended(scl->saf, &f->entry, f->network, how);
+	if (again)
+		saf_wait(scl->saf, &f->entry);
+	else
+		answer(f);
+}
+
+/* What the way out of an attempt that found none is called. */
+static enum saf_end
+no_way(const struct forward *f)
+{
+	return f->rq->rc == RC_NOT_FOUND ? SAF_NONE : SAF_FAILED;
+}
+
+static void
+attempt_end(struct forward *f, enum saf_end how)
+{
+	buf_fini(&f->ex.answer);
+	buf_fini(&f->ex.answer_text);
+	if (f->ended != NULL)
+		f->ended(f->rq, f->arg, (struct forward_end){ how, f->ex.unsent });
+	else if (f->waits)
+		end_waiting(f, how);
+	else
+		answer(f);
 }
 
 static void
@@ -423,40 +278,41 @@ fail(struct forward *f)
 	enum rc rc = f->ex.rc == RC_OK ? RC_BAD_GATEWAY : f->ex.rc;
 
 	LOG_INFO(f->rq->scl->log, "forward-failed", LOG_N("request", f->rq->number),
-	         LOG_S("hop", f->hop), LOG_Z("why", f->ex.failure));
+	         LOG_S("hop", f->hop.uri), LOG_Z("why", f->ex.failure));
 	req_fail(f->rq, rc, rc == RC_GATEWAY_TIMEOUT ? "the next hop did not answer in time"
 	                                             : "the next hop failed");
-	finish(f);
+	attempt_end(f, SAF_FAILED);
 }
 
-/*
- * A request that may have reached the peer is sent again only when that does no harm
- * (RFC 9110 9.2.2).
- */
-static bool
-may_try_again(const struct forward *f)
+/* ---- an attempt: the points of contact of the next SCL, one after the other ---- */
+
+static void send_to_hop(struct forward *f);
+
+/* The way at this moment; the failure is in rq. */
+static enum rc
+find_way(struct forward *f)
 {
-	return f->target.n > 0 && f->tried < TRIES_MAX &&
-	       (f->ex.unsent || f->rq->in.op == REQ_RETRIEVE || f->rq->in.op == REQ_UPDATE ||
-	        f->rq->in.op == REQ_DELETE);
+	struct req *rq = f->rq;
+	enum rc rc = repo_begin_read(rq->scl->repo, rq->arena, &rq->tx);
+
+	if (rc != RC_OK)
+		return req_fail(rq, rc, "the store cannot be read");
+	rc = route_to(rq, f->target, &f->hop);
+	repo_end_read(rq->tx);
+	rq->tx = NULL;
+	return rc;
 }
 
 /* The failed m2mPoc is known as such: the next one, if there is one, is tried. */
 static void
-forward_resume(struct scl_task *t)
+try_next(void *arg)
 {
-	struct forward *f = (struct forward *)(void *)((char *)t - offsetof(struct forward, resume));
-	struct req *rq = f->rq;
-	enum rc rc = RC_UNAVAILABLE;
+	struct forward *f = arg;
 
-	if (!courier_stopping(rq->scl->courier) && may_try_again(f) &&
-	    repo_begin_read(rq->scl->repo, rq->arena, &rq->tx) == RC_OK) {
-		rc = pick_hop(rq, f);
-		repo_end_read(rq->tx);
-		rq->tx = NULL;
-	}
-	if (rc == RC_OK)
-		forward_send(&f->task);
+	f->hop.insist = false;
+	if (!courier_stopping(f->rq->scl->courier) && f->target.n > 0 && f->tried < TRIES_MAX &&
+	    is_repeatable(f) && find_way(f) == RC_OK)
+		send_to_hop(f);
 	else
 		fail(f);
 }
@@ -465,46 +321,103 @@ static void
 exchange_done(struct exchange *ex)
 {
 	struct forward *f = ex->owner;
-	bool stopping = courier_stopping(f->rq->scl->courier);
+	struct scl *scl = f->rq->scl;
 
 	if (ex->rc != RC_OK) {
-		if (f->poc == ID_NONE || stopping || ex->rc == RC_UNAVAILABLE ||
-		    !poc_status_set(f->rq->scl, f->poc, NOT_REACHABLE, f))
+		if (f->hop.poc == ID_NONE || courier_stopping(scl->courier) || ex->rc == RC_UNAVAILABLE ||
+		    !route_poc_status(scl, f->hop.poc, NOT_REACHABLE, try_next, f))
 			fail(f);
 		return;
 	}
-	if (f->poc != ID_NONE && f->probe)
-		(void)poc_status_set(f->rq->scl, f->poc, ONLINE, NULL);
+	if (f->hop.poc != ID_NONE && f->hop.probe)
+		(void)route_poc_status(scl, f->hop.poc, ONLINE, NULL, NULL);
 	relay(f);
-	finish(f);
+	attempt_end(f, ex->http_status == 503 ? SAF_BUSY : SAF_REACHED);
 }
 
 static void
-forward_send(struct scl_task *t)
+send_to_hop(struct forward *f)
 {
-	struct forward *f = (struct forward *)(void *)t;
 	struct req *rq = f->rq;
 
 	f->tried++;
 	buf_fini(&f->ex.answer);
 	buf_fini(&f->ex.answer_text);
 	f->ex = (struct exchange){ .method = slice_of(rq->in.head ? "HEAD" : method_of[rq->in.op]),
-		                   .url = f->hop, .target = f->target, .body = rq->in.body,
-		                   .timeout_ms = rq->conf->forward_timeout_ms,
-		                   .answer_max = rq->conf->answer_max, .done = exchange_done,
-		                   .owner = f };
+		                   .url = f->hop.uri, .target = f->target, .body = rq->in.body,
+		                   .timeout_ms = timeout_ms(f), .answer_max = rq->conf->answer_max,
+		                   .done = exchange_done, .owner = f };
 	add_headers(f);
 	courier_send(rq->scl->courier, &f->ex);
 }
 
-void
-courier_forward(struct courier *c, struct req *rq)
-{
-	struct forward *f = rq->forward;
+/* ---- those that wait for a connection ---- */
 
-	f->task.run = forward_send;
-	if (courier_post(c, &f->task, 0))
+static void
+entry_start(struct saf_entry *e, unsigned network)
+{
+	struct forward *f = (struct forward *)(void *)((char *)e - offsetof(struct forward, entry));
+
+	f->network = network;
+	f->tried = 0;
+	f->limit = e->deadline - clock_now(f->rq->scl->clock);
+	f->hop.insist = true;
+	f->ex = (struct exchange){ .rc = RC_UNAVAILABLE, .unsent = true };
+	if (find_way(f) == RC_OK)
+		send_to_hop(f);
+	else
+		attempt_end(f, no_way(f));
+}
+
+static void
+entry_expire(struct saf_entry *e, bool stopping)
+{
+	struct forward *f = (struct forward *)(void *)((char *)e - offsetof(struct forward, entry));
+
+	if (stopping)
+		req_fail(f->rq, RC_UNAVAILABLE, "the SCL is stopping");
+	else
+		req_fail(f->rq, RC_GATEWAY_TIMEOUT, "no connection in time");
+	answer(f);
+}
+
+static void
+attempt_run(struct scl_task *t)
+{
+	struct forward *f = (struct forward *)(void *)t;
+
+	if (!f->waits) {
+		send_to_hop(f);
 		return;
-	req_fail(rq, RC_UNAVAILABLE, "the SCL is stopping");
-	finish(f);
+	}
+	f->entry.start = entry_start;
+	f->entry.expire = entry_expire;
+	saf_wait(f->rq->scl->saf, &f->entry);
+}
+
+/* ---- for those that were accepted ---- */
+
+static void
+once_run(struct scl_task *t)
+{
+	struct forward *f = (struct forward *)(void *)t;
+
+	if (!courier_stopping(f->rq->scl->courier) && find_way(f) == RC_OK)
+		send_to_hop(f);
+	else
+		attempt_end(f, no_way(f));
+}
+
+bool
+forward_once(struct req *rq, struct slice target, int64_t limit,
+             void (*ended)(struct req *rq, void *arg, struct forward_end end), void *arg)
+{
+	struct forward *f = ARENA_NEW(rq->arena, struct forward);
+
+	if (f == NULL)
+		return false;
+	*f = (struct forward){ .rq = rq, .target = target, .limit = limit, .ended = ended, .arg = arg,
+		               .hop = { .insist = true }, .task = { .run = once_run },
+		               .ex = { .rc = RC_UNAVAILABLE, .unsent = true } };
+	return courier_post(rq->scl->courier, &f->task, 0);
 }

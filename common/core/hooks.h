@@ -9,6 +9,17 @@
 #include "core/scl_impl.h"
 
 struct hooks {
+	/*
+	 * On the serving thread and its snapshot, access granted: for what the store alone cannot do.
+	 * RC_OK: go on as usual. RC_PENDING: rq->take is set and carries the request out. Anything
+	 * else is the answer.
+	 */
+	enum rc (*prepare)(struct req *rq);
+	/*
+	 * EXECUTE of rq->target, in the write transaction: RC_NO_CONTENT, RC_ACCEPTED, or RC_CREATED
+	 * when rq->target has become the created resource.
+	 */
+	enum rc (*execute)(struct req *rq);
 	/* Before the first change: role, limits, values; may set values. old is NULL on CREATE. */
 	enum rc (*check)(struct req *rq, const struct target *parent, const struct res *old,
 	                 struct res *self);

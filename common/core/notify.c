@@ -10,16 +10,25 @@
  */
 #include "config.h"
 
+#include "core/channel.h"
 #include "core/owed.h"
+#include "core/route.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
 #define BUCKETS 1024u
 #define DELIVERY_ARENA (64u << 20)
-#define BUSY_RETRY (CLOCK_SECOND / 20)
+/* A subscriber that took longer for its answer is a laggard. */
+#define LATE_AFTER CLOCK_SECOND
+/* How long it counts as one after its last delivery is forgotten. */
+#define LATE_KNOWN (300 * CLOCK_SECOND)
+#define LATE_SLOTS 4096u
 
 enum outcome { DELIVERED, REFUSED, FAILED };
+
+/* Who shares the places with whom: where notifies are collected they are answered late on purpose. */
+enum pace { PROMPT, LAGGARD, COLLECTED, PACES };
 
 /* What an acknowledgement stores, and finds out. */
 struct ack {
@@ -34,14 +43,23 @@ struct delivery {
 	struct deliveries *all;
 	uint64_t subscription;
 	struct delivery *chain;
+	struct delivery *behind; /* in the line */
 	bool sending;
+	bool in_line; /* waits for a place among those that send */
+	bool laggard; /* failed or was slow the last time */
+	bool upward; /* it goes to the NSCL, which may know the contact */
+	bool collected; /* what is owed goes to the SCL of a group (aggregateURI) */
+	enum pace held; /* whose place it has */
+	int64_t started; /* of what is in flight, monotonic */
 	unsigned failures; /* to deliver, in a row */
 	unsigned troubles; /* to find out what is owed, in a row */
 
 	/* What is in flight. */
 	struct arena *arena;
 	struct exchange ex;
-	struct scl_local local;
+	struct scl_call call;
+	struct channel_waiter waiter; /* for a poll of the contact's channel, after a failure */
+	struct scl_task polled; /* there is one */
 	struct buf body;
 	bool is_final;
 	struct progress reaching; /* when it is delivered */
@@ -67,11 +85,20 @@ struct deliveries {
 	struct courier *courier;
 	struct scl *scl;
 	struct delivery *buckets[BUCKETS];
-	unsigned sending;
+	/*
+	 * Places for what is in flight. Those of laggards are few, so that however many targets are
+	 * dead or slow, the others find places.
+	 */
+	struct line {
+		unsigned busy;
+		struct delivery *first, **last;
+	} lines[PACES];
+	int64_t late_until[LATE_SLOTS]; /* by subscription; a collision costs a place, nothing else */
 	struct scl_task rescan; /* after wake-ups that could not be taken */
 };
 
 static void delivery_run(struct scl_task *t);
+static void delivery_polled(struct scl_task *t);
 static void rescan_run(struct scl_task *t);
 static void ack_start(struct delivery *d);
 
@@ -84,6 +111,8 @@ deliveries_new(struct courier *c)
 		all->courier = c;
 		all->scl = courier_scl(c);
 		all->rescan.run = rescan_run;
+		for (size_t i = 0; i < PACES; i++)
+			all->lines[i].last = &all->lines[i].first;
 	}
 	return all;
 }
@@ -101,6 +130,8 @@ static void
 delivery_free(struct delivery *d)
 {
 	delivery_lighten(d);
+	channels_forget(d->all->scl->channels, &d->waiter);
+	courier_cancel(d->all->courier, &d->polled);
 	buf_fini(&d->ex.answer);
 	buf_fini(&d->ex.answer_text);
 	arena_free(d->job_arena);
@@ -161,7 +192,10 @@ deliveries_wake(struct deliveries *all, uint64_t subscription)
 	}
 	d->task.run = delivery_run;
 	d->all = all;
+	d->polled.run = delivery_polled;
+	d->waiter.task = &d->polled;
 	d->subscription = subscription;
+	d->laggard = all->late_until[subscription % LATE_SLOTS] > clock_monotonic();
 	*at = d;
 	courier_post(all->courier, &d->task, 0);
 }
@@ -263,7 +297,7 @@ delivery_later(struct delivery *d, int64_t delay)
 static void
 delivery_idle(struct delivery *d)
 {
-	if (d->sending || d->acking || delivery_posted(d))
+	if (d->sending || d->acking || d->in_line || delivery_posted(d))
 		return;
 	if (d->gone)
 		delivery_drop(d);
@@ -291,13 +325,73 @@ delivery_advance(struct delivery *d)
 		delivery_later(d, 0);
 }
 
+/*
+ * Forwarded requests have about half of the exchanges. What is collected waits mostly for this SCL
+ * itself, which needs none for that.
+ */
+static unsigned
+places_max(const struct deliveries *all, enum pace pace)
+{
+	static const unsigned shares[PACES] = { [PROMPT] = 2, [LAGGARD] = 8, [COLLECTED] = 4 };
+	unsigned max = courier_exchanges_max(all->courier);
+
+	return max == 0 ? UINT_MAX : (max + shares[pace] - 1) / shares[pace];
+}
+
+static enum pace
+pace_of(const struct delivery *d)
+{
+	if (d->collected)
+		return COLLECTED;
+	return d->laggard ? LAGGARD : PROMPT;
+}
+
+static bool
+place_take(struct delivery *d)
+{
+	enum pace pace = pace_of(d);
+	struct line *l = &d->all->lines[pace];
+
+	if (l->busy >= places_max(d->all, pace)) {
+		d->in_line = true;
+		d->behind = NULL;
+		*l->last = d;
+		l->last = &d->behind;
+		return false;
+	}
+	l->busy++;
+	d->sending = true;
+	d->held = pace;
+	d->started = clock_monotonic();
+	return true;
+}
+
+static void
+place_leave(struct delivery *d, bool failed)
+{
+	struct line *l = &d->all->lines[d->held];
+	struct delivery *next = l->first;
+	int64_t now = clock_monotonic();
+
+	d->sending = false;
+	d->laggard = failed || (now - d->started > LATE_AFTER && d->held != COLLECTED);
+	d->all->late_until[d->subscription % LATE_SLOTS] = d->laggard ? now + LATE_KNOWN : 0;
+	l->busy--;
+	if (next == NULL)
+		return;
+	l->first = next->behind;
+	if (l->first == NULL)
+		l->last = &l->first;
+	next->in_line = false;
+	delivery_later(next, 0);
+}
+
 static void
 delivery_finished(struct delivery *d, enum outcome how)
 {
 	const struct scl_conf *conf = scl_conf(d->all->scl);
 
-	d->sending = false;
-	d->all->sending--;
+	place_leave(d, how == FAILED);
 	delivery_lighten(d);
 	if (d->gone) {
 		delivery_idle(d);
@@ -341,62 +435,84 @@ exchange_done(struct exchange *ex)
 }
 
 static void
-local_done(struct scl_local *l, enum rc rc)
+call_done(struct scl_call *call)
 {
-	struct delivery *d = l->owner;
+	struct delivery *d = call->owner;
+	int status = call->answer->http_status;
+	/* That the NSCL does not know it, either, says nothing about the contact. */
+	enum outcome how = d->upward && status == 404 ? FAILED : outcome_of(RC_OK, status);
 
-	buf_fini(&l->answer);
-	delivery_finished(d, outcome_of(RC_OK, status_of(rc)->http));
+	scl_call_end(call);
+	if (how == FAILED)
+		channels_await(d->all->scl->channels, call->target, &d->waiter);
+	delivery_finished(d, how);
 }
 
-/* A contact on this SCL is a request to our own tree; the notify becomes content there. */
+/* What waits for its next try does not wait any more. */
 static void
-send_local(struct delivery *d, struct slice path, const struct owed *o)
+delivery_polled(struct scl_task *t)
 {
-	d->local = (struct scl_local){ .method = SLICE_LIT("POST"), .target = path,
-		                       .content_type = slice_of(o->codec->media_type),
-		                       .body = buf_view(&d->body), .done = local_done, .owner = d };
-	scl_local(d->all->scl, &d->local);
+	struct delivery *d = (struct delivery *)(void *)((char *)t - offsetof(struct delivery, polled));
+
+	if (d->failures > 0 && delivery_posted(d))
+		delivery_later(d, 0);
+}
+
+/* The SCL of a group answers when it has waited for the others and for the subscriber. */
+static unsigned
+timeout_ms(const struct delivery *d)
+{
+	const struct scl_conf *conf = scl_conf(d->all->scl);
+
+	return conf->notify_timeout_ms * (d->collected ? 2 : 1) +
+	       (d->collected ? (unsigned)(conf->aggregation_wait / 1000) : 0);
+}
+
+/*
+ * A contact on this SCL, where the notify may become content, or on one that is registered, which
+ * may have to be reached through a channel.
+ */
+static void
+send_to_scl(struct delivery *d, const struct owed *o)
+{
+	d->call = (struct scl_call){ .method = SLICE_LIT("POST"), .target = o->to,
+		                     .content_type = slice_of(o->codec->media_type),
+		                     .body = buf_view(&d->body), .timeout_ms = timeout_ms(d),
+		                     .done = call_done, .owner = d };
+	scl_call(d->all->scl, &d->call);
 }
 
 static void
-send_remote(struct delivery *d, const struct owed *o, struct slice hop)
+send_out(struct delivery *d, const struct owed *o)
 {
 	struct scl *scl = d->all->scl;
-	struct slice none = { 0 };
 
 	d->ex = (struct exchange){ .method = SLICE_LIT("POST"), .body = buf_view(&d->body),
-		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms, .answer_max = 65536,
+		                   .timeout_ms = timeout_ms(d), .answer_max = 65536,
 		                   .done = exchange_done, .owner = d };
-	/* Through another SCL the contact is the target, the hop only the way. */
-	d->ex.url = hop.n > 0 ? hop : arena_copy(d->arena, o->contact);
-	d->ex.target = hop.n > 0 ? arena_copy(d->arena, o->contact) : none;
+	d->ex.url = arena_copy(d->arena, o->to);
 	exchange_add_header(&d->ex, SLICE_LIT("Content-Type"), slice_of(o->codec->media_type));
 	exchange_add_header(&d->ex, SLICE_LIT("From"), scl->own.base_uri);
 	courier_send(d->all->courier, &d->ex);
 }
 
 static void
-delivery_send(struct delivery *d, const struct owed *o, struct slice hop)
+delivery_send(struct delivery *d, const struct owed *o, bool to_scl)
 {
-	struct slice path = own_path(d->all->scl, d->arena, o->contact);
-
-	d->sending = true;
-	d->all->sending++;
 	buf_clear(&d->body);
 	d->body.max = scl_conf(d->all->scl)->answer_max * 2;
 	if (!owed_encode(d->all->scl, d->arena, o, &d->body)) {
 		LOG_ERROR(d->all->scl->log, "notify-too-large", LOG_N("subscription", d->subscription));
 		delivery_finished(d, REFUSED);
-	} else if (path.n > 0) {
-		send_local(d, path, o);
+	} else if (to_scl) {
+		send_to_scl(d, o);
 	} else {
-		send_remote(d, o, hop);
+		send_out(d, o);
 	}
 }
 
 static enum rc
-look(struct delivery *d, struct owed *o, struct slice *hop)
+look(struct delivery *d, struct owed *o, bool *to_scl)
 {
 	struct rtx *tx;
 	enum rc rc;
@@ -407,16 +523,27 @@ look(struct delivery *d, struct owed *o, struct slice *hop)
 		return RC_UNAVAILABLE;
 	TRY(repo_begin_read(d->all->scl->repo, d->arena, &tx));
 	rc = owed_find(d->all->scl, tx, d->subscription, &d->done, o);
-	*hop = SLICE_NONE;
-	if (rc == RC_OK && (o->kind == OWED_NOTIFY || o->kind == OWED_FINAL) &&
-	    route_scl(d->all->scl, tx, o->contact, hop, NULL) == RC_UNAVAILABLE)
-		o->wait = scl_conf(d->all->scl)->retry_first;
+	*to_scl = false;
+	if (rc == RC_OK && (o->kind == OWED_NOTIFY || o->kind == OWED_FINAL)) {
+		enum rc known = own_path(d->all->scl, d->arena, o->to).n > 0
+		                    ? RC_OK
+		                    : route_known(d->all->scl, tx, o->to);
+
+		/*
+		 * Only the NSCL may know the way: it is asked each time that the direct one has failed
+		 * (TS 102 690, retargeting).
+		 */
+		d->upward = known == RC_NOT_FOUND && d->all->scl->conf.role != SCL_NSCL && d->failures % 2 == 1;
+		*to_scl = known == RC_OK || d->upward;
+		if (known == RC_UNAVAILABLE)
+			o->wait = scl_conf(d->all->scl)->retry_first;
+	}
 	repo_end_read(tx);
 	return rc;
 }
 
 static void
-delivery_act(struct delivery *d, const struct owed *o, struct slice hop)
+delivery_act(struct delivery *d, const struct owed *o, bool to_scl)
 {
 	if (o->wait > 0) {
 		delivery_lighten(d);
@@ -424,9 +551,13 @@ delivery_act(struct delivery *d, const struct owed *o, struct slice hop)
 		return;
 	}
 	d->is_final = o->kind == OWED_FINAL;
+	d->collected = !slice_eq(o->to, o->contact);
 	d->reaching = (struct progress){ .cursor = o->reaching, .version = o->version };
 	if (o->kind == OWED_NOTIFY || o->kind == OWED_FINAL) {
-		delivery_send(d, o, hop);
+		if (place_take(d))
+			delivery_send(d, o, to_scl);
+		else
+			delivery_lighten(d);
 		return;
 	}
 	if (o->kind == OWED_END)
@@ -447,38 +578,25 @@ is_ending(const struct delivery *d)
 	return d->ack_final || (d->acking && (d->ack.final || d->ack.end != RC_OK));
 }
 
-/* Forwarded requests have the other half of the exchanges. */
-static unsigned
-sending_max(const struct deliveries *all)
-{
-	unsigned max = courier_exchanges_max(all->courier);
-
-	return max == 0 ? UINT_MAX : (max + 1) / 2;
-}
-
 static void
 delivery_run(struct scl_task *t)
 {
 	struct delivery *d = (struct delivery *)(void *)t;
 	struct owed o;
-	struct slice hop;
+	bool to_scl = false;
 	enum rc rc;
 
-	if (d->sending || courier_stopping(d->all->courier))
+	if (d->sending || d->in_line || courier_stopping(d->all->courier))
 		return;
 	if (is_ending(d)) {
 		delivery_idle(d);
-		return;
-	}
-	if (d->all->sending >= sending_max(d->all)) {
-		delivery_later(d, BUSY_RETRY);
 		return;
 	}
 	d->again = false;
 	d->end = RC_OK;
 	if (d->ack_due && !d->acking)
 		ack_start(d);
-	rc = look(d, &o, &hop);
+	rc = look(d, &o, &to_scl);
 	if (rc != RC_OK && rc != RC_NOT_FOUND) {
 		LOG_ERROR(d->all->scl->log, "notify-impossible", LOG_N("subscription", d->subscription),
 		          LOG_Z("status", status_of(rc)->text));
@@ -491,7 +609,7 @@ delivery_run(struct scl_task *t)
 	if (d->gone)
 		delivery_idle(d);
 	else
-		delivery_act(d, &o, hop);
+		delivery_act(d, &o, to_scl);
 }
 
 /* ---- acknowledgement: what was delivered becomes durable ---- */

@@ -112,7 +112,7 @@ originator_read(struct req *rq)
 	if (!codec_xml_text_ok(uri) || !originator_set(rq->scl, rq->arena, uri, &rq->who))
 		return req_fail(rq, RC_BAD_REQUEST, "requestingEntity is no URI");
 	/* The SCL's own identity is not to be had over a transport. */
-	if (rq->who.self && !rq->local)
+	if (rq->who.self && !rq->own)
 		return req_fail(rq, RC_FORBIDDEN, "requestingEntity is this SCL itself");
 	return RC_OK;
 }

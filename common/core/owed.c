@@ -23,10 +23,16 @@ struct look {
 	struct res *sub;
 };
 
-static const struct codec *
-codec_of(struct slice media_type)
+/* Syntax and release in which the subscription was created. */
+static void
+set_syntax(struct owed *o, struct slice syntax)
 {
-	return slice_is(media_type, codec_json.media_type) ? &codec_json : &codec_xml;
+	o->codec = slice_starts(syntax, slice_of(codec_json.media_type)) ? &codec_json : &codec_xml;
+	o->release = syntax.n > sizeof(SYNTAX_RELEASE1) - 1 &&
+	                     slice_is(slice_from(syntax, syntax.n - (sizeof(SYNTAX_RELEASE1) - 1)),
+	                              SYNTAX_RELEASE1)
+	                 ? 1
+	                 : 2;
 }
 
 static struct slice
@@ -128,7 +134,7 @@ sequence_document(struct scl *scl, struct rtx *tx, struct picked *p, struct owed
 		if (v->attr == A_CONTENT_INSTANCE_COLLECTION)
 			v->first = p->first;
 	buf_init(&b, scl_conf(scl)->answer_max);
-	encode_values(o->codec, p->t->type, vals, &b);
+	encode_values(o->codec, o->release, p->t->type, vals, &b);
 	o->document = keep(p->a, &b);
 	o->media_type = slice_of(o->codec->media_type);
 	return o->document.p == NULL ? RC_UNAVAILABLE : RC_OK;
@@ -147,7 +153,7 @@ single_document(struct scl *scl, struct picked *p, struct slice accessor, struct
 	}
 	TRY(instance_values(scl, p->a, p->single, p->t->path, p->f->meta_data_only, &vals));
 	buf_init(&b, scl_conf(scl)->answer_max);
-	encode_values(o->codec, p->single->type, vals, &b);
+	encode_values(o->codec, o->release, p->single->type, vals, &b);
 	o->document = keep(p->a, &b);
 	o->media_type = slice_of(o->codec->media_type);
 	return o->document.p == NULL ? RC_UNAVAILABLE : RC_OK;
@@ -213,9 +219,9 @@ owed_state(struct look *l, const struct originator *who, struct target *t, const
 	buf_init(&b, scl_conf(l->scl)->answer_max);
 	if (t->attr != NULL) {
 		o->codec->writer(&w, &b);
-		render_attribute(&w, v);
+		render_attribute(&w, v, o->release);
 	} else {
-		encode_values(o->codec, t->type, vals, &b);
+		encode_values(o->codec, o->release, t->type, vals, &b);
 	}
 	o->document = keep(repo_arena(l->tx), &b);
 	o->media_type = slice_of(o->codec->media_type);
@@ -308,6 +314,13 @@ awaits_sweep(const struct look *l)
 	return false;
 }
 
+/* What is aggregated goes to the SCL of the group, which sends it on (TS 102 921 10.25). */
+static struct slice
+sent_to(struct slice aggregate, struct slice contact)
+{
+	return aggregate.n > 0 ? aggregate : contact;
+}
+
 static enum rc
 owed_by_subscription(struct look *l)
 {
@@ -317,8 +330,9 @@ owed_by_subscription(struct look *l)
 
 	TRY(repo_path(l->tx, l->sub->id, SLOT_SELF, &path));
 	o->contact = val_text(l->sub->vals, A_CONTACT);
+	o->to = sent_to(val_text(l->sub->vals, A_AGGREGATE_URI), o->contact);
 	o->reference = absolute_uri(l->scl, repo_arena(l->tx), path);
-	o->codec = codec_of(val_text(l->sub->vals, A_SYNTAX));
+	set_syntax(o, val_text(l->sub->vals, A_SYNTAX));
 	o->wait = pacing(l, repo_now(l->tx));
 	if (o->wait > 0)
 		return RC_OK;
@@ -370,8 +384,9 @@ owed_find(struct scl *scl, struct rtx *tx, uint64_t subscription, const struct p
 	o->reaching = done->cursor > l.lane.cursor ? done->cursor : l.lane.cursor;
 	if (l.lane.final != RC_OK) {
 		o->contact = l.lane.contact;
+		o->to = sent_to(l.lane.aggregate, o->contact);
 		o->reference = l.lane.reference;
-		o->codec = codec_of(l.lane.syntax);
+		set_syntax(o, l.lane.syntax);
 		owe_final(scl, repo_arena(tx), l.lane.final, o);
 		return RC_OK;
 	}
@@ -402,7 +417,7 @@ owed_encode(const struct scl *scl, struct arena *a, const struct owed *o, struct
 	if (!ok)
 		return false;
 	o->codec->writer(&w, out);
-	render_shape(&w, "notify", &shape_notify, list);
+	render_shape(&w, "notify", &shape_notify, list, o->release);
 	return !out->failed;
 }
 

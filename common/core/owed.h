@@ -12,6 +12,9 @@ struct progress {
 	int64_t sent; /* time of the last notify, 0 = none by this delivery */
 };
 
+/* Stands behind the media type in the stored syntax of a subscription of a Release 1 issuer. */
+#define SYNTAX_RELEASE1 ";release=1"
+
 enum owed_kind { OWED_NOTHING, OWED_NOTIFY, OWED_FINAL, OWED_END };
 
 /* Slices are in the arena of the transaction. */
@@ -20,7 +23,9 @@ struct owed {
 	enum rc final; /* OWED_FINAL, OWED_END: why */
 	int64_t wait; /* > 0: not before that many microseconds, whatever kind says */
 	struct slice contact, reference;
+	struct slice to; /* where it is sent: aggregateURI, or contact */
 	const struct codec *codec;
+	int release; /* that the subscriber speaks */
 	struct slice document, media_type; /* representation; none when document.p is NULL */
 	struct slice timeout_reason;
 	uint64_t reaching; /* cursor when it is delivered */

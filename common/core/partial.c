@@ -140,7 +140,7 @@ put_collection_right(struct req *rq, struct val *v)
 	const struct target *t = &rq->target;
 	struct coll c;
 
-	TRY(right_check(rq, v));
+	TRY(right_check(rq, t->type, v));
 	TRY(repo_coll_touch(rq->tx, t->id, t->slot, t->node->created));
 	TRY(repo_coll_get(rq->tx, t->id, t->slot, &c));
 	c.has_right = true;
@@ -157,7 +157,7 @@ put_value(struct req *rq, struct res *self, struct val *v)
 	unsigned attr = rq->target.attr->attr;
 	struct val *at, *asked = v;
 
-	TRY(right_check(rq, v));
+	TRY(right_check(rq, rq->target.type, v));
 	val_remove(&self->vals, attr);
 	at = val_add(rq->arena, &self->vals, attr);
 	if (at == NULL)
@@ -168,7 +168,7 @@ put_value(struct req *rq, struct res *self, struct val *v)
 	at->any = v->any;
 	TRY(finish(rq, self, RC_OK));
 	at = val_find(self->vals, attr);
-	if (at != NULL && at->num == asked->num)
+	if (at != NULL && at->num == asked->num && val_equal(at->first, asked->first))
 		return RC_NO_CONTENT;
 	rq->answer = ANSWER_ATTRIBUTE;
 	rq->answer_vals = at;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "base/ident.h"
+#include "core/announce.h"
 #include "core/hooks.h"
 #include "model/kinds.h"
 
@@ -132,9 +133,8 @@ take_name(struct req *rq, const struct target *t, struct val **vals, struct res 
 	return RC_OK;
 }
 
-/* accessRightID names an accessRight of this SCL; it may dangle (TS 102 690, common attributes). */
 enum rc
-right_check(struct req *rq, struct val *vals)
+right_check(struct req *rq, const struct rtype *type, struct val *vals)
 {
 	struct val *right = val_find(vals, A_ACCESS_RIGHT_ID);
 	struct slice path, seg, last = SLICE_NONE, before = SLICE_NONE;
@@ -142,6 +142,8 @@ right_check(struct req *rq, struct val *vals)
 	if (right == NULL)
 		return RC_OK;
 	path = own_path(rq->scl, rq->arena, right->text);
+	if (path.n == 0 && rtype_is_annc(type) && uri_is_absolute(right->text))
+		return RC_OK;
 	if (path.n == 0 || !uri_path_below(path, rq->scl->base_path))
 		return req_fail(rq, RC_BAD_REQUEST, "accessRightID is not on this SCL");
 	right->text = path;
@@ -157,11 +159,25 @@ right_check(struct req *rq, struct val *vals)
 static enum rc
 created_type(struct req *rq, const struct target *t, const struct rtype **type)
 {
-	*type = rtype_created_as(t->type, rq->doc->name);
+	*type = rtype_created_as(t->type, rq->doc->name, node_xsi_type(rq->doc));
 	if (*type == NULL)
 		return req_fail(rq, RC_BAD_REQUEST, "%s does not take a %.*s", t->type->name,
 		                rq->doc->name.n > 64 ? 64 : (int)rq->doc->name.n, rq->doc->name.p);
 	return RC_OK;
+}
+
+/* A child was created or deleted in a collection, or in the resource itself. */
+static enum rc
+touch_parent(struct rtx *tx, const struct res *parent, slot_t slot)
+{
+	int64_t now = repo_now(tx);
+	struct res *again;
+
+	if (slot != SLOT_SELF)
+		return repo_coll_touch(tx, parent->id, slot, parent->created);
+	TRY(repo_get(tx, parent->id, &again));
+	again->modified = now > parent->modified ? now : parent->modified + 1;
+	return repo_update(tx, parent, again);
 }
 
 enum rc
@@ -177,16 +193,18 @@ create(struct req *rq)
 	if (self == NULL)
 		return RC_UNAVAILABLE;
 	TRY(created_type(rq, &parent, &self->type));
+	TRY(annc_place_check(rq, &parent, self->type));
 	TRY(body_bind(rq, self->type, BIND_CREATE, &vals, NULL));
 	self->parent = parent.id;
 	self->slot = parent.slot;
 	self->created = self->modified = repo_now(rq->tx);
 	TRY(take_name(rq, &parent, &vals, self));
 	TRY(take_lifetime(rq, &vals, self));
-	TRY(right_check(rq, vals));
+	TRY(right_check(rq, self->type, vals));
 	self->vals = vals;
 	if (self->type->hooks != NULL && self->type->hooks->check != NULL)
 		TRY(self->type->hooks->check(rq, &parent, NULL, self));
+	TRY(announce_decide(rq, NULL, self));
 	rc = repo_insert(rq->tx, self);
 	if (rc == RC_CONFLICT)
 		return req_fail(rq, rc, "id already in use: %.*s", (int)self->name.n, self->name.p);
@@ -196,7 +214,8 @@ create(struct req *rq)
 		expire_note(rq->scl, self->expires);
 	if (self->type->hooks != NULL && self->type->hooks->created != NULL)
 		TRY(self->type->hooks->created(rq, &parent, self));
-	TRY(repo_coll_touch(rq->tx, parent.id, parent.slot, parent.node->created));
+	TRY(announce_stored(rq, NULL, self));
+	TRY(touch_parent(rq->tx, parent.node, parent.slot));
 	TRY(event_changed(rq->scl, rq->tx, parent.id, parent.slot, true));
 	rq->target.path = ARENA_JOIN(rq->arena, parent.path, SLICE_LIT("/"),
 	                             uri_encode_segment(rq->arena, self->name));
@@ -228,7 +247,9 @@ store_update(struct req *rq, const struct res *old, struct res *self)
 	                  was == NULL ? SLICE_NONE : was->text))
 		return RC_UNAVAILABLE;
 	self->modified = now > old->modified ? now : old->modified + 1;
+	TRY(announce_decide(rq, old, self));
 	TRY(repo_update(rq->tx, old, self));
+	TRY(announce_stored(rq, old, self));
 	if (self->expires != CLOCK_NEVER)
 		expire_note(rq->scl, self->expires);
 	if (self->type->hooks != NULL && self->type->hooks->updated != NULL)
@@ -309,7 +330,7 @@ update_node(struct req *rq)
 	TRY(body_bind(rq, t->type, BIND_UPDATE, &vals, NULL));
 	wish = val_num(vals, A_EXPIRATION_TIME, 0);
 	TRY(take_lifetime(rq, &vals, self));
-	TRY(right_check(rq, vals));
+	TRY(right_check(rq, t->type, vals));
 	asked = asked_copy(rq, vals);
 	if (!keep_unwritable(rq, old, &vals))
 		return RC_UNAVAILABLE;
@@ -334,7 +355,7 @@ update_collection(struct req *rq)
 	int64_t before;
 
 	TRY(body_bind(rq, t->type, BIND_UPDATE, &vals, NULL));
-	TRY(right_check(rq, vals));
+	TRY(right_check(rq, t->type, vals));
 	TRY(repo_coll_get(rq->tx, t->id, t->slot, &c));
 	right = val_get(vals, A_ACCESS_RIGHT_ID);
 	before = c.modified != 0 ? c.modified : t->node->created;
@@ -395,6 +416,7 @@ remove_level(struct scl *scl, struct rtx *tx, struct res *node, enum rc final, u
 	/* Subscriptions below say why they end before what they watch is gone. */
 	if (node->type->hooks != NULL && node->type->hooks->removed != NULL)
 		TRY(node->type->hooks->removed(scl, tx, node, final));
+	TRY(announce_removed(scl, tx, node, depth > 0));
 	TRY(repo_children_all(tx, node->id, collect_child, &s));
 	if (s.failed)
 		return RC_UNAVAILABLE;
@@ -407,7 +429,7 @@ remove_level(struct scl *scl, struct rtx *tx, struct res *node, enum rc final, u
 		TRY(remove_level(scl, tx, child, RC_GONE, depth + 1));
 		arena_rewind(s.a, mark);
 	}
-	if (rtype_fixed_child(node->type, slice_of("contentInstances")) != NULL)
+	if (rtype_has_instances(node->type))
 		atomic_store(&scl->removed, true);
 	return repo_remove(tx, node);
 }
@@ -419,7 +441,7 @@ remove_subtree(struct scl *scl, struct rtx *tx, struct res *node, enum rc final)
 
 	TRY(remove_level(scl, tx, node, final, 0));
 	TRY(repo_get(tx, node->parent, &parent));
-	TRY(repo_coll_touch(tx, node->parent, node->slot, parent->created));
+	TRY(touch_parent(tx, parent, node->slot));
 	return event_changed(scl, tx, node->parent, node->slot, false);
 }
 

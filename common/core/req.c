@@ -7,6 +7,7 @@
 
 #include "base/times.h"
 #include "core/hooks.h"
+#include "core/saf.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,8 @@
 #include <strings.h>
 
 #define RETRY_AFTER_SECONDS 5u
+/* What an answer of a few headers needs. */
+#define PARKED_ARENA 1024u
 
 enum rc
 req_fail(struct req *rq, enum rc rc, const char *fmt, ...)
@@ -59,7 +62,7 @@ req_alloc(struct scl *scl, const struct req_listener *listener)
 {
 	const struct scl_conf *conf = scl_conf(scl);
 	struct arena *a = arena_take(scl);
-	struct req *rq = a == NULL ? NULL : ARENA_NEW(a, struct req);
+	struct req *rq = a == NULL ? NULL : calloc(1, sizeof(*rq));
 
 	if (rq == NULL) {
 		arena_free(a);
@@ -86,11 +89,12 @@ req_new(struct scl *scl, const struct req_listener *listener)
 		atomic_fetch_sub(&scl->requests, 1);
 		return NULL;
 	}
+	rq->counted = true;
 	return rq;
 }
 
 struct req *
-req_new_local(struct scl *scl, enum req_op op, struct slice target)
+req_new_local(struct scl *scl, enum req_op op, struct slice target, struct slice from)
 {
 	static const struct req_listener none = { 0 };
 	struct req *rq = req_alloc(scl, &none);
@@ -98,10 +102,14 @@ req_new_local(struct scl *scl, enum req_op op, struct slice target)
 	if (rq == NULL)
 		return NULL;
 	rq->local = true;
+	rq->own = from.n == 0;
 	rq->in.op = op;
 	rq->in.known_method = true;
 	rq->in.target = arena_copy(rq->arena, target);
-	rq->in.from = scl->base_path;
+	/* Another SCL is told the absolute URI, which exists from scl_start on. */
+	rq->in.from = !rq->own                  ? arena_copy(rq->arena, from)
+	              : scl->own.base_uri.n > 0 ? scl->own.base_uri
+	                                        : scl->base_path;
 	return rq;
 }
 
@@ -110,12 +118,50 @@ req_free(struct req *rq)
 {
 	if (rq == NULL)
 		return;
-	if (!rq->local)
+	if (rq->sent != NULL)
+		rq->sent(rq, rq->whole);
+	if (rq->counted)
 		atomic_fetch_sub(&rq->scl->requests, 1);
 	free(rq->out.body);
 	decision_release(rq->decision);
 	decision_release(rq->old_decision);
+	if (rq->parked)
+		arena_free(rq->arena);
+	else
+		arena_give(rq->scl, rq->arena);
+	free(rq);
+}
+
+void
+req_sent(struct req *rq)
+{
+	rq->whole = true;
+}
+
+enum rc
+req_park(struct req *rq)
+{
+	struct arena *small = arena_new(PARKED_ARENA);
+
+	if (small == NULL)
+		return RC_UNAVAILABLE;
 	arena_give(rq->scl, rq->arena);
+	rq->arena = small;
+	rq->parked = true;
+	rq->in = (struct req_input){ .op = rq->in.op, .head = rq->in.head, .known_method = true };
+	rq->uri = (struct uri){ 0 };
+	rq->who = (struct originator){ 0 };
+	rq->filter = (struct filter){ 0 };
+	rq->target = (struct target){ 0 };
+	rq->doc = NULL;
+	rq->message = SLICE_NONE;
+	decision_release(rq->decision);
+	decision_release(rq->old_decision);
+	rq->decision = rq->old_decision = NULL;
+	if (rq->counted)
+		atomic_fetch_sub(&rq->scl->requests, 1);
+	rq->counted = false;
+	return RC_OK;
 }
 
 struct arena *
@@ -299,7 +345,7 @@ is_foreign(const struct req *rq)
 {
 	struct slice authority = rq->uri.scheme.n > 0 ? rq->uri.authority : rq->in.host;
 
-	return !rq->local && authority.n > 0 && !own_authority(rq->scl, authority);
+	return authority.n > 0 && !own_authority(rq->scl, authority);
 }
 
 static bool
@@ -314,7 +360,8 @@ admit_body(struct req *rq)
 	bool write = rq->in.op == REQ_CREATE || rq->in.op == REQ_UPDATE;
 	struct slice type = essence(rq->in.content_type);
 
-	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max)
+	/* What the core sends is bounded where it is made. */
+	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max && !rq->own)
 		return req_fail(rq, RC_TOO_LARGE, "the body is over the limit of %zu octets",
 		                rq->conf->body_max);
 	if (!write || !has_body(rq))
@@ -369,6 +416,7 @@ req_admit(struct req *rq)
 		return req_fail(rq, RC_BAD_REQUEST, "Host is missing");
 	TRY(admit_accept(rq));
 	TRY(admit_body(rq));
+	TRY(saf_admit(rq));
 	if (rq->in.from.p != NULL && !rq->local)
 		rq->decision = decision_find(rq->scl, rq->in.from, place_path(rq->uri.path),
 		                             clock_now(rq->scl->clock));
@@ -404,6 +452,8 @@ target_methods(const struct target *t)
 		return t->type->methods;
 	if (t->content || t->kind == TARGET_INSTANCE)
 		return METHOD_GET;
+	if (t->attr->elem & E_ACTION)
+		return METHOD_GET | METHOD_PUT | METHOD_POST;
 	return METHOD_GET | METHOD_PUT | METHOD_DELETE |
 	       (attr_info(t->attr->attr)->kind == K_STRUCT &&
 	                attr_info(t->attr->attr)->shape->elems[0].attr == A_PERMISSION
@@ -512,6 +562,18 @@ check_access(struct req *rq, unsigned flags, bool known)
 	return forget_not_found(rq, rc);
 }
 
+/*
+ * POST on an action attribute is EXECUTE also with arguments, PUT without a body is one as well
+ * (TS 102 921 annex C).
+ */
+static void
+take_execute(struct req *rq)
+{
+	if (rq->target.attr != NULL && (rq->target.attr->elem & E_ACTION) &&
+	    (rq->in.op == REQ_CREATE || (rq->in.op == REQ_UPDATE && rq->in.body.n == 0)))
+		rq->in.op = REQ_EXECUTE;
+}
+
 static enum rc
 check_target(struct req *rq)
 {
@@ -520,11 +582,14 @@ check_target(struct req *rq)
 	bool known;
 
 	TRY(forget_not_found(rq, resolve(rq, &flags, &known)));
+	if (rq->target.kind == TARGET_SEGMENT)
+		return RC_OK;
 	if (rq->target.kind == TARGET_APOC)
 		return check_access(rq, flags, known);
+	take_execute(rq);
 	TRY(check_method(rq));
 	TRY(check_access(rq, flags, known));
-	if (rq->in.op != REQ_UPDATE && rq->in.op != REQ_DELETE)
+	if ((rq->in.op != REQ_UPDATE && rq->in.op != REQ_DELETE) || rq->target.kind == TARGET_FANOUT)
 		return RC_OK;
 	TRY(target_modified(rq->tx, &rq->target, &modified));
 	return conditions_check(rq, modified, false);
@@ -549,19 +614,24 @@ decode_content(struct req *rq)
 	return req_fail(rq, rc, "%s", why);
 }
 
-static enum rc
-decode_body(struct req *rq)
+enum rc
+req_decode(struct req *rq)
 {
 	const char *why = "";
 	enum rc rc;
 
-	if (rq->in.op != REQ_CREATE && rq->in.op != REQ_UPDATE)
+	if (rq->in.op == REQ_EXECUTE && rq->in.body.n > 0 && rq->in_codec == NULL)
+		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
+	if (rq->in.op != REQ_CREATE && rq->in.op != REQ_UPDATE &&
+	    (rq->in.op != REQ_EXECUTE || rq->in.body.n == 0))
 		return RC_OK;
 	if (rq->in.op == REQ_CREATE && rq->target.attr == NULL && rq->target.type->creates == NULL)
 		return req_fail(rq, RC_NOT_IMPLEMENTED, "nothing can be created in %s",
 		                rq->target.type->name);
 	if (rq->in.body.n == 0)
 		return req_fail(rq, RC_BAD_REQUEST, "the body is empty");
+	if (rq->in_codec == NULL && (rq->target.type->flags & RT_INSTANCES) == 0)
+		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
 	if (rq->in_codec == NULL)
 		return RC_OK;
 	if (rq->target.type->flags & RT_INSTANCES)
@@ -570,21 +640,44 @@ decode_body(struct req *rq)
 	return rc == RC_BAD_REQUEST ? req_fail(rq, rc, "%s", why) : rc;
 }
 
+static bool
+executes(const struct req *rq)
+{
+	const struct hooks *h = rq->target.type->hooks;
+
+	return h != NULL && h->execute != NULL &&
+	       (rq->target.attr == NULL || (rq->target.attr->elem & E_ACTION) != 0);
+}
+
+static enum rc
+prepare_execute(struct req *rq)
+{
+	if (executes(rq))
+		return RC_OK;
+	if (rq->target.type->creates != NULL && rq->target.attr == NULL)
+		return req_fail(rq, RC_BAD_REQUEST, "the body is empty");
+	rq->out.allow = req_allow(rq);
+	return req_fail(rq, RC_NOT_ALLOWED, "%s cannot be executed", rq->target.type->name);
+}
+
 static enum rc
 prepare_local(struct req *rq)
 {
+	const struct hooks *h;
+
 	TRY(check_target(rq));
+	if (rq->target.kind == TARGET_SEGMENT)
+		return rq->target.segment->serve(rq->target.segment, rq);
 	if (rq->target.kind == TARGET_APOC)
 		return forward_route(rq);
-	if (rq->in.op == REQ_EXECUTE && rq->target.type->creates != NULL)
-		return req_fail(rq, RC_BAD_REQUEST, "the body is empty");
-	if (rq->in.op == REQ_EXECUTE) {
-		rq->out.allow = req_allow(rq);
-		return req_fail(rq, RC_NOT_ALLOWED, "%s cannot be executed", rq->target.type->name);
-	}
+	h = rq->target.type->hooks;
+	if (h != NULL && h->prepare != NULL)
+		TRY(h->prepare(rq));
+	if (rq->in.op == REQ_EXECUTE)
+		TRY(prepare_execute(rq));
 	if (rq->in.op == REQ_RETRIEVE)
 		return retrieve(rq);
-	TRY(decode_body(rq));
+	TRY(req_decode(rq));
 	return RC_PENDING;
 }
 
@@ -627,6 +720,8 @@ perform(struct req *rq)
 		return t->attr != NULL ? partial_update(rq) : update(rq);
 	case REQ_DELETE:
 		return t->attr != NULL ? partial_delete(rq) : delete_resource(rq);
+	case REQ_EXECUTE:
+		return executes(rq) ? t->type->hooks->execute(rq) : RC_NOT_ALLOWED;
 	default:
 		return RC_INTERNAL;
 	}
@@ -649,11 +744,12 @@ run_write(struct job *job, struct rtx *tx)
 	rq->message = SLICE_NONE;
 	rq->answer = ANSWER_NONE;
 	rc = check_target(rq);
-	if (rc == RC_OK && rq->target.kind == TARGET_APOC)
+	if (rc == RC_OK && rq->target.kind != TARGET_NODE && rq->target.kind != TARGET_COLLECTION &&
+	    rq->target.kind != TARGET_INSTANCE)
 		rc = req_fail(rq, RC_CONFLICT, "the resource changed meanwhile");
 	if (rc == RC_OK)
 		rc = perform(rq);
-	if (rc == RC_OK && rq->in.op == REQ_CREATE)
+	if ((rc == RC_OK && rq->in.op == REQ_CREATE) || (rc == RC_CREATED && rq->in.op == REQ_EXECUTE))
 		rc = answer_created(rq);
 	rq->tx = NULL;
 	return rc;
@@ -671,19 +767,30 @@ write_done(struct job *job, enum rc rc)
 }
 
 void
+req_finish(struct req *rq)
+{
+	rq->done(rq, rq->done_arg);
+}
+
+void
+req_commit(struct req *rq)
+{
+	rq->job = (struct job){ .run = run_write, .done = write_done, .arena = rq->arena };
+	if (!committer_submit(rq->scl->committer, &rq->job)) {
+		req_fail(rq, RC_UNAVAILABLE, "too many writes are waiting");
+		req_finish(rq);
+	}
+}
+
+void
 req_submit(struct req *rq, req_done *done, void *arg)
 {
 	rq->done = done;
 	rq->done_arg = arg;
-	if (rq->forward != NULL) {
-		courier_forward(rq->scl->courier, rq);
-		return;
-	}
-	rq->job = (struct job){ .run = run_write, .done = write_done, .arena = rq->arena };
-	if (!committer_submit(rq->scl->committer, &rq->job)) {
-		req_fail(rq, RC_UNAVAILABLE, "too many writes are waiting");
-		done(rq, arg);
-	}
+	if (rq->take != NULL)
+		rq->take(rq);
+	else
+		req_commit(rq);
 }
 
 /* ---- answer ---- */
@@ -699,11 +806,11 @@ encode_body(struct req *rq, struct buf *b)
 		rq->out.content_type = rq->raw_type;
 		return;
 	case ANSWER_RESOURCE:
-		encode_values(rq->out_codec, rq->answer_type, rq->answer_vals, b);
+		encode_values(rq->out_codec, req_release(rq), rq->answer_type, rq->answer_vals, b);
 		break;
 	case ANSWER_ATTRIBUTE:
 		rq->out_codec->writer(&w, b);
-		render_attribute(&w, rq->answer_vals);
+		render_attribute(&w, rq->answer_vals, req_release(rq));
 		break;
 	case ANSWER_NONE:
 		return;
@@ -750,8 +857,7 @@ req_encode(struct req *rq)
 	bool success = status_is_success(rq->rc);
 	struct buf b;
 
-	/* A relayed answer is sent as it came. */
-	if (rq->forward != NULL && rq->out.http_status != 0)
+	if (rq->relayed)
 		return &rq->out;
 	if (success) {
 		buf_init(&b, rq->conf->answer_max);

@@ -5,7 +5,7 @@
  *   req_new -> (input from the header) -> req_admit -> (body) -> req_prepare
  *     -> RC_PENDING: suspend the connection, then req_submit; done is called when the answer is there
  *     -> otherwise the answer is there
- *   -> req_encode -> send rq->answer -> req_free
+ *   -> req_encode -> send rq->answer -> req_sent, if it was sent -> req_free
  *
  * Ownership: the request belongs to the binding, between req_submit and done to the core. It is
  * used by one thread at a time. All slices of the input live in the request's arena.
@@ -32,6 +32,11 @@ struct req_listener {
 	unsigned serve; /* enum req_serve bits */
 	bool secure; /* TLS */
 	struct slice base_uri; /* scheme://host:port by which the listener is reached */
+	/*
+	 * False when the peer has left: for a request that was submitted with arg, until done is
+	 * called. Any thread; NULL = not known.
+	 */
+	bool (*alive)(void *arg);
 };
 
 /* The request as the binding received it; an absent header is a slice with p NULL. */
@@ -82,6 +87,8 @@ typedef void req_done(struct req *rq, void *arg);
 /* NULL when memory or the limit of requests under way is exhausted (answer 503). Any thread. */
 struct req *req_new(struct scl *scl, const struct req_listener *listener);
 void req_free(struct req *rq);
+/* The answer was given to the network as a whole; before req_free. */
+void req_sent(struct req *rq);
 
 struct arena *req_arena(struct req *rq);
 struct req_input *req_input(struct req *rq);

@@ -40,7 +40,7 @@ application_check(struct req *rq, const struct target *parent, const struct res 
 {
 	int64_t point = rq->scl->conf.role == SCL_NSCL ? REFERENCE_MIA : REFERENCE_DIA;
 
-	if (old == NULL && !rq->local && (rq->listener->serve & (SERVE_MIA | SERVE_DIA)) == 0)
+	if (old == NULL && !rq->own && (rq->listener->serve & (SERVE_MIA | SERVE_DIA)) == 0)
 		return req_fail(rq, RC_FORBIDDEN, "applications are not served on this listener");
 	/* Below a scl only what that SCL announces has a place (TS 102 690, reference points). */
 	if (old == NULL && parent->scl != ID_NONE)

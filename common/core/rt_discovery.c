@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "base/ident.h"
 #include "core/hooks.h"
 
 #define SCRATCH_MAX (4u << 20)
@@ -22,6 +23,9 @@ struct search {
 	struct val *first, **tail;
 	int64_t matches;
 	size_t listed, max;
+	/* Of the links of announcements that have matched: each is listed once. */
+	uint64_t *links, links_seed;
+	size_t n_links, links_size; /* a power of two */
 	enum rc rc;
 };
 
@@ -40,16 +44,15 @@ code_allowed(const struct filter *f, const struct rtype *t)
 }
 
 static void
-add_result(struct search *s, struct slice path)
+add_uri(struct search *s, struct slice uri)
 {
-	struct slice uri;
 	struct val *v;
 
 	s->matches++;
 	if (s->listed == s->max)
 		return;
 	v = ARENA_NEW(s->arena, struct val);
-	uri = absolute_uri(s->scl, s->arena, path);
+	uri = arena_copy(s->arena, uri);
 	if (v == NULL || uri.p == NULL) {
 		s->rc = RC_UNAVAILABLE;
 		return;
@@ -59,6 +62,78 @@ add_result(struct search *s, struct slice path)
 	*s->tail = v;
 	s->tail = &v->next;
 	s->listed++;
+}
+
+static void
+add_result(struct search *s, struct slice path)
+{
+	add_uri(s, absolute_uri(s->scl, s->scratch, path));
+}
+
+static uint64_t
+link_hash(struct search *s, struct slice link)
+{
+	char random[IDENT_LEN + 1];
+	uint64_t h;
+
+	/* Links come from other SCLs: none can be made to look like another. */
+	if (s->links_seed == 0) {
+		ident_random(random);
+		for (size_t i = 0; i < IDENT_LEN; i++)
+			s->links_seed = s->links_seed * 61 + (unsigned char)random[i];
+	}
+	h = s->links_seed;
+	for (size_t i = 0; i < link.n; i++) {
+		h = (h ^ (unsigned char)link.p[i]) * UINT64_C(0x9fb21c651e98df25);
+		h ^= h >> 32;
+	}
+	return h == 0 ? 1 : h;
+}
+
+/* False when it was there already. */
+static bool
+links_put(uint64_t *links, size_t size, uint64_t h)
+{
+	size_t at = h & (size - 1);
+
+	while (links[at] != 0 && links[at] != h)
+		at = (at + 1) & (size - 1);
+	if (links[at] == h)
+		return false;
+	links[at] = h;
+	return true;
+}
+
+static bool
+links_grow(struct search *s)
+{
+	size_t size = s->links_size == 0 ? 64 : s->links_size * 2;
+	uint64_t *links = ARENA_ARRAY(s->arena, uint64_t, size);
+
+	if (links == NULL)
+		return false;
+	for (size_t i = 0; i < s->links_size; i++)
+		if (s->links[i] != 0)
+			(void)links_put(links, size, s->links[i]);
+	s->links = links;
+	s->links_size = size;
+	return true;
+}
+
+/* An announcement stands for its original (TS 102 690, discovery). */
+static void
+add_link(struct search *s, struct slice link)
+{
+	struct slice normal = uri_normalise(s->scratch, link);
+
+	if (s->n_links * 2 >= s->links_size && !links_grow(s)) {
+		s->rc = RC_UNAVAILABLE;
+		return;
+	}
+	if (!links_put(s->links, s->links_size, link_hash(s, normal.p != NULL ? normal : link)))
+		return;
+	s->n_links++;
+	add_uri(s, link);
 }
 
 static bool
@@ -133,8 +208,12 @@ try_target(struct search *s, const struct target *t)
 	 */
 	if (f->has_instance_criterion)
 		return;
-	if (below_prefix(s, t->path) && filter_labels(f, t->node->vals) && may_discover(s, t))
-		add_result(s, t->path);
+	if (below_prefix(s, t->path) && filter_labels(f, t->node->vals) && may_discover(s, t)) {
+		if (rtype_is_annc(t->type))
+			add_link(s, val_text(t->node->vals, A_LINK));
+		else
+			add_result(s, t->path);
+	}
 	try_apoc_paths(s, t);
 }
 
@@ -197,7 +276,7 @@ try_sequence(struct search *s, struct target t)
 	struct listing l = { s, &t };
 	enum rc rc;
 
-	if (!s->instances || t.type->number != T_CONTAINER)
+	if (!s->instances || !rtype_has_instances(t.type))
 		return;
 	t.path = arena_printf(s->scratch, "%.*s/contentInstances", (int)t.path.n, t.path.p);
 	rc = repo_inst_range(s->tx, t.id, 0, UINT64_MAX, 0, visit_instance, &l);
@@ -272,6 +351,14 @@ walk(struct search *s)
 	note(s, repo_children_all(s->tx, t.id, visit_below, s));
 }
 
+static void
+visit_containers(struct search *s)
+{
+	for (unsigned n = 1; n < T_MAX && go_on(s); n++)
+		if (rtype_get(n) != NULL && rtype_has_instances(rtype_get(n)))
+			note(s, repo_of_type(s->tx, n, visit_container, s));
+}
+
 /* inType names types: their index is narrower than the tree, unless collections are meant too. */
 static bool
 by_type(struct search *s)
@@ -284,10 +371,10 @@ by_type(struct search *s)
 		if (t == NULL || (t->flags & (RT_COLLECTION | RT_VIRTUAL)) != 0 ||
 		    (s->f->in_types >> t->code & 1) == 0)
 			continue;
-		if (n == T_CONTENT_INSTANCE)
-			note(s, repo_of_type(s->tx, T_CONTAINER, visit_container, s));
-		else
+		if (n != T_CONTENT_INSTANCE)
 			note(s, repo_of_type(s->tx, n, visit_id, s));
+		else
+			visit_containers(s);
 	}
 	return true;
 }

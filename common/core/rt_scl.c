@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "base/crontab.h"
+#include "core/announce.h"
+#include "core/channel.h"
 #include "core/hooks.h"
 
 #include <strings.h>
@@ -64,11 +66,11 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 		return req_fail(rq, RC_BAD_REQUEST, "link is no absolute URI");
 	if (!is_registrant(rq, self))
 		return req_fail(rq, RC_FORBIDDEN, "the issuer is not the SCL that link names");
-	if (rq->scl->conf.role != SCL_NSCL && !rq->local)
+	if (rq->scl->conf.role != SCL_NSCL && !rq->own)
 		return req_fail(rq, RC_FORBIDDEN, "SCLs register at an NSCL");
-	if ((rq->listener->serve & SERVE_MID) == 0 && !rq->local)
+	if ((rq->listener->serve & SERVE_MID) == 0 && !rq->own)
 		return req_fail(rq, RC_FORBIDDEN, "mId is not served on this listener");
-	if (slice_eq(self->name, rq->scl->id) && !rq->local)
+	if (slice_eq(self->name, rq->scl->id) && !rq->own)
 		return req_fail(rq, RC_CONFLICT, "sclId is that of this SCL");
 	/* Release 1 requesters, who do not use From, omit sclType (TS 102 921 10.6). */
 	if (val_get(self->vals, A_SCL_TYPE) == NULL && rq->in.from.p != NULL)
@@ -82,7 +84,15 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 	return RC_OK;
 }
 
+static enum rc
+scl_created(struct req *rq, const struct target *parent, struct res *self)
+{
+	(void)parent;
+	return announce_registered(rq->scl, rq->tx, self);
+}
+
 struct reach {
+	const struct scl *scl;
 	struct rtx *tx;
 	unsigned total, online, unreachable;
 	bool server;
@@ -100,6 +110,7 @@ count_poc(void *arg, const struct child *c)
 {
 	struct reach *r = arg;
 	const struct val *info;
+	struct slice uri, token;
 	struct res *poc;
 
 	r->rc = repo_get(r->tx, c->id, &poc);
@@ -109,7 +120,9 @@ count_poc(void *arg, const struct child *c)
 	r->total++;
 	r->online += val_num(poc->vals, A_ONLINE_STATUS, ONLINE) == ONLINE;
 	r->unreachable += val_num(poc->vals, A_ONLINE_STATUS, ONLINE) == NOT_REACHABLE;
-	r->server = r->server || (info != NULL && usable_uri(val_text(info->first, A_CONTACT_URI)));
+	uri = info == NULL ? SLICE_NONE : val_text(info->first, A_CONTACT_URI);
+	/* Who polls accepts no requests, but can be reached (TS 102 921 10.6, serverCapability). */
+	r->server = r->server || (usable_uri(uri) && !channel_contact(r->scl, uri, &token));
 	return true;
 }
 
@@ -117,7 +130,7 @@ static enum rc
 scl_value(struct scl *scl, struct rtx *tx, const struct target *t, const struct filter *f,
           unsigned attr, struct val **list)
 {
-	struct reach r = { .tx = tx };
+	struct reach r = { .scl = scl, .tx = tx };
 	const struct val *pocs = val_get(t->node->vals, A_POCS);
 	int64_t status = OFFLINE;
 
@@ -149,5 +162,5 @@ m2m_poc_check(struct req *rq, const struct target *parent, const struct res *old
 	return RC_OK;
 }
 
-const struct hooks hooks_scl = { .check = scl_check, .value = scl_value };
+const struct hooks hooks_scl = { .check = scl_check, .created = scl_created, .value = scl_value };
 const struct hooks hooks_m2m_poc = { .check = m2m_poc_check };

@@ -2,6 +2,7 @@
 /* subscription: its checks, limits and the lane that delivers for it (TS 102 921 10.25). */
 #include "config.h"
 
+#include "core/channel.h"
 #include "core/hooks.h"
 #include "core/owed.h"
 
@@ -48,6 +49,7 @@ check_values(struct req *rq, struct res *self)
 {
 	struct val *criteria = val_find(self->vals, A_FILTER_CRITERIA);
 	struct slice contact = val_text(self->vals, A_CONTACT);
+	struct slice aggregate = val_text(self->vals, A_AGGREGATE_URI);
 	struct filter f;
 
 	if (val_get(self->vals, A_DELAY_TOLERANCE) != NULL &&
@@ -60,6 +62,8 @@ check_values(struct req *rq, struct res *self)
 		return req_fail(rq, RC_BAD_REQUEST, "maxAccuCreates is not positive");
 	if (contact.n == 0 || (contact.p[0] != '/' && !uri_is_absolute(contact)))
 		return req_fail(rq, RC_BAD_REQUEST, "contact is no URI to send to");
+	if (aggregate.n > 0 && aggregate.p[0] != '/' && !uri_is_absolute(aggregate))
+		return req_fail(rq, RC_BAD_REQUEST, "aggregateURI is no URI to send to");
 	if (criteria != NULL && !filter_from_vals(rq->scl, rq->arena, criteria->first, &f))
 		return req_fail(rq, RC_BAD_REQUEST, "filterCriteria has an unusable value");
 	/* The schema wants attributeAccessor in every filterCriteria (TS 102 921, data types). */
@@ -78,9 +82,14 @@ subscription_check(struct req *rq, const struct target *parent, const struct res
 	if (old != NULL)
 		return RC_OK;
 	TRY(check_limits(rq, self));
-	if (!val_set_num(rq->arena, &self->vals, A_SUBSCRIPTION_TYPE, SUBSCRIPTION_ASYNCHRONOUS) ||
+	if (!val_set_num(rq->arena, &self->vals, A_SUBSCRIPTION_TYPE,
+	                 channel_serves(rq->scl, rq->tx, val_text(self->vals, A_CONTACT))
+	                     ? SUBSCRIPTION_SYNCHRONOUS
+	                     : SUBSCRIPTION_ASYNCHRONOUS) ||
 	    !val_set_text(rq->arena, &self->vals, A_SUBSCRIBER_ID, rq->who.uri) ||
-	    !val_set_text(rq->arena, &self->vals, A_SYNTAX, slice_of(rq->in_codec->media_type)))
+	    !val_set_text(rq->arena, &self->vals, A_SYNTAX,
+	                  ARENA_JOIN(rq->arena, slice_of(rq->in_codec->media_type),
+	                             slice_of(req_release(rq) == 1 ? SYNTAX_RELEASE1 : ""))))
 		return RC_UNAVAILABLE;
 	return RC_OK;
 }

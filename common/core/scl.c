@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "core/scl_impl.h"
+#include "core/announce.h"
+#include "core/channel.h"
+#include "core/group.h"
+#include "core/saf.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -73,6 +76,16 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 	rc = bootstrap(scl, why);
 	if (rc == RC_OK)
 		rc = courier_new(scl, parts, &scl->courier);
+	if (rc == RC_OK)
+		rc = saf_new(scl);
+	if (rc == RC_OK && (scl->announcer = announcer_new(scl)) == NULL)
+		rc = RC_UNAVAILABLE;
+	if (rc == RC_OK)
+		rc = channels_new(scl, &scl->channels);
+	if (rc == RC_OK)
+		rc = groups_new(scl, &scl->groups);
+	if (rc == RC_OK && (scl->mgmt = mgmt_new(scl)) == NULL)
+		rc = RC_UNAVAILABLE;
 	if (rc != RC_OK) {
 		scl_free(scl);
 		return rc;
@@ -129,7 +142,10 @@ scl_start(struct scl *scl, const char *base_uri, const char *const *own_authorit
 		                     .arg = scl };
 
 	TRY(own_set(scl, base_uri, own_authorities));
+	TRY(saf_start(scl->saf));
 	TRY(committer_start(&cc, &scl->committer));
+	announcer_start(scl->announcer);
+	mgmt_start(scl->mgmt);
 	if (courier_start(scl->courier) != RC_OK) {
 		committer_stop(scl->committer);
 		return RC_UNAVAILABLE;
@@ -170,6 +186,11 @@ scl_free(struct scl *scl)
 	if (scl == NULL)
 		return;
 	courier_free(scl->courier);
+	saf_free(scl->saf);
+	announcer_free(scl->announcer);
+	groups_free(scl->groups);
+	mgmt_free(scl->mgmt);
+	channels_free(scl->channels);
 	decisions_free(scl->decisions);
 	committer_free(scl->committer);
 	own_free(&scl->own);
@@ -221,66 +242,4 @@ struct log *
 scl_log(struct scl *scl)
 {
 	return scl->log;
-}
-
-/* ---- requests of the SCL itself ---- */
-
-static void
-local_finished(struct scl_task *task)
-{
-	struct scl_local *l = (struct scl_local *)(void *)((char *)task - offsetof(struct scl_local, task));
-
-	l->done(l, l->rc);
-}
-
-static void
-local_answer(struct req *rq, void *arg)
-{
-	struct scl_local *l = arg;
-	const struct req_answer *a = req_encode(rq);
-
-	l->rc = rq->rc;
-	buf_init(&l->answer, rq->conf->answer_max);
-	if (a->body != NULL)
-		buf_add(&l->answer, a->body, a->body_len);
-	req_free(rq);
-	l->task = (struct scl_task){ .run = local_finished };
-	scl_post(l->scl, &l->task, 0);
-}
-
-static const struct {
-	const char *name;
-	enum req_op op;
-} local_methods[] = { { "GET", REQ_RETRIEVE }, { "POST", REQ_CREATE }, { "PUT", REQ_UPDATE },
-	              { "DELETE", REQ_DELETE } };
-
-void
-scl_local(struct scl *scl, struct scl_local *l)
-{
-	enum req_op op = REQ_OTHER;
-	struct req *rq;
-	enum rc rc;
-
-	l->scl = scl;
-	for (size_t i = 0; i < sizeof(local_methods) / sizeof(local_methods[0]); i++)
-		if (slice_is(l->method, local_methods[i].name))
-			op = local_methods[i].op;
-	rq = req_new_local(scl, op, l->target);
-	if (rq == NULL) {
-		l->rc = RC_UNAVAILABLE;
-		l->task = (struct scl_task){ .run = local_finished };
-		scl_post(scl, &l->task, 0);
-		return;
-	}
-	rq->in.content_type = arena_copy(rq->arena, l->content_type);
-	rq->in.body = arena_copy(rq->arena, l->body);
-	rq->in.has_length = true;
-	rq->in.content_length = l->body.n;
-	rc = req_admit(rq);
-	if (rc == RC_OK)
-		rc = req_prepare(rq);
-	if (rc == RC_PENDING)
-		req_submit(rq, local_answer, l);
-	else
-		local_answer(rq, l);
 }

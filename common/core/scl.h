@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "codec/codec.h"
 #include "core/port.h"
+#include "core/req.h"
 #include "store/repo.h"
 
 struct scl;
@@ -76,7 +77,37 @@ struct scl_conf {
 	size_t notify_bytes;
 	int64_t retry_first, retry_max;
 	unsigned tries; /* 0 = until the subscription ends */
+
+	int64_t poll_hold; /* how long a long poll waits for a message */
+	unsigned polls_max; /* that wait at a time */
+	unsigned channels_max; /* channels in one collection */
+	unsigned channel_queue; /* messages that wait in one channel */
+	size_t channel_bytes; /* octets of them; a single one may be longer */
+	size_t channels_bytes; /* octets of the messages of all channels */
+
 	unsigned notify_timeout_ms, forward_timeout_ms;
+	struct {
+		const char *const *networks; /* "name" or "name=interface"; NULL-terminated, or NULL */
+		unsigned requests_max; /* accepted for later, until their answer is delivered */
+		size_t octets_max; /* of their bodies */
+		unsigned waiting_max; /* whose issuer waits for a connection */
+		int64_t lifetime; /* without TRPDT; also of an answer that is not fetched */
+		int64_t linger; /* a connection counts as established so long after its last use */
+		int64_t retry_first, retry_max;
+	} saf; /* store and forward */
+	unsigned group_members_max; /* of one group, 0 = none */
+	unsigned group_parallel; /* members called at a time by one request to membersContent */
+	unsigned group_fanouts_max; /* such requests under way, 0 = none */
+	unsigned group_calls_max; /* calls of all of them together, 0 = none; each has one at least */
+	unsigned group_member_timeout_ms; /* for one member; 0 = forward_timeout_ms */
+	unsigned group_timeout_ms; /* for all members of one request */
+	int64_t aggregation_wait; /* of a notification for others to the same subscriber; 0 = no aggregation */
+	unsigned aggregation_max; /* notifications that wait so, 0 = none */
+	const char *const *announce_to; /* SCLs that own resources are announced to unasked; NULL-terminated */
+	unsigned announce_scls; /* entries of a sclList, 0 = no limit */
+	int64_t mgmt_instance_lifetime; /* of an execInstance, 0 = infinite */
+	unsigned mgmt_instances_max; /* execInstances of one mgmtCmd, 0 = none */
+	unsigned mgmt_orders_max; /* commands and actions under way, 0 = none */
 	struct scl_conf *previous; /* private to the core; NULL */
 };
 
@@ -121,22 +152,42 @@ void scl_cancel(struct scl *scl, struct scl_task *task);
 /* Sends; done is called on the courier thread. Courier thread only. */
 void scl_send(struct scl *scl, struct exchange *ex);
 
-/* A request of the SCL itself to its own tree; the pieces are copied. */
-struct scl_local {
+/*
+ * A request that the SCL makes, for itself or in somebody's name, to its own tree or to another
+ * SCL. The core finds out where the target is and takes the same way as for a request that came in.
+ * Caller's memory, alive until done; the request's slices are copied by scl_call.
+ */
+struct scl_call {
 	struct slice method; /* GET, POST, PUT, DELETE */
-	struct slice target; /* path */
-	struct slice content_type;
+	struct slice target; /* path on this SCL or absolute URI, with its query */
+	struct slice from; /* requestingEntity; empty = this SCL, which may do everything here */
+	const struct req_listener *listener; /* where the request that causes this one came in, or NULL */
+	struct slice content_type, accept; /* empty = XML */
 	struct slice body;
-	/* Called once on the courier thread, never from within scl_local. */
-	void (*done)(struct scl_local *local, enum rc rc);
-	struct buf answer; /* body of the answer, freed by the owner with buf_fini */
-	void *owner;
-	struct scl_task task; /* private */
-	struct scl *scl; /* private */
-	enum rc rc; /* private */
+	struct slice via; /* of the request that causes this one: what it has passed already */
+	struct slice group_request_id; /* X-etsi-group-request-id */
+	struct slice correlation_id; /* X-etsi-correlationID */
+	struct slice rcat, trpdt; /* X-etsi-rcat, X-etsi-trpdt */
+	struct slice if_match, if_none_match, if_modified_since, if_unmodified_since;
+	unsigned timeout_ms; /* for another SCL's answer; 0 = notify_timeout_ms or forward_timeout_ms */
+
+	/* Called once on the courier thread, never from within scl_call. */
+	void (*done)(struct scl_call *call);
+	void *owner; /* the caller's */
+
+	/* For done, valid until scl_call_end. */
+	enum rc rc;
+	const struct req_answer *answer;
+
+	struct scl_task task; /* private from here on */
+	struct scl *scl;
+	struct req *rq;
 };
 
-void scl_local(struct scl *scl, struct scl_local *local);
+/* Any thread. */
+void scl_call(struct scl *scl, struct scl_call *call);
+/* Frees what the answer lives in; once, after done was called. */
+void scl_call_end(struct scl_call *call);
 
 /* Facts that capabilities need; strings live as long as the scl. */
 const char *scl_base_uri(const struct scl *scl);

@@ -21,9 +21,14 @@
 			return try_rc;                                                             \
 	} while (0)
 
+struct announcer;
+struct channels;
+struct groups;
 struct courier;
 struct decisions;
 struct decision;
+struct saf;
+struct saf_parcels;
 
 /* By what this SCL is addressed; constant after scl_start. */
 struct own_names {
@@ -33,6 +38,7 @@ struct own_names {
 };
 
 #define ARENAS_KEPT 64
+#define SEGMENTS_ADDED 16
 
 struct scl {
 	struct scl_conf conf;
@@ -43,12 +49,17 @@ struct scl {
 	struct committer *committer;
 	struct courier *courier;
 	struct decisions *decisions;
+	struct saf *saf;
+	struct saf_parcels *parcels;
+	_Atomic unsigned forwards_waiting; /* requests whose issuer waits for a connection */
 	struct slice base_path; /* "/" base */
 	struct slice id;
 	struct own_names own;
 	pthread_mutex_t arenas_lock;
 	struct arena *arenas[ARENAS_KEPT]; /* of ended requests, for the next ones */
 	unsigned narenas;
+	const struct segment *segments[SEGMENTS_ADDED];
+	unsigned nsegments;
 	_Atomic bool admitting;
 	_Atomic unsigned requests; /* under way */
 	_Atomic uint64_t next_number; /* of requests, for the log */
@@ -57,6 +68,10 @@ struct scl {
 	_Atomic int64_t next_due; /* earliest entry of the expiry index that may exist */
 	_Atomic bool removed; /* sequences wait for the sweep */
 	_Atomic uint64_t refused_notifies;
+	struct announcer *announcer;
+	struct channels *channels;
+	struct groups *groups;
+	struct mgmt *mgmt;
 };
 
 /* The current limits; valid for the whole run of the scl. */
@@ -97,6 +112,8 @@ enum target_kind {
 	TARGET_INSTANCE,
 	TARGET_DISCOVERY,
 	TARGET_APOC, /* below an application's aPoCPaths */
+	TARGET_FANOUT, /* membersContent, with the suffix in rest */
+	TARGET_SEGMENT, /* a capability's own segment below sclBase, with what follows in rest */
 	TARGET_FOREIGN /* another SCL's */
 };
 
@@ -115,7 +132,8 @@ struct target {
 	uint64_t app, scl, container; /* enclosing nodes, ID_NONE when there is none */
 	struct slice app_path, scl_name;
 	int64_t until; /* the earliest expiration on the way */
-	struct slice rest; /* TARGET_APOC: path below the application, with the query left out */
+	struct slice rest; /* what follows, without the query: TARGET_APOC, TARGET_FANOUT, TARGET_SEGMENT */
+	const struct segment *segment; /* TARGET_SEGMENT */
 	const struct val *apoc_path; /* the aPoCPath that matched */
 };
 
@@ -155,18 +173,70 @@ struct req {
 	struct job job;
 	req_done *done;
 	void *done_arg;
-	bool local; /* made by the core itself */
-	void *forward; /* forward.c */
+	bool local; /* made by the core (call.c): no connection waits for it */
+	bool own; /* and with the identity of this SCL */
+	bool counted; /* among scl->requests */
+	bool parked; /* the arena is a small one of its own */
+	unsigned timeout_ms; /* for the answer of another SCL, 0 = forward_timeout_ms */
+	bool relayed; /* out is another's answer, sent as it came */
+	/* Set when the request is carried out elsewhere than on the committer: what req_submit calls. */
+	void (*take)(struct req *rq);
+	void *taken; /* of whoever takes it */
+	/* Unless NULL, called when the answer is over: whole, the binding has sent all of it. */
+	void (*sent)(struct req *rq, bool whole);
+	bool whole;
 };
+
+/*
+ * For whoever took a request. Both from any thread; rq is not the caller's any more. rq->rc and
+ * what it answers with are set before req_finish; req_commit sends it the usual way of a write.
+ */
+void req_finish(struct req *rq);
+void req_commit(struct req *rq);
+/*
+ * Lets go of what a request that only waits does not need: its arena, its place among the requests
+ * under way, what is known of its target. Of its input nothing but op is left. On RC_UNAVAILABLE it
+ * is as it was. Before it is taken, on the serving thread.
+ */
+enum rc req_park(struct req *rq);
 
 /* Sets the answer's text and returns rc. */
 enum rc req_fail(struct req *rq, enum rc rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A request of the core itself, with this SCL's identity; not counted. NULL without memory. */
-struct req *req_new_local(struct scl *scl, enum req_op op, struct slice target);
+/*
+ * A request of the core, not counted; from empty: with this SCL's identity. NULL without memory.
+ */
+struct req *req_new_local(struct scl *scl, enum req_op op, struct slice target, struct slice from);
+/*
+ * Decodes the body of a request that is taken: rq->doc, NULL when it is content as it stands. On the
+ * serving thread, once.
+ */
+enum rc req_decode(struct req *rq);
 /* Methods that the target takes, as the value of Allow. */
 struct slice req_allow(struct req *rq);
+
+/* ---- segment.c ---- */
+
+/*
+ * A capability's own segment directly below sclBase (TS 102 690 has none: it never appears in the
+ * representation of sclBase). Lives as long as the scl.
+ */
+struct segment {
+	const char *name;
+	/*
+	 * On the serving thread, rq->tx is a snapshot; requestingEntity is known, nothing else was
+	 * checked. rq->target.rest is what follows the segment. Like hooks.prepare, but RC_OK is the
+	 * answer as it stands in rq.
+	 */
+	enum rc (*serve)(const struct segment *self, struct req *rq);
+	void *owner;
+};
+
+/* Before scl_start. RC_UNAVAILABLE when there are too many, RC_CONFLICT when the name is taken. */
+enum rc segment_add(struct scl *scl, const struct segment *segment);
+/* NULL when no capability has it. Any thread. */
+const struct segment *segment_find(const struct scl *scl, struct slice name);
 
 /* ---- bootstrap.c ---- */
 
@@ -240,6 +310,12 @@ enum rc access_judge(const struct target *t, unsigned flags, enum permission_fla
 /* RC_OK, RC_DENIED (holder without the flag) or RC_NOT_FOUND. */
 enum rc access_check(struct scl *scl, struct rtx *tx, const struct originator *who,
                      const struct target *t, enum permission_flag flag);
+/*
+ * True when who may create in the collection t only because an application may announce below its
+ * SCL's scl (TS 102 690, announcing).
+ */
+enum rc access_announces_only(struct scl *scl, struct rtx *tx, const struct originator *who,
+                              const struct target *t, bool *yes);
 /* accessRightID that governs a collection: its own or the one it inherited. */
 enum rc collection_right(struct rtx *tx, const struct res *node, slot_t slot, struct slice *right);
 
@@ -259,8 +335,11 @@ enum rc partial_value(struct req *rq, const struct target *t, struct val *vals, 
 /* Binds rq->doc by the rules of t; sets the failure text. */
 enum rc body_bind(struct req *rq, const struct rtype *t, enum bind_column column, struct val **out,
                   bool *release1);
-/* accessRightID in vals names an accessRight of this SCL and is made path-absolute. */
-enum rc right_check(struct req *rq, struct val *vals);
+/*
+ * accessRightID in vals names an accessRight of this SCL, which may be missing, and is made
+ * path-absolute; that of an announcement may be another SCL's (TS 102 690, common attributes).
+ */
+enum rc right_check(struct req *rq, const struct rtype *type, struct val *vals);
 /* True when the Accept header (or its absence) takes the media type. */
 bool accept_covers(struct slice accept, struct slice media_type);
 /* If-Match and its kin against a lastModifiedTime (TS 102 921 annex C, headers). */
@@ -280,9 +359,18 @@ enum rc answer_target(struct req *rq, const struct target *t);
 /* lastModifiedTime of a collection or node target. */
 enum rc target_modified(struct rtx *tx, const struct target *t, int64_t *modified);
 void answer_stamp(struct req *rq, int64_t modified);
+/*
+ * The release (1 or 2) that the issuer of rq speaks: Release 1 has requestingEntity in Authorization
+ * (TS 102 921 annex C).
+ */
+static inline int
+req_release(const struct req *rq)
+{
+	return rq->in.from.p == NULL && rq->in.authorization.p != NULL ? 1 : 2;
+}
 /* Encodes a resource's values; false when a limit was passed. */
-bool encode_values(const struct codec *codec, const struct rtype *t, const struct val *vals,
-                   struct buf *out);
+bool encode_values(const struct codec *codec, int release, const struct rtype *t,
+                   const struct val *vals, struct buf *out);
 void encode_error(const struct codec *codec, enum rc rc, struct slice message, struct buf *out);
 /* References end in a slash where the configuration wants it. */
 struct slice child_reference(struct scl *scl, struct arena *a, struct slice path, const char *child);
@@ -322,10 +410,28 @@ enum rc subscription_end(struct scl *scl, struct rtx *tx, const struct res *sub,
 /* Lowest cursor of the subscriptions on the container, UINT64_MAX without any. */
 enum rc instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor);
 
+/* ---- rt_annc.c ---- */
+
+/* Refuses what may not stand between or in announcements. type is what is to be created. */
+enum rc annc_place_check(struct req *rq, const struct target *parent, const struct rtype *type);
+
 /* ---- rt_scl.c ---- */
 
 /* True when the scl's schedule admits traffic now. */
 bool scl_scheduled(const struct res *scl, int64_t now);
+
+/* ---- rt_mgmt_order.c, rt_mgmt_doc.c: device management (mgmt.h) ---- */
+
+struct mgmt;
+
+/* NULL without memory. After courier_new, before scl_start. */
+struct mgmt *mgmt_new(struct scl *scl);
+/* After courier_stop. */
+void mgmt_free(struct mgmt *m);
+/* Takes up what an earlier run has left and no adaptor has taken. Before the courier starts. */
+void mgmt_start(struct mgmt *m);
+/* The EtsiSclMo of this SCL itself; RC_NOT_FOUND. */
+enum rc mgmt_scl_mo(struct rtx *tx, struct res **mo);
 
 /* ---- expire.c ---- */
 
@@ -362,6 +468,11 @@ unsigned courier_exchanges_max(const struct courier *c);
 
 /* The lane of a subscription has work; committer thread, inside a transaction. */
 void courier_note(struct courier *c, uint64_t subscription);
+/*
+ * task is posted once the transaction is durable, or taken back with it; one of the few tasks that
+ * live as long as the courier. Committer thread, inside a transaction.
+ */
+void courier_note_task(struct courier *c, struct scl_task *task);
 /* The transaction is durable: what was noted is looked at. Committer thread. */
 void courier_committed(struct courier *c);
 
@@ -373,12 +484,7 @@ void deliveries_wake(struct deliveries *d, uint64_t subscription);
 /* Takes up every pending lane of the store: at start, and when too many were noted at once. */
 void deliveries_scan(struct deliveries *d);
 
-/* Takes a request for another SCL or an application; its done is called in the end. Any thread. */
-void courier_forward(struct courier *c, struct req *rq);
-/* Decides the next hop of rq on rq->tx; RC_PENDING: courier_forward. */
+/* Decides the next hop of rq on rq->tx; RC_PENDING: rq->take is set. */
 enum rc forward_route(struct req *rq);
-/* Next hop towards a registered or mirrored SCL: base URI of its point of contact. */
-enum rc route_scl(struct scl *scl, struct rtx *tx, struct slice target, struct slice *hop,
-                  uint64_t *poc);
 
 #endif

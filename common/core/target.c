@@ -68,7 +68,7 @@ enclose(struct walk *w, const struct child *c)
 	} else if (c->type == T_SCL) {
 		t->scl = c->id;
 		t->scl_name = c->name;
-	} else if (c->type == T_CONTAINER) {
+	} else if (rtype_has_instances(rtype_get(c->type))) {
 		t->container = c->id;
 	}
 }
@@ -80,6 +80,8 @@ enter_child(struct walk *w, struct slice name)
 	struct child c;
 
 	TRY(repo_child(w->tx, t->id, t->slot, name, &c));
+	if (rtype_get(c.type) == NULL)
+		return RC_INTERNAL;
 	if (c.expires < t->until)
 		t->until = c.expires;
 	path_add_name(w, name);
@@ -88,7 +90,25 @@ enter_child(struct walk *w, struct slice name)
 	t->slot = SLOT_SELF;
 	t->type = rtype_get(c.type);
 	t->kind = TARGET_NODE;
-	return t->type != NULL ? RC_OK : RC_INTERNAL;
+	return RC_OK;
+}
+
+/* The rest of the segments as a relative path. */
+static struct slice
+rest_of(struct walk *w)
+{
+	struct buf b;
+	struct slice s;
+
+	buf_init(&b, 65536);
+	for (size_t i = w->at; i < w->n; i++) {
+		if (i > w->at)
+			buf_char(&b, '/');
+		buf_slice(&b, uri_encode_segment(w->arena, w->segs[i]));
+	}
+	s = arena_copy(w->arena, buf_view(&b));
+	buf_fini(&b);
+	return s;
 }
 
 static enum rc
@@ -98,6 +118,12 @@ enter_fixed(struct walk *w, const struct rtype *child)
 
 	path_add(w, slice_of(child->name));
 	t->type = child;
+	if (child->flags & RT_FANOUT) {
+		t->kind = TARGET_FANOUT;
+		t->rest = rest_of(w);
+		w->at = w->n;
+		return RC_OK;
+	}
 	if (child->flags & RT_VIRTUAL) {
 		t->kind = TARGET_DISCOVERY;
 		return RC_OK;
@@ -127,24 +153,6 @@ enter_instance(struct walk *w, struct slice name)
 	t->type = t->inst->type;
 	t->kind = TARGET_INSTANCE;
 	return RC_OK;
-}
-
-/* The rest of the segments as a relative path. */
-static struct slice
-rest_of(struct walk *w)
-{
-	struct buf b;
-	struct slice s;
-
-	buf_init(&b, 65536);
-	for (size_t i = w->at; i < w->n; i++) {
-		if (i > w->at)
-			buf_char(&b, '/');
-		buf_slice(&b, uri_encode_segment(w->arena, w->segs[i]));
-	}
-	s = arena_copy(w->arena, buf_view(&b));
-	buf_fini(&b);
-	return s;
 }
 
 static bool
@@ -217,6 +225,21 @@ enter_apoc(struct walk *w)
 }
 
 static enum rc
+enter_segment(struct walk *w, struct slice name)
+{
+	struct target *t = w->t;
+
+	t->segment = segment_find(w->scl, name);
+	if (t->segment == NULL)
+		return RC_NOT_FOUND;
+	w->at++;
+	t->kind = TARGET_SEGMENT;
+	t->rest = rest_of(w);
+	w->at = w->n;
+	return RC_OK;
+}
+
+static enum rc
 step(struct walk *w)
 {
 	struct target *t = w->t;
@@ -232,10 +255,12 @@ step(struct walk *w)
 	}
 	if (attribute_here(w, seg))
 		return RC_OK;
-	if (t->kind == TARGET_COLLECTION) {
+	if (t->kind == TARGET_COLLECTION || t->type->creates != NULL) {
 		w->at++;
 		return t->type->flags & RT_INSTANCES ? enter_instance(w, seg) : enter_child(w, seg);
 	}
+	if (t->id == ID_SCL_BASE)
+		return enter_segment(w, seg);
 	return t->type->number == T_APPLICATION ? enter_apoc(w) : RC_NOT_FOUND;
 }
 
@@ -301,7 +326,8 @@ target_resolve(struct req *rq)
 
 	if (rc == RC_BAD_REQUEST)
 		return req_fail(rq, rc, "the path of the target is malformed");
-	if (rc != RC_OK || rq->filter.accessor.n == 0 || rq->target.attr != NULL)
+	if (rc != RC_OK || rq->filter.accessor.n == 0 || rq->target.attr != NULL ||
+	    rq->target.kind == TARGET_FANOUT || rq->target.kind == TARGET_SEGMENT)
 		return rc;
 	/* attributeAccessor continues the path (TS 102 921 annex C, filterCriteria). */
 	return target_continue(rq, rq->filter.accessor);
@@ -323,6 +349,11 @@ path_takes_any_content(const struct req *rq)
 		last = seg;
 		if (++n == 2)
 			second = seg;
+		if (n == 2 && segment_find(rq->scl, seg) != NULL)
+			return true;
+		/* The members judge what they get. */
+		if (slice_is(seg, "membersContent") || slice_is(seg, "MC"))
+			return true;
 		if (n == 4 && (slice_is(second, "applications") || slice_is(second, "AP")) &&
 		    rtype_fixed_child(rtype_get(T_APPLICATION), seg) == NULL)
 			return true;

@@ -7,14 +7,30 @@
 #include "codec/codec.h"
 #include "model/kinds.h"
 
-#define PLACES_MAX 48
 #define JSON_SAFE_LONG (INT64_C(1) << 53)
 
 /* The list of places that a content is checked against. */
 struct places {
-	struct elem list[PLACES_MAX];
+	struct elem list[RULES_MAX];
 	size_t n;
 };
+
+struct slice
+node_xsi_type(const struct node *n)
+{
+	struct slice name;
+
+	for (const struct node *c = n->first; c != NULL; c = c->next) {
+		if (!slice_is(c->ns, NS_XSI) || !slice_is(c->name, "type"))
+			continue;
+		name = kind_trim(c->text);
+		for (size_t i = 0; i < name.n; i++)
+			if (name.p[i] == ':')
+				return slice_from(name, i + 1);
+		return name;
+	}
+	return SLICE_NONE;
+}
 
 static enum rc __attribute__((format(printf, 2, 3)))
 refuse(struct binder *b, const char *fmt, ...)
@@ -55,23 +71,39 @@ syntax_matches(const struct elem *e, const struct node *n)
 static bool
 namespace_matches(const struct elem *e, const struct node *n)
 {
-	if (n->flags & NODE_NO_NS)
+	if ((n->flags & NODE_NO_NS) && n->ns.n == 0)
 		return true;
 	if (e->flags & E_ATTRIBUTE_XMIME)
 		return slice_is(n->ns, NS_XMIME);
 	if (e->flags & (E_LOCAL | E_ATTRIBUTE))
 		return n->ns.n == 0 || (slice_is(n->ns, NS_M2M) && (e->flags & E_LOCAL) != 0);
-	return slice_is(n->ns, NS_M2M);
+	return slice_is(n->ns, NS_M2M) || (n->ns.n == 0 && (e->flags & E_LOCAL_RELEASE1) != 0);
+}
+
+/* A wildcard takes elements of foreign namespaces, or with E_LOCAL any (xs:any). */
+static bool
+wildcard_matches(const struct elem *e, const struct node *n)
+{
+	if ((n->flags & NODE_ATTRIBUTE) != 0)
+		return false;
+	return (e->flags & E_LOCAL) != 0 || (n->ns.n > 0 && !slice_is(n->ns, NS_M2M));
 }
 
 static int
 place_of(const struct places *p, const struct node *n)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (slice_is(n->name, attr_info(p->list[i].attr)->name) &&
-		    syntax_matches(&p->list[i], n) && namespace_matches(&p->list[i], n))
+	int wildcard = -1;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct elem *e = &p->list[i];
+
+		if (e->flags & E_WILDCARD)
+			wildcard = wildcard_matches(e, n) ? (int)i : -1;
+		else if (slice_is(n->name, attr_info(e->attr)->name) && syntax_matches(e, n) &&
+		         namespace_matches(e, n))
 			return (int)i;
-	return -1;
+	}
+	return wildcard;
 }
 
 static bool
@@ -121,6 +153,7 @@ bind_simple(struct binder *b, const struct attr_info *info, const struct node *n
 		return refuse(b, "%s has no legal value", info->name);
 	if (!json_type_fits(info, n, v->num))
 		return refuse(b, "%s has the wrong JSON type", info->name);
+	b->release1 = b->release1 || kind_is_release1(info, n->text);
 	return RC_OK;
 }
 
@@ -146,7 +179,8 @@ array_form(struct binder *b, const struct elem *e, const struct node *n)
 	bool many = (e->flags & E_MANY) != 0;
 	bool array = (n->flags & (NODE_ARRAY | NODE_EMPTY_ARRAY)) != 0;
 
-	if ((n->flags & NODE_NO_NS) == 0 || many == array)
+	/* Foreign elements of one name are an array only when there are several. */
+	if ((n->flags & NODE_NO_NS) == 0 || many == array || (e->flags & E_WILDCARD) != 0)
 		return RC_OK;
 	return refuse(b, many ? "%s is a list: an array is needed" : "%s is no list",
 	              attr_info(e->attr)->name);
@@ -154,10 +188,23 @@ array_form(struct binder *b, const struct elem *e, const struct node *n)
 
 /* Values found so far, per place. */
 struct found {
-	struct val *first[PLACES_MAX];
-	struct val **tail[PLACES_MAX];
+	struct val *first[RULES_MAX];
+	struct val **tail[RULES_MAX];
+	uint32_t count[RULES_MAX];
 	int last; /* the place of the last element, for the order */
 };
+
+static enum rc
+check_count(struct binder *b, const struct elem *e, const struct node *n, unsigned count)
+{
+	unsigned most = (e->flags & E_WILDCARD) != 0 ? WILDCARD_MAX : e->most;
+
+	if (count > 0 && (e->flags & E_MANY) == 0)
+		return refuse(b, "%.*s stands twice", shown(n->name), n->name.p);
+	if (most != 0 && count >= most)
+		return refuse(b, "%.*s is one too many: %u at most", shown(n->name), n->name.p, most);
+	return RC_OK;
+}
 
 static enum rc
 bind_child(struct binder *b, const struct places *p, const struct node *n, struct found *f)
@@ -171,8 +218,8 @@ bind_child(struct binder *b, const struct places *p, const struct node *n, struc
 		return RC_BAD_REQUEST;
 	if (n->flags & NODE_EMPTY_ARRAY)
 		return RC_OK;
-	if (f->first[at] != NULL && (p->list[at].flags & E_MANY) == 0)
-		return refuse(b, "%.*s stands twice", shown(n->name), n->name.p);
+	if (check_count(b, &p->list[at], n, f->count[at]++) != RC_OK)
+		return RC_BAD_REQUEST;
 	if (b->ordered && (n->flags & (NODE_ATTRIBUTE | NODE_EITHER)) == 0) {
 		if (at < f->last)
 			return refuse(b, "%.*s is out of order", shown(n->name), n->name.p);
@@ -182,6 +229,8 @@ bind_child(struct binder *b, const struct places *p, const struct node *n, struc
 	if (v == NULL)
 		return RC_UNAVAILABLE;
 	v->attr = p->list[at].attr;
+	if ((p->list[at].flags & E_LOCAL_RELEASE1) && n->ns.n == 0 && !(n->flags & NODE_NO_NS))
+		b->release1 = true;
 	if (f->first[at] == NULL)
 		f->tail[at] = &f->first[at];
 	*f->tail[at] = v;
@@ -230,7 +279,8 @@ check_required(struct binder *b, const struct shape *shape, struct val *vals)
 		if (is_element_place(e) && val_find(vals, e->attr) != NULL)
 			elements++;
 	}
-	if ((shape->flags & SHAPE_CHOICE) && elements != 1)
+	if ((shape->flags & SHAPE_CHOICE) && elements != 1 &&
+	    !(elements == 0 && (shape->flags & SHAPE_MAYBE)))
 		return refuse(b, "%s needs exactly one of its elements", shape->name);
 	return RC_OK;
 }
@@ -283,6 +333,44 @@ has_text(const struct node *n)
 	return false;
 }
 
+/* True when n, of a type that has changed, is as Release 1 had it. */
+static bool
+is_release1(const struct shape *shape, const struct node *n)
+{
+	if (shape->release1 == NULL)
+		return false;
+	if (slice_is(node_xsi_type(n), shape->release1->extension))
+		return true;
+	for (const struct elem *e = shape->release1->elems; e->attr != A_END; e++) {
+		if (attr_release2(e->attr) == e->attr)
+			continue;
+		for (const struct node *c = n->first; c != NULL; c = c->next)
+			if (slice_is(c->name, attr_info(e->attr)->name))
+				return true;
+	}
+	return false;
+}
+
+/* Attributes of Release 1 become those of Release 2. */
+static enum rc
+bind_old_shape(struct binder *b, const struct shape *shape, const struct node *n, struct val **out)
+{
+	enum rc rc = bind_shape(b, shape, n, out);
+
+	b->release1 = true;
+	while (rc == RC_OK && *out != NULL) {
+		unsigned attr = attr_release2((*out)->attr);
+
+		if (attr == A_END) {
+			*out = (*out)->next;
+			continue;
+		}
+		(*out)->attr = (uint16_t)attr;
+		out = &(*out)->next;
+	}
+	return rc;
+}
+
 enum rc
 bind_shape(struct binder *b, const struct shape *shape, const struct node *n, struct val **out)
 {
@@ -291,7 +379,9 @@ bind_shape(struct binder *b, const struct shape *shape, const struct node *n, st
 
 	if (n->flags & (NODE_NUMBER | NODE_BOOLEAN))
 		return refuse(b, "%.*s has the wrong JSON type", shown(n->name), n->name.p);
-	for (const struct elem *e = shape->elems; e->attr != A_END && p.n < PLACES_MAX; e++)
+	if (is_release1(shape, n))
+		return bind_old_shape(b, shape->release1, n, out);
+	for (const struct elem *e = shape->elems; e->attr != A_END && p.n < RULES_MAX; e++)
 		p.list[p.n++] = *e;
 	rc = bind_children(b, &p, n, out);
 	if (rc != RC_OK)
@@ -308,7 +398,9 @@ bind_shape(struct binder *b, const struct shape *shape, const struct node *n, st
 static bool
 root_matches(const struct node *n, const char *name)
 {
-	return slice_is(n->name, name) && ((n->flags & NODE_NO_NS) != 0 || slice_is(n->ns, NS_M2M));
+	bool any_ns = (n->flags & NODE_NO_NS) != 0 && n->ns.n == 0;
+
+	return slice_is(n->name, name) && (any_ns || slice_is(n->ns, NS_M2M));
 }
 
 static enum rc
@@ -326,6 +418,29 @@ check_presence(struct binder *b, const struct rtype *t, enum bind_column column,
 	return RC_OK;
 }
 
+/*
+ * An UPDATE may leave the type out: it cannot change. The name of the base is that of the schema.
+ */
+static enum rc
+check_type(struct binder *b, const struct rtype *t, enum bind_column column, const struct node *root)
+{
+	struct slice type = node_xsi_type(root);
+
+	if (type.n == 0 ? t->xsi_type == NULL || column == BIND_UPDATE
+	                : slice_is(type, t->xsi_type != NULL ? t->xsi_type : t->shape))
+		return RC_OK;
+	return refuse(b, "xsi:type must be %s", t->xsi_type != NULL ? t->xsi_type : t->shape);
+}
+
+/* What only the SCL knows and some documents must carry nevertheless. */
+static void
+drop_references(const struct rtype *t, struct val **vals)
+{
+	for (const struct rule *r = t->rules; r->attr != A_END; r++)
+		if (r->source == S_MEMBERS || r->source == S_CHILD)
+			val_remove(vals, r->attr);
+}
+
 enum rc
 bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
               const struct node *root, struct val **out)
@@ -337,10 +452,16 @@ bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
 		return refuse(b, "the root element must be %s", t->name);
 	if (has_text(root) || (root->flags & (NODE_NUMBER | NODE_BOOLEAN | NODE_STRING)))
 		return refuse(b, "%s may not hold text", t->name);
-	for (const struct rule *r = t->rules; r->attr != A_END && p.n < PLACES_MAX; r++)
-		p.list[p.n++] = (struct elem){ r->attr, r->elem };
+	if (check_type(b, t, column, root) != RC_OK)
+		return RC_BAD_REQUEST;
+	for (const struct rule *r = t->rules; r->attr != A_END && p.n < RULES_MAX; r++)
+		p.list[p.n++] = (struct elem){ .attr = r->attr, .flags = r->elem };
 	rc = bind_children(b, &p, root, out);
-	return rc == RC_OK ? check_presence(b, t, column, *out) : rc;
+	if (rc == RC_OK)
+		rc = check_presence(b, t, column, *out);
+	if (rc == RC_OK)
+		drop_references(t, out);
+	return rc;
 }
 
 enum rc

@@ -17,7 +17,13 @@ struct binder {
 	struct slice why; /* set on failure: what is wrong, with the names of the dictionary */
 };
 
-/* Checks the root element's name and the content by t's rules. RC_BAD_REQUEST with why, or RC_OK. */
+/* Local part of the root's xsi:type (JSON: member "$type"); empty when there is none. */
+struct slice node_xsi_type(const struct node *n);
+/*
+ * Checks the root element's name, its xsi:type and the content by t's rules. References to
+ * children that a request may carry although they say nothing are left out of *out.
+ * RC_BAD_REQUEST with why, or RC_OK.
+ */
 enum rc bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
                       const struct node *root, struct val **out);
 /* Content of n by shape. */

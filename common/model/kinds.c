@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-static struct slice
-trim(struct slice s)
+struct slice
+kind_trim(struct slice s)
 {
 	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\n' || s.p[0] == '\r'))
 		s = slice_from(s, 1);
@@ -26,7 +26,7 @@ kind_parse_long(struct slice s, int64_t *v)
 	bool negative;
 	uint64_t u = 0, limit;
 
-	s = trim(s);
+	s = kind_trim(s);
 	negative = s.n > 0 && s.p[0] == '-';
 	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'))
 		s = slice_from(s, 1);
@@ -47,7 +47,7 @@ kind_parse_long(struct slice s, int64_t *v)
 bool
 kind_parse_boolean(struct slice s, bool *v)
 {
-	s = trim(s);
+	s = kind_trim(s);
 	*v = slice_is(s, "true") || slice_is(s, "1");
 	return *v || slice_is(s, "false") || slice_is(s, "0");
 }
@@ -71,13 +71,23 @@ kind_name_valid(struct slice s, size_t max)
 	return true;
 }
 
+/* Characters of a text in UTF-8; every octet that does not continue one begins one. */
+static size_t
+characters(struct slice s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
 static bool
 parse_text(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
 {
 	(void)a;
-	(void)info;
 	v->text = s;
-	return true;
+	return info->length == 0 || characters(s) <= info->length;
 }
 
 static bool
@@ -85,7 +95,7 @@ parse_uri(struct arena *a, const struct attr_info *info, struct slice s, struct 
 {
 	(void)a;
 	(void)info;
-	v->text = trim(s);
+	v->text = kind_trim(s);
 	for (size_t i = 0; i < v->text.n; i++)
 		if ((unsigned char)v->text.p[i] <= ' ' || v->text.p[i] == 0x7f)
 			return false;
@@ -97,7 +107,7 @@ parse_nmtoken(struct arena *a, const struct attr_info *info, struct slice s, str
 {
 	(void)a;
 	(void)info;
-	v->text = trim(s);
+	v->text = kind_trim(s);
 	for (size_t i = 0; i < v->text.n; i++)
 		if (!name_char((unsigned char)v->text.p[i]))
 			return false;
@@ -108,8 +118,8 @@ static bool
 parse_long(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
 {
 	(void)a;
-	(void)info;
-	return kind_parse_long(s, &v->num);
+	return kind_parse_long(s, &v->num) &&
+	       (info->min == info->max || (v->num >= info->min && v->num <= info->max));
 }
 
 static bool
@@ -118,8 +128,7 @@ parse_boolean(struct arena *a, const struct attr_info *info, struct slice s, str
 	bool b = false;
 
 	(void)a;
-	(void)info;
-	if (!kind_parse_boolean(s, &b))
+	if (!kind_parse_boolean(s, &b) || (info->words && kind_trim(s).n == 1))
 		return false;
 	v->num = b;
 	return true;
@@ -140,10 +149,9 @@ parse_duration(struct arena *a, const struct attr_info *info, struct slice s, st
 	int64_t seconds;
 
 	(void)a;
-	(void)info;
 	if (times_parse_duration(s, &v->num))
 		return true;
-	if (!kind_parse_long(s, &seconds) || seconds < 0 || seconds > INT64_MAX / CLOCK_SECOND)
+	if (!info->seconds || !kind_parse_long(s, &seconds) || seconds < 0 || seconds > INT64_MAX / CLOCK_SECOND)
 		return false;
 	v->num = seconds * CLOCK_SECOND;
 	return true;
@@ -153,7 +161,7 @@ static bool
 parse_enum(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
 {
 	(void)a;
-	v->num = enum_index(info->values, trim(s));
+	v->num = enum_index(info->values, kind_trim(s));
 	return v->num >= 0;
 }
 
@@ -164,16 +172,97 @@ parse_base64(struct arena *a, const struct attr_info *info, struct slice s, stru
 	return base64_decode(a, s, &v->text);
 }
 
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool
+parse_hex(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	(void)a;
+	(void)info;
+	v->text = kind_trim(s);
+	for (size_t i = 0; i < v->text.n; i++) {
+		char c = v->text.p[i];
+
+		if (!is_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F'))
+			return false;
+	}
+	return v->text.n % 2 == 0;
+}
+
+/* White space of a token collapses: none at the ends, one blank within. */
+static bool
+parse_token(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	char *to = arena_alloc(a, s.n + 1);
+	size_t n = 0;
+
+	(void)info;
+	if (to == NULL)
+		return false;
+	s = kind_trim(s);
+	for (size_t i = 0; i < s.n; i++) {
+		bool blank = memchr(" \t\r\n", s.p[i], 4) != NULL;
+
+		if (!blank || to[n - 1] != ' ')
+			to[n++] = blank ? ' ' : s.p[i];
+	}
+	v->text = slice_make(to, n);
+	return true;
+}
+
+static bool
+parse_time_of_day(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	int64_t us;
+
+	(void)a;
+	(void)info;
+	v->text = kind_trim(s);
+	return times_parse_daytime(s, &us);
+}
+
+static bool
+parse_zoned_time(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	int64_t us;
+
+	(void)a;
+	(void)info;
+	v->text = kind_trim(s);
+	return times_parse(s, &us);
+}
+
+/* KIND_MEMORY_SIZE. */
+static bool
+parse_memory_size(struct arena *a, const struct attr_info *info, struct slice s, struct val *v)
+{
+	size_t digits = 0;
+
+	(void)a;
+	(void)info;
+	v->text = s = kind_trim(s);
+	while (digits < s.n && is_digit(s.p[digits]))
+		digits++;
+	return digits >= 1 && digits <= 15 && s.n == digits + 1 &&
+	       memchr("BKMGT", s.p[digits], 5) != NULL;
+}
+
 static bool (*const parsers[])(struct arena *, const struct attr_info *, struct slice, struct val *) = {
 	[K_STRING] = parse_text,     [K_URI] = parse_uri,         [K_NMTOKEN] = parse_nmtoken,
 	[K_LONG] = parse_long,       [K_BOOLEAN] = parse_boolean, [K_TIME] = parse_time,
 	[K_DURATION] = parse_duration, [K_ENUM] = parse_enum,     [K_BASE64] = parse_base64,
+	[K_HEX] = parse_hex,         [K_TOKEN] = parse_token,     [K_TIME_OF_DAY] = parse_time_of_day,
+	[K_MEMORY_SIZE] = parse_memory_size, [K_ZONED_TIME] = parse_zoned_time,
 };
 
 bool
 kind_parse(struct arena *a, const struct attr_info *info, struct slice text, struct val *v)
 {
-	return info->kind <= K_BASE64 && parsers[info->kind](a, info, text, v);
+	return info->kind <= K_ZONED_TIME && parsers[info->kind](a, info, text, v);
 }
 
 struct slice
@@ -194,4 +283,42 @@ kind_format(const struct attr_info *info, const struct val *v, char scratch[KIND
 	default:
 		return v->text;
 	}
+}
+
+bool
+kind_is_release1(const struct attr_info *info, struct slice text)
+{
+	int64_t v;
+
+	if (info->seconds)
+		return kind_parse_long(text, &v);
+	if (info->kind != K_ENUM || info->values->release1 == NULL)
+		return false;
+	v = enum_index(info->values, kind_trim(text));
+	return v >= 0 && !slice_is(kind_trim(text), info->values->values[v]);
+}
+
+bool
+kind_in_release1(const struct attr_info *info, const struct val *v)
+{
+	int64_t n = 0;
+
+	if (info->kind != K_ENUM || info->values->release1 == NULL)
+		return true;
+	while (info->values->release1[n] != NULL)
+		n++;
+	return v->num < n;
+}
+
+struct slice
+kind_format_release1(const struct attr_info *info, const struct val *v, char scratch[KIND_TEXT_MAX])
+{
+	int64_t seconds = v->num / CLOCK_SECOND + (v->num % CLOCK_SECOND != 0);
+
+	if (info->seconds)
+		return slice_make(scratch,
+		                  (size_t)snprintf(scratch, KIND_TEXT_MAX, "%lld", (long long)seconds));
+	if (info->kind == K_ENUM && info->values->release1 != NULL)
+		return slice_of(info->values->release1[v->num]);
+	return kind_format(info, v, scratch);
 }

@@ -85,11 +85,14 @@ node_equal(const struct node *a, const struct node *b)
 	return a == NULL && b == NULL;
 }
 
+/* The attribute says what the element is called, unless a wildcard took it. */
 static bool
-any_equal(const struct node *a, const struct node *b)
+any_equal(unsigned attr, const struct node *a, const struct node *b)
 {
 	if (a == NULL || b == NULL)
 		return a == b;
+	if (attr == A_MO_ATTRIBUTE && (!slice_eq(a->name, b->name) || !slice_eq(a->ns, b->ns)))
+		return false;
 	return slice_eq(a->text, b->text) && node_equal(a->first, b->first);
 }
 
@@ -98,7 +101,7 @@ val_equal(const struct val *a, const struct val *b)
 {
 	for (; a != NULL && b != NULL; a = a->next, b = b->next)
 		if (a->attr != b->attr || a->num != b->num || !slice_eq(a->text, b->text) ||
-		    !val_equal(a->first, b->first) || !any_equal(a->any, b->any))
+		    !val_equal(a->first, b->first) || !any_equal(a->attr, a->any, b->any))
 			return false;
 	return a == NULL && b == NULL;
 }

@@ -3,13 +3,38 @@
 
 #include "model/rtype.h"
 
+#include "model/types.h"
+
 const struct rtype *
-rtype_created_as(const struct rtype *t, struct slice element)
+rtype_get(unsigned number)
 {
-	for (const uint8_t *n = t->creates; n != NULL && *n != 0; n++)
-		if (slice_is(element, rtype_get(*n)->name))
-			return rtype_get(*n);
+	const struct rtype *t;
+
+	if (number >= T_MAX)
+		return NULL;
+	t = number < TYPES_ETSI ? &types_etsi[number] : &types_mgmt[number - TYPES_ETSI];
+	return t->name != NULL ? t : NULL;
+}
+
+const struct rtype *
+rtype_created_as(const struct rtype *t, struct slice element, struct slice xsi_type)
+{
+	for (const uint8_t *n = t->creates; n != NULL && *n != 0; n++) {
+		const struct rtype *c = rtype_get(*n);
+
+		if (c == NULL || !slice_is(element, c->name))
+			continue;
+		if (xsi_type.n == 0 ? c->xsi_type == NULL
+		                    : slice_is(xsi_type, c->xsi_type != NULL ? c->xsi_type : c->shape))
+			return c;
+	}
 	return NULL;
+}
+
+bool
+rtype_has_instances(const struct rtype *t)
+{
+	return rtype_rule(t, A_CONTENT_INSTANCES_REFERENCE) != NULL;
 }
 
 const struct rtype *
@@ -37,8 +62,9 @@ rtype_rule(const struct rtype *t, unsigned attr)
 const struct rule *
 rtype_rule_named(const struct rtype *t, struct slice name)
 {
+	/* What a wildcard takes has other names than its rule. */
 	for (const struct rule *r = t->rules; r->attr != A_END; r++)
-		if (slice_is(name, attr_info(r->attr)->name))
+		if ((r->elem & E_WILDCARD) == 0 && slice_is(name, attr_info(r->attr)->name))
 			return r;
 	return NULL;
 }

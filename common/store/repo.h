@@ -15,6 +15,7 @@
  *   E due8 kind1 id8              expiry            L hash8 id8 [seq8]  search string
  *   Y type2 id8                   nodes of a type   G id8               removed, still to be swept
  *   S subscription8               delivery state    P subscription8     has something to deliver
+ *   W kind1 key8                  work of the courier that survives a restart
  * Every value ends with a CRC-32 of what is before it.
  */
 #ifndef STORE_REPO_H
@@ -188,6 +189,9 @@ enum rc repo_due(struct rtx *tx, int64_t upto, size_t limit, repo_visit_due *vis
 /* seq is 0 for a node. A candidate carries the string's hash: the caller compares the string. */
 typedef bool repo_visit_label(void *arg, uint64_t id, uint64_t seq);
 enum rc repo_labelled(struct rtx *tx, struct slice label, repo_visit_label *visit, void *arg);
+/* The same, from a node's id on, by id. */
+enum rc repo_labelled_from(struct rtx *tx, struct slice label, uint64_t id, repo_visit_label *visit,
+                           void *arg);
 typedef bool repo_visit_id(void *arg, uint64_t id);
 enum rc repo_of_type(struct rtx *tx, unsigned type, repo_visit_id *visit, void *arg);
 
@@ -206,6 +210,7 @@ struct lane {
 	int64_t accumulated; /* child creations since the last delivery */
 	enum rc final; /* RC_OK, or why the subscription ended: a final notify is owed */
 	struct slice contact; /* of an ended subscription */
+	struct slice aggregate; /* aggregateURI of an ended subscription */
 	struct slice reference; /* absolute URI of an ended subscription */
 	struct slice syntax; /* media type of an ended subscription */
 };
@@ -232,6 +237,31 @@ enum rc repo_seq_lanes(struct rtx *tx, uint64_t container, struct seq_lane **lan
 void repo_seq_lanes_changed(struct rtx *tx, uint64_t container);
 /* Marks a lane of the cached array as pending, durably. */
 enum rc repo_seq_lane_wake(struct rtx *tx, struct seq_lane *lane);
+
+/* ---- other work of the courier (the outbox of what is no subscription) ---- */
+
+/* Stored numbers, never reused. */
+enum work_kind {
+	WORK_ANNOUNCE = 1, /* key: node whose announcements are to be reconciled, or a number for what is gone */
+	WORK_FORWARD = 2, /* key: a number; a request that was accepted and is to be forwarded */
+	WORK_RESULT = 3, /* key: a number; the answer of such a request */
+	WORK_VALIDATE = 4, /* key: group whose members are to be checked */
+	WORK_KINDS
+};
+
+/* The bytes are the owner's; a version comes first in them. */
+enum rc repo_work_put(struct rtx *tx, enum work_kind kind, uint64_t key, struct slice bytes);
+/* RC_NOT_FOUND. The bytes are in the arena. */
+enum rc repo_work_get(struct rtx *tx, enum work_kind kind, uint64_t key, struct slice *bytes);
+/* RC_OK also when there is none. */
+enum rc repo_work_remove(struct rtx *tx, enum work_kind kind, uint64_t key);
+/* Return false to stop. bytes are valid for the visit only. */
+typedef bool repo_visit_work(void *arg, uint64_t key, struct slice bytes);
+/* Works of a kind from a key on, by key; at most limit (0 = all). */
+enum rc repo_works(struct rtx *tx, enum work_kind kind, uint64_t from, size_t limit,
+                   repo_visit_work *visit, void *arg);
+/* A number that neither a node nor a work has had: grows. */
+enum rc repo_new_number(struct rtx *tx, uint64_t *number);
 
 /* ---- the whole store ---- */
 

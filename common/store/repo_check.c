@@ -338,6 +338,15 @@ check_pending(struct check *c, struct reader key, struct slice val)
 		say(c, "subscription %llu is pending without a delivery state", ull(id));
 }
 
+static void
+check_work(struct check *c, struct reader key, struct slice val)
+{
+	unsigned kind = (unsigned)read_be(&key, 1);
+
+	if (kind == 0 || kind >= WORK_KINDS || val.n == 0)
+		say(c, "a work of kind %u belongs to nobody", kind);
+}
+
 /* ---- sequences ---- */
 
 /* What is stored must say what was counted. */
@@ -498,6 +507,7 @@ static const struct space_row spaces[] = {
 	{ SPACE_REMOVED, 9, 9, true, check_removed },
 	{ SPACE_LANE, 9, 9, false, check_lane },
 	{ SPACE_PENDING, 9, 9, true, check_pending },
+	{ SPACE_WORK, 10, 10, false, check_work },
 };
 
 static const struct space_row *

@@ -22,7 +22,8 @@ enum space {
 	SPACE_TYPE = 'Y',
 	SPACE_REMOVED = 'G',
 	SPACE_LANE = 'S',
-	SPACE_PENDING = 'P'
+	SPACE_PENDING = 'P',
+	SPACE_WORK = 'W'
 };
 
 struct key {

@@ -49,7 +49,8 @@ label_del(struct rtx *tx, struct slice label, uint64_t id, uint64_t seq)
 
 /*
  * searchStrings stand at any depth: those of an aPoCPath lead to its application. The link of a
- * registered SCL is found by its normalised form, too: it routes requests.
+ * registered SCL is found by its normalised form, too: it routes requests, like the domain of a
+ * peer; a channel by its tokens; what is announced by the SCL-IDs of where it is announced.
  */
 enum rc
 labels_each(struct rtx *tx, const struct val *v, uint64_t id, uint64_t seq, label_visit *visit)
@@ -65,6 +66,11 @@ labels_each(struct rtx *tx, const struct val *v, uint64_t id, uint64_t seq, labe
 				rc = visit(tx, link, id, seq);
 			else if (arena_failed(tx->arena))
 				rc = RC_UNAVAILABLE;
+			continue;
+		}
+		if (v->attr == A_CHANNEL_CONTACT || v->attr == A_CHANNEL_POLL || v->attr == A_ANNC_SCL ||
+		    v->attr == A_PEER_DOMAIN) {
+			rc = visit(tx, v->text, id, seq);
 			continue;
 		}
 		if (v->attr != A_SEARCH_STRINGS) {
@@ -114,6 +120,18 @@ repo_labelled(struct rtx *tx, struct slice label, repo_visit_label *visit, void 
 
 	key_id(&k, SPACE_LABEL, hash_of(label));
 	return rec_scan(tx, &k, false, 0, scan_label, &s);
+}
+
+enum rc
+repo_labelled_from(struct rtx *tx, struct slice label, uint64_t id, repo_visit_label *visit, void *arg)
+{
+	struct label_scan s = { visit, arg };
+	struct key k, all, end;
+
+	label_key(&k, label, id, 0);
+	key_id(&all, SPACE_LABEL, hash_of(label));
+	key_range_end(&all, &end);
+	return rec_scan_from(tx, &k, &end, 0, scan_label, &s);
 }
 
 struct id_scan {

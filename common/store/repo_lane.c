@@ -11,7 +11,9 @@
 
 #include <stdlib.h>
 
-#define LANE_VERSION 1u
+#define LANE_VERSION 2u
+/* Without aggregate. */
+#define LANE_VERSION_1 1u
 
 static void
 put_text(struct buf *b, struct slice s)
@@ -32,7 +34,7 @@ repo_lane_get(struct rtx *tx, uint64_t subscription, struct lane *out)
 	struct slice val, copy;
 	struct reader r;
 	struct key k;
-	uint64_t final;
+	uint64_t final, version;
 	enum rc rc;
 
 	key_id(&k, SPACE_LANE, subscription);
@@ -43,7 +45,7 @@ repo_lane_get(struct rtx *tx, uint64_t subscription, struct lane *out)
 	if (copy.p == NULL)
 		return RC_UNAVAILABLE;
 	r = (struct reader){ copy, true };
-	r.ok = read_be(&r, 1) == LANE_VERSION;
+	version = read_be(&r, 1);
 	*out = (struct lane){ .subscription = subscription };
 	out->container = read_be(&r, 8);
 	out->cursor = read_be(&r, 8);
@@ -56,6 +58,10 @@ repo_lane_get(struct rtx *tx, uint64_t subscription, struct lane *out)
 	out->contact = read_text(&r);
 	out->reference = read_text(&r);
 	out->syntax = read_text(&r);
+	if (version == LANE_VERSION)
+		out->aggregate = read_text(&r);
+	else if (version != LANE_VERSION_1)
+		return RC_INTERNAL;
 	return r.ok && r.rest.n == 0 && final < RC_COUNT ? RC_OK : RC_INTERNAL;
 }
 
@@ -90,6 +96,7 @@ repo_lane_put(struct rtx *tx, const struct lane *lane, bool pending)
 	put_text(b, lane->contact);
 	put_text(b, lane->reference);
 	put_text(b, lane->syntax);
+	put_text(b, lane->aggregate);
 	rc = rec_put(tx, &k);
 	if (rc == RC_OK)
 		rc = pending_set(tx, lane->subscription, pending);

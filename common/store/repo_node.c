@@ -260,11 +260,26 @@ same_values(const struct val *a, const struct val *b, unsigned attr)
 	return val_equal(a == NULL ? NULL : a->first, b == NULL ? NULL : b->first);
 }
 
+/* What is announced where, as far as it is found by that. */
+static bool
+same_announced(const struct val *a, const struct val *b)
+{
+	a = val_get(a, A_ANNOUNCED);
+	b = val_get(b, A_ANNOUNCED);
+	a = a == NULL ? NULL : a->first;
+	b = b == NULL ? NULL : b->first;
+	for (; a != NULL && b != NULL; a = a->next, b = b->next)
+		if (!slice_eq(val_text(a->first, A_ANNC_SCL), val_text(b->first, A_ANNC_SCL)))
+			return false;
+	return a == NULL && b == NULL;
+}
+
 enum rc
 repo_update(struct rtx *tx, const struct res *old, struct res *self)
 {
 	bool same = same_values(old->vals, self->vals, A_SEARCH_STRINGS) &&
-	            same_values(old->vals, self->vals, A_APOC_PATHS);
+	            same_values(old->vals, self->vals, A_APOC_PATHS) &&
+	            same_announced(old->vals, self->vals);
 	enum rc rc = node_put(tx, self, false);
 
 	if (rc == RC_OK && !same)

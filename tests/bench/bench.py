@@ -11,13 +11,15 @@ import sys
 import time
 
 import growing
+import hostile
 import notifying
 import serving
 from daemon import INSTANCE, Daemon
 from procs import BenchError, Tools
 from report import Report
 
-GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "idle", "filled", "tree")
+GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "hostile", "idle", "filled",
+          "tree")
 
 
 class Context:
@@ -123,6 +125,8 @@ def engine_run(ctx, args, engine):
             notifying.notifications(ctx, daemon)
         if args.big and "filled" in args.only:
             filled_group(ctx, args, daemon, app)
+    if "hostile" in args.only:
+        hostile.hostile(ctx, args, engine)
     if args.big and "tree" in args.only:
         growing.tree_growth(ctx, engine)
 

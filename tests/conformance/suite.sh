@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # suite.sh DAEMON.suite: one run of the suite against the daemon per line of the file, which holds
-# options of run. A line that begins with "long " counts with OPENSCL_LONG=1 alone.
+# options of conformance. A line that begins with "long " counts with OPENSCL_LONG=1 alone.
 # Environment: srcdir, builddir, PYTHON3, OPENSCL_LONG.
 set -u
 
@@ -23,7 +23,7 @@ while read -r options; do
 	echo "$kind $options"
 	# The options are words of their own.
 	# shellcheck disable=SC2086
-	"${PYTHON3:-python3}" -B "$src/run" --daemon "$daemon" --kind "$kind" $slow \
+	"${PYTHON3:-python3}" -B "$src/conformance" --daemon "$daemon" --kind "$kind" $slow \
 		--xsd-check "$src/../xsd/validate.sh" $options </dev/null || status=1
 done <"$1"
 exit $status

@@ -261,12 +261,12 @@ def apoc_message(report, nscl, gscl, lamp):
             body = b"\x00on\xff" if method in ("POST", "PUT") else None
             more = {"Content-Type": "text/x-switch"} if body else {}
             answer = client.request(method, f"{prefix}/m2m/applications/lamps/lamp/0", body,
-                                    {"X-etsi-correlationID": "c1", **more})
+                                    {"X-etsi-rcat": "RCAT_1", **more})
             report.equal((answer.status, answer.body, answer.header("Content-Type")), (200, b"lit", "text/x-lamp"),
                          f"{method} {way}: answer of the application")
             got = lamp.messages()[-1]
-            report.equal((got.method, got.body, got.header("From"), got.header("X-etsi-correlationID")),
-                         (method, body or b"", me, "c1"), f"{method} {way}: what the application sees")
+            report.equal((got.method, got.body, got.header("From"), got.header("X-etsi-rcat")),
+                         (method, body or b"", me, "RCAT_1"), f"{method} {way}: what the application sees")
             if body:
                 report.equal(got.header("Content-Type"), "text/x-switch", f"{method} {way}: Content-Type")
         client.close()

@@ -15,7 +15,10 @@ static struct {
 	_Atomic uint64_t commits, writes;
 } under;
 
-static const struct req_listener listener = { .serve = SERVE_MIA | SERVE_MID };
+static bool call_alive(void *arg);
+
+static const struct req_listener listener = { .serve = SERVE_MIA | SERVE_MID,
+	                                      .alive = call_alive };
 
 /* ---- the engine ---- */
 
@@ -132,6 +135,12 @@ core_init(struct core_bed *b)
 		.retry_max = 8000,
 		.notify_timeout_ms = 20,
 		.forward_timeout_ms = 1000,
+		.poll_hold = 60 * CLOCK_SECOND,
+		.polls_max = 1000,
+		.channels_max = 8,
+		.channel_queue = 32,
+		.channel_bytes = 65536,
+		.channels_bytes = 1u << 20,
 	};
 	atomic_store(&under.fail_permille, 0);
 	b->log =
@@ -225,6 +234,14 @@ core_records(struct core_bed *b, char space)
 
 /* ---- requests ---- */
 
+static bool
+call_alive(void *arg)
+{
+	const struct core_call *c = arg;
+
+	return !atomic_load(&c->gone);
+}
+
 static void
 call_done(struct req *rq, void *arg)
 {
@@ -299,6 +316,23 @@ core_submit(struct core_call *c)
 	req_submit(c->rq, call_done, c);
 }
 
+void
+core_prepare_call(struct core_bed *b, struct core_call *c, const char *method, const char *target,
+                  const char *from, const char *type, const char *body)
+{
+	ck_assert(call_init(b, c));
+	fill(c->rq, method, target, from, type, body);
+}
+
+void
+core_go(struct core_call *c)
+{
+	if (req_admit(c->rq) == RC_OK && req_prepare(c->rq) == RC_PENDING)
+		req_submit(c->rq, call_done, c);
+	else
+		c->done = true;
+}
+
 bool
 core_begin(struct core_bed *b, struct core_call *c, const char *method, const char *target,
            const char *from, const char *type, const char *body)
@@ -306,10 +340,7 @@ core_begin(struct core_bed *b, struct core_call *c, const char *method, const ch
 	if (!call_init(b, c))
 		return false;
 	fill(c->rq, method, target, from, type, body);
-	if (req_admit(c->rq) == RC_OK && req_prepare(c->rq) == RC_PENDING)
-		req_submit(c->rq, call_done, c);
-	else
-		c->done = true;
+	core_go(c);
 	return true;
 }
 
@@ -347,6 +378,8 @@ core_end(struct core_call *c)
 		memcpy(r.body, a->body, a->body_len);
 	copy_text(r.location, sizeof(r.location), a->location);
 	copy_text(r.allow, sizeof(r.allow), a->allow);
+	if (!atomic_load(&c->gone))
+		req_sent(c->rq);
 	req_free(c->rq);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->changed);

@@ -86,12 +86,17 @@ struct core_call {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool done;
+	_Atomic bool gone; /* set by the test: its peer has left, and does not get the answer */
 };
 
 /* False when req_new refuses. */
 bool core_begin(struct core_bed *b, struct core_call *c, const char *method, const char *target,
                 const char *from, const char *type, const char *body);
 struct reply core_end(struct core_call *c);
+/* The same in two steps, between which the input may be changed. */
+void core_prepare_call(struct core_bed *b, struct core_call *c, const char *method,
+                       const char *target, const char *from, const char *type, const char *body);
+void core_go(struct core_call *c);
 /* core_begin in two steps, for what must be handed over in the end. */
 void core_ready(struct core_bed *b, struct core_call *c, const char *method, const char *target,
                 const char *from, const char *type, const char *body);

@@ -123,6 +123,12 @@ req_new(struct scl *scl, const struct req_listener *listener)
 }
 
 void
+req_sent(struct req *rq)
+{
+	(void)rq;
+}
+
+void
 req_free(struct req *rq)
 {
 	struct scl *f = rq->fake;

@@ -226,7 +226,11 @@ START_TEST(test_any_same)
 		{ &codec_xml,
 		  XML_DECL "<ns1:a " M2M " " XSI " xmlns:ns1=\"urn:1\" xmlns:ns2=\"urn:&amp;2\" "
 		           "ns2:b=\"\" xsi:type=\"T\" xml:lang=\"de\"><m2m:c/><ns2:d><e/></ns2:d></ns1:a>",
-		  "{\"a\":{\"b\":\"\",\"$type\":\"T\",\"lang\":\"de\",\"c\":{},\"d\":{\"e\":{}}}}" },
+		  "{\"{urn:1}a\":{\"b\":\"\",\"$type\":\"T\",\"lang\":\"de\",\"c\":{},"
+		  "\"{urn:&2}d\":{\"e\":{}}}}" },
+		{ &codec_json, "{\"a\":{\"{urn:1}b\":[1,{\"{urn:2}b\":\"x\"}],\"{urn:2}b\":\"y\",\"b\":\"z\"}}",
+		  XML_DECL "<a xmlns:ns1=\"urn:1\" xmlns:ns2=\"urn:2\"><ns1:b>1</ns1:b><ns1:b><ns2:b>x"
+		           "</ns2:b></ns1:b><ns2:b>y</ns2:b><b>z</b></a>" },
 		{ &codec_xml, XML_DECL "<a b=\"1\"><b>2</b><c>3</c><b>4</b></a>",
 		  "{\"a\":{\"@b\":\"1\",\"b\":[\"2\",\"4\"],\"c\":\"3\"}}" },
 		{ &codec_xml, XML_DECL "<m2m:a " M2M " m2m:b=\"1\" b=\"2\"><b>3</b></m2m:a>",

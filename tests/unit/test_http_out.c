@@ -570,6 +570,46 @@ START_TEST(test_limits)
 }
 END_TEST
 
+/*
+ * What ended while it waited for a connection leaves nothing behind for the exchange after it: the
+ * library once kept a receive buffer that was smaller than it took it for.
+ */
+START_TEST(test_after_waiting)
+{
+	enum { N = 4 };
+	struct peer peer;
+	struct errand slow, es[N];
+	struct port *p = port_open(N + 1, 1);
+
+	peer_start(&peer);
+	errand_init(&slow, peer.port, "/slow");
+	slow.ex.timeout_ms = 600;
+	port_http.send(p, &slow.ex);
+	for (int i = 0; i < N; i++) {
+		errand_init(&es[i], peer.port, "/ok");
+		es[i].ex.timeout_ms = 200;
+		port_http.send(p, &es[i].ex);
+	}
+	for (int i = 0; i < N; i++) {
+		await(p, &es[i], 1);
+		ck_assert_int_eq(es[i].ex.rc, RC_GATEWAY_TIMEOUT);
+		errand_fini(&es[i]);
+	}
+	await(p, &slow, 1);
+	errand_fini(&slow);
+	for (int i = 0; i < N; i++) {
+		errand_init(&es[i], peer.port, "/big");
+		es[i].ex.answer_max = 200000;
+		run(p, &es[i]);
+		ck_assert_int_eq(es[i].ex.rc, RC_OK);
+		ck_assert_uint_eq(es[i].ex.answer.n, 100000);
+		errand_fini(&es[i]);
+	}
+	port_http.close(p);
+	peer_stop(&peer);
+}
+END_TEST
+
 START_TEST(test_send_from_done)
 {
 	struct peer peer;
@@ -653,7 +693,7 @@ http_out_suite(void)
 	const TTest *const tests[] = {
 		test_answer,    test_request, test_large_request,  test_absolute_form,
 		test_no_detour, test_interim, test_failures,       test_unsendable,
-		test_refused,   test_limits,  test_send_from_done, test_wakeup,
+		test_refused,   test_limits,  test_after_waiting, test_send_from_done, test_wakeup,
 		test_close,
 	};
 	Suite *s = suite_create("http_out");

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a set of XML Schema files and describes its types in the format of `nscl --types`.
 
-Covers what the ETSI M2M schemas use: element and attribute references, sequence, choice,
-simple and complex content, enumerations. Names are in Clark notation: {namespace}local.
+Covers what the ETSI M2M schemas use: element and attribute references, sequence, choice, wildcards,
+simple and complex content, enumerations and other facets. Names are in Clark notation: {namespace}local.
 """
 import functools
 import os
@@ -14,10 +14,14 @@ M2M = "{http://uri.etsi.org/m2m}"
 # XSD type -> kind of the type tables. anySimple: no type given, every simple kind will do.
 KINDS = {
     "anySimpleType": "anySimple", "anyType": "any", "anyURI": "anyURI", "base64Binary": "base64",
-    "boolean": "boolean", "dateTime": "dateTime", "duration": "duration", "hexBinary": "string",
-    "integer": "long", "long": "long", "NMTOKEN": "NMTOKEN", "short": "long", "string": "string",
-    "time": "string", "token": "string", "unsignedInt": "long", "unsignedLong": "long",
+    "boolean": "boolean", "dateTime": "dateTime", "duration": "duration", "hexBinary": "hexBinary",
+    "int": "long", "integer": "long", "long": "long", "NMTOKEN": "NMTOKEN", "short": "long", "string": "string",
+    "time": "time", "token": "token", "unsignedInt": "long", "unsignedLong": "long",
 }
+
+
+# Facets that limit a value -> their name in the type tables.
+FACETS = {"minInclusive": "min", "maxInclusive": "max", "maxLength": "length", "pattern": "pattern"}
 
 
 class SchemaError(Exception):
@@ -88,6 +92,8 @@ class Schema:
             for key in {"ref", "type", "base"} & set(node.attrib):
                 prefix, _, name = node.get(key).strip().rpartition(":")
                 node.set(key, "{%s}%s" % (prefixes.get(prefix, ""), name))
+            if "name" in node.attrib:   # two official types have a blank at the end of it
+                node.set("name", node.get("name").strip())
             if local(node.tag) in ("element", "attribute"):
                 form = root.get(local(node.tag) + "FormDefault", "unqualified")
                 node.set("form", node.get("form", form))
@@ -143,6 +149,22 @@ class Schema:
             return "enum", (name, values)
         return self.named_type(restriction.get("base"))
 
+    def limits(self, node):
+        """Facets of an element's or attribute's simple type, those of its bases included."""
+        inline = node.find(XS + "simpleType")
+        name = node.get("type", "")
+        if inline is None:
+            inline = self.decls.get(("simpleType", name))
+        found = {}
+        while inline is not None:
+            restriction = inline.find(XS + "restriction")
+            for facet in children(restriction):
+                key, value = FACETS.get(local(facet.tag)), facet.get("value")
+                if key:
+                    found.setdefault(key, value if key == "pattern" else int(value))
+            inline = self.decls.get(("simpleType", restriction.get("base")))
+        return found
+
     @functools.cache
     def shape(self, type_ref):
         """(text kind or None, is a choice, elements then attributes) of a complexType."""
@@ -175,7 +197,11 @@ class Schema:
             elif node.tag == XS + "element":
                 fields.append(self.field(node, required and node.get("minOccurs") != "0",
                                          many or node.get("maxOccurs", "1") != "1"))
-            # A wildcard (any) admits foreign elements; the tables do not list those.
+            elif node.tag == XS + "any":
+                fields.append({"name": "(any)", "kind": "wildcard", "type": None, "xmlAttribute": False,
+                               "qualified": node.get("namespace") == "##other",
+                               "many": many or node.get("maxOccurs", "1") != "1",
+                               "required": required and node.get("minOccurs") != "0"})
         return fields
 
     def field(self, node, required, many):
@@ -183,9 +209,13 @@ class Schema:
         target = self.get(tag, ref) if ref else node
         kind, type_ref = self.type_of(target)
         qualified = bool(ref) or node.get("form") == "qualified"
-        return {"name": target.get("name"), "qualified": qualified, "many": many,
-                "xmlAttribute": tag == "attribute", "required": required,
-                "kind": kind, "type": type_ref}
+        row = {"name": target.get("name"), "qualified": qualified, "many": many,
+               "xmlAttribute": tag == "attribute", "required": required,
+               "kind": kind, "type": type_ref}
+        occurs = node.get("maxOccurs", "1")
+        if occurs not in ("1", "unbounded"):
+            row["most"] = int(occurs)
+        return row | self.limits(target)
 
 
 def locate(file, location):

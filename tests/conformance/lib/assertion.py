@@ -8,7 +8,7 @@ import re
 from . import xpath
 
 _SOURCES = ("xpath", "rep-xpath", "json", "rep-json")
-_WHOLE = ("body", "rep-body", "rep-type", "method", "path", "gap")
+_WHOLE = ("body", "type", "rep-body", "rep-type", "method", "path", "gap")
 _STATUS = re.compile(r"(\d{3}|closed|\$\w+)(\|(\d{3}|closed))*$")
 _TOKEN = re.compile(r"(.+?)\s+(exists|absent|empty|count|list|between|seconds|type|=|!=|!~|~|<=|>=|<|>)(?:\s+(.*))?$")
 _DURATION = re.compile(r"(-)?P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$")
@@ -23,7 +23,8 @@ class Failed(Exception):
 
 
 class Assertion:
-    """source, expression, operator, operand; all still with variables."""
+    """source, expression, operator, operand; all still with variables. release: 0 = judged in every one."""
+    release = 0
 
     def __init__(self, source, expr, operator, operand):
         self.source, self.expr, self.operator, self.operand = source, expr, operator, operand

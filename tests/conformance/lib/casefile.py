@@ -9,9 +9,16 @@ import re
 from . import assertion
 
 REQUEST, RAW, WAIT, NOTIFY, QUIET = "request", "raw", "wait-until", "notify", "no-notify"
-_DIRECTIVES = ("clause", "kinds", "slow", "exclusive", "config", "tag")
-_STEPS = ("set", "save", "fixture", "sink", "sleep", "restart", "expect-close", RAW, WAIT, NOTIFY, QUIET)
-_WITH_BODY = (REQUEST, RAW, WAIT)
+START, AWAIT, PENDING, PART, ENCODE, ANSWER = "start", "await", "pending", "part", "encode", "answer"
+SINK, PEER, UPSTREAM = "sink", "peer", "upstream"
+_DIRECTIVES = ("clause", "kinds", "slow", "exclusive", "config", "tag", "release")
+_STEPS = ("set", "save", "fixture", "sleep", "restart", "expect-close", RAW, WAIT, NOTIFY, QUIET,
+          START, AWAIT, PENDING, PART, ENCODE, ANSWER, SINK, PEER, UPSTREAM)
+_JUDGED = (REQUEST, RAW, WAIT, NOTIFY, AWAIT, PART)
+# Words a step must have at least.
+_WORDS = {REQUEST: 2, WAIT: 2, START: 3, ANSWER: 4, PART: 2, "set": 2, "save": 3, "restart": 0, "expect-close": 0, RAW: 0}
+# How a daemon comes to register with the NSCL of an upstream line.
+UPSTREAM_OPTIONS = (("register.nscl", "$upstream"), ("register.retry", "200 ms"), ("register.retry_max", "1 s"))
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):\s?(.*)$")
 
 
@@ -62,6 +69,7 @@ class Case:
     kinds: list = dataclasses.field(default_factory=list)
     tags: list = dataclasses.field(default_factory=list)
     config: list = dataclasses.field(default_factory=list)
+    release: int = 0
     slow: bool = False
     exclusive: bool = False
     steps: list = dataclasses.field(default_factory=list)
@@ -69,11 +77,15 @@ class Case:
     @property
     def group(self):
         """Cases of one group share a daemon; a case with options has its own."""
-        return self.name if self.config else self.name.split("-")[0]
+        return self.name if self.options() else self.name.split("-")[0]
 
-    def restarts(self):
-        """True when the case stops and starts the daemon."""
-        return any(s.kind == "restart" for s in self.steps)
+    def has(self, kind):
+        """Is there a step of this kind?"""
+        return any(s.kind == kind for s in self.steps)
+
+    def options(self):
+        """Options of the daemon the case needs for itself alone."""
+        return self.config + [f"{k}={v}" for k, v in UPSTREAM_OPTIONS if self.has(UPSTREAM)]
 
 
 def _unroll(lines, path):
@@ -129,10 +141,19 @@ def _attribute(case, word, rest, where):
         case.tags += rest.split()
     elif word == "config":
         case.config.append(rest)
+    elif word == "release" and rest in ("1", "2"):
+        case.release = int(rest)
     elif rest:
         raise CaseError(f"{where}: '{word}' takes no argument")
     else:
         setattr(case, word, True)
+
+
+def _add_step(case, step):
+    words = step.options()[0]
+    if len(words) < _WORDS.get(step.kind, 1):
+        raise CaseError(f"{case.path}:{step.line}: '{step.kind} {step.args}' is not complete")
+    case.steps.append(step)
 
 
 def _top_level(case, number, text, bindings):
@@ -142,18 +163,26 @@ def _top_level(case, number, text, bindings):
     if word in _DIRECTIVES:
         _attribute(case, word, rest, where)
     elif word == ">":
-        case.steps.append(Step(REQUEST, number, rest, bindings=bindings))
-    elif word == "<":
-        if not case.steps or case.steps[-1].kind not in (*_WITH_BODY, NOTIFY):
-            raise CaseError(f"{where}: '<' needs a request or notification before it")
-        try:
-            case.steps[-1].expects += [(number, a) for a in assertion.split(rest)]
-        except assertion.AssertionSyntax as error:
-            raise CaseError(f"{where}: {error}") from None
+        _add_step(case, Step(REQUEST, number, rest, bindings=bindings))
+    elif word in ("<", "<1", "<2"):
+        _expectation(case, number, rest, int(word[1:] or 0))
     elif word in _STEPS:
-        case.steps.append(Step(word, number, rest, bindings=bindings))
+        _add_step(case, Step(word, number, rest, bindings=bindings))
     else:
         raise CaseError(f"{where}: unknown directive '{word}'")
+
+
+def _expectation(case, number, text, release):
+    where = f"{case.path}:{number}"
+    if not case.steps or case.steps[-1].kind not in _JUDGED:
+        raise CaseError(f"{where}: '<' needs a request or a message before it")
+    try:
+        found = assertion.split(text)
+    except assertion.AssertionSyntax as error:
+        raise CaseError(f"{where}: {error}") from None
+    for item in found:
+        item.release = release
+        case.steps[-1].expects.append((number, item))
 
 
 def _lines(path):
@@ -188,9 +217,13 @@ def load(path):
     return case
 
 
-def find(paths, directory, pattern):
+def selected(name, only):
+    """Is a case one of the groups, names or patterns (all when there is none)?"""
+    return not only or any(o in (name, name.split("-")[0]) or fnmatch.fnmatchcase(name, o) for o in only)
+
+
+def find(paths, directory, only):
     """Paths of the cases to load, sorted by name."""
     if not paths:
         paths = [os.path.join(directory, n) for n in os.listdir(directory) if n.endswith(".case")]
-    wanted = [p for p in paths if fnmatch.fnmatch(os.path.basename(p).removesuffix(".case"), pattern)]
-    return sorted(wanted)
+    return sorted(p for p in paths if selected(os.path.basename(p).removesuffix(".case"), only))

@@ -8,7 +8,7 @@ import urllib.parse
 
 from .message import Message
 
-TIMEOUT = 30
+TIMEOUT = 90     # seconds; a poll is held for a minute
 CLOSED = "closed"
 
 
@@ -26,6 +26,15 @@ class Client:
         if self.connection:
             self.connection.close()
             self.connection = None
+
+    def abort(self):
+        """End a request another thread waits for."""
+        connection = self.connection
+        if connection and connection.sock:
+            try:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def _connect(self):
         if self.connection:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variables of a case: $name, ${name}, $now+60s, $httpnow-1d, escapes of raw bytes."""
+"""Variables of a case: $name, ${name}, $now+60s, $httpnow-1d, $timenow+5s, escapes of raw bytes."""
 
 import datetime
 import email.utils
@@ -7,7 +7,7 @@ import re
 
 _VARIABLE = re.compile(
     r"\$(?:\{(?P<braced>[A-Za-z]\w*)\}"
-    r"|(?P<clock>now|httpnow)(?P<offset>[+-]\d+(?:ms|[smhd]))?(?P<zone>@(?:none|[+-]\d\d:\d\d))?(?!\w)"
+    r"|(?P<clock>now|httpnow|timenow)(?P<offset>[+-]\d+(?:ms|[smhd]))?(?P<zone>@(?:none|[+-]\d\d:\d\d))?(?!\w)"
     r"|(?P<name>[A-Za-z]\w*)|(?P<dollar>\$(?=\w)))")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[rnt0\\])")
@@ -25,6 +25,8 @@ def _clock(match):
         moment += datetime.timedelta(seconds=int(amount) * _UNITS[unit])
     if match["clock"] == "httpnow":
         return email.utils.format_datetime(moment.replace(microsecond=0), usegmt=True)
+    if match["clock"] == "timenow":
+        return moment.strftime("%H:%M:%SZ")
     zone = "Z"
     if match["zone"] == "@none":
         zone = ""

@@ -51,7 +51,7 @@ def check(method, message):
 
 
 def documents(message):
-    """XML bodies of the message that are ETSI documents, for the schema check."""
+    """(XML body that is an ETSI document, its release) of the message, for the schema check."""
     if message.body and message.media_type() in XML_TYPES:
         if message.xml().tag.startswith("{%s}" % xpath.PREFIXES["m2m"]):
-            yield message.body
+            yield message.body, message.release

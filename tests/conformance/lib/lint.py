@@ -5,43 +5,76 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 from . import casefile, report, xpath
-from .execute import build_body
+from .body import build_body
 from .expand import expand, names
+from .fixtures import FIXTURES
 
 _GIVEN = {"base", "root", "origin", "hostport", "id", "ar", "runid", "other", "me"}
-_FIXTURES = {"application": {"app"}, "container": {"app", "c", "ci"}, "scl": {"sclid", "sclme", "scl"}}
+# Tags of cases whose requests are accepted although the schema does not.
+_LIBERAL = {"unordered", "liberal"}
+_ARRIVED = {"in_method", "in_path", "in_query", "in_id", "in_from"}
+_NAMED = {casefile.SINK: ("",), casefile.PEER: ("", "id", "scl"), casefile.ENCODE: ("",)}
 
 
 def _defined_by(step):
     words = step.args.split()
     if step.kind in ("set", "save"):
         return {step.args.partition("=")[0].strip()}
-    if step.kind == "sink":
-        return {words[0]}
+    if step.kind == casefile.UPSTREAM:
+        return {words[0], "upstream"}
+    if step.kind in _NAMED:
+        return {words[0] + suffix for suffix in _NAMED[step.kind]}
     if step.kind == "fixture":
-        return _FIXTURES[words[0]]
+        return {v for w in words for v in FIXTURES[w][1]}
     return set()
 
 
 def _problems(case):
-    known = set(_GIVEN)
+    known, started = set(_GIVEN), set()
     for step in case.steps:
         known |= set(step.bindings)
+        if step.kind == "fixture" and not set(step.args.split()) <= set(FIXTURES):
+            yield step.line, f"unknown fixture in '{step.args}'"
+            continue
         texts = [step.args, *step.block, *step.bindings.values()]
         texts += [t for _, a in step.expects for t in (a.expr, a.operand)]
         missing = set().union(*(names(t) for t in texts)) - known
+        missing -= _ARRIVED if step.kind == casefile.ANSWER else set()
         if missing:
             yield step.line, f"undefined {sorted(missing)}"
         for line, item in step.expects:
-            if item.operator in ("~", "!~"):
-                re.compile(re.sub(r"\$\{?\w+\}?", "x", item.operand))
-            if item.source.endswith("xpath"):
-                xpath.compile_path(re.sub(r"\$\{?\w+\}?", "x", item.expr))
-        if step.kind in (casefile.NOTIFY, casefile.QUIET) and step.args.split()[0] not in known:
+            try:
+                _compile(item)
+            except (re.error, xpath.XPathError) as error:
+                yield line, str(error)
+        words = step.args.split()
+        if step.kind in (casefile.NOTIFY, casefile.QUIET, casefile.ANSWER) and words[0] not in known:
             yield step.line, "unknown sink"
-        if step.kind in (casefile.REQUEST, casefile.WAIT) and not step.expects:
+        if step.kind == casefile.ANSWER and len(step.options()[0]) != 4:
+            yield step.line, "answer NAME METHOD PATH STATUS"
+        if step.kind == casefile.START:
+            started.add(words[0])
+        if step.kind in (casefile.AWAIT, casefile.PENDING) and words[0] not in started:
+            yield step.line, "no request of this name was started"
+        if step.kind in (casefile.REQUEST, casefile.WAIT, casefile.AWAIT) and not step.expects:
             yield step.line, "request without expectation"
         known |= _defined_by(step)
+
+
+def _compile(item):
+    if item.operator in ("~", "!~"):
+        re.compile(re.sub(r"\$\{?\w+\}?", "x", item.operand))
+    if item.source.endswith("xpath"):
+        xpath.compile_path(re.sub(r"\$\{?\w+\}?", "x", item.expr))
+
+
+def _is_document(case, body):
+    """Is it a document the schema must accept? What is not well-formed is one that it does not."""
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError:
+        return True
+    return root.tag.startswith("{%s}" % xpath.PREFIXES["m2m"]) and not set(case.tags) & _LIBERAL
 
 
 def _accepted_bodies(case):
@@ -60,11 +93,8 @@ def _accepted_bodies(case):
         variables.update(fixed)
         variables.update((n, expand(v, variables)) for n, v in step.bindings.items())
         body = build_body(block, variables)
-        if body[:1] != b"<":
-            continue
-        root = ElementTree.fromstring(body)
-        if root.tag.startswith("{%s}" % xpath.PREFIXES["m2m"]) and "unordered" not in case.tags:
-            yield case.name, step.line, body
+        if body[:1] == b"<" and _is_document(case, body):
+            yield case.name, step.line, body, 2
 
 
 def check(cases, xsd_check):

@@ -5,11 +5,12 @@ import base64
 import json
 import xml.etree.ElementTree as ElementTree
 
-from . import assertion, xpath
+from . import assertion, release, xpath
 
 
 class Message:
     """Headers and body; status for a response, method and path for a request."""
+    release = 2     # 1: what arrived may be in the forms of Release 1, and is looked at in those of Release 2
 
     def __init__(self, status="", headers=(), body=b"", method="", path="", closed=False):
         self.status, self.headers, self.body = status, list(headers), body
@@ -21,6 +22,8 @@ class Message:
     def header(self, name):
         """All values of a header joined with ', ', or None."""
         found = [v for k, v in self.headers if k.lower() == name.lower()]
+        if not found and self.release == 1 and name.lower() == "from":
+            return release.originator(self.header("Authorization"))
         return ", ".join(found) if found else None
 
     def media_type(self):
@@ -36,6 +39,8 @@ class Message:
         if self._xml is None:
             try:
                 self._xml = ElementTree.fromstring(self.body)
+                if self.release == 1:
+                    release.from_release_1(self._xml)
             except ElementTree.ParseError as error:
                 raise assertion.Failed(f"body is not XML ({error}): {self.text()[:200]!r}") from None
         return self._xml
@@ -48,30 +53,45 @@ class Message:
             raise assertion.Failed(f"body is not JSON ({error}): {self.text()[:200]!r}") from None
 
     def representation(self):
-        """The decoded representation of a notify."""
+        """The decoded representation of a notify, requestNotify or responseNotify."""
         if self._representation is None:
-            kind, text = self._encoded_representation()
-            try:
-                body = base64.b64decode("".join(text.split()), validate=True)
-            except ValueError:
-                raise assertion.Failed("representation is not base64") from None
-            self._representation = Message(headers=[("Content-Type", kind)], body=body)
+            if self.media_type() == "application/json":
+                source, expr = "json", next(iter(self.json()), "") + ".representation"
+            else:
+                source, expr = "xpath", "/*/representation"
+            self._representation = self.part(source, expr)
         return self._representation
 
-    def _encoded_representation(self):
-        if self.media_type() == "application/json":
-            found = assertion.json_select(self.json(), "notify.representation")
-            if not found:
-                raise assertion.Failed("notify has no representation")
-            if isinstance(found[0], dict):
-                return found[0].get("contentType", ""), found[0].get("$t", "")
-            return "application/json", found[0]
-        found = xpath.select(self.xml(), "/m2m:notify/representation")
+    def part(self, source, expr):
+        """The document that is base64 at a place of the body."""
+        if source not in ("xpath", "json"):
+            raise assertion.Failed(f"a part is at an xpath or json, not '{source}'")
+        found = xpath.select(self.xml(), expr) if source == "xpath" else assertion.json_select(self.json(), expr)
         if not found:
-            raise assertion.Failed("notify has no representation")
-        return found[0].get(xpath.qname("xmime:contentType"), ""), found[0].text or ""
+            raise assertion.Failed(f"there is no {expr}: {self.text()[:200]!r}")
+        kind, text = (_encoded_xml if source == "xpath" else _encoded_json)(found[0])
+        try:
+            body = base64.b64decode("".join(text.split()), validate=True)
+        except ValueError:
+            raise assertion.Failed(f"{expr} is not base64") from None
+        part = Message(headers=[("Content-Type", kind)], body=body)
+        part.release = self.release
+        return part
 
     def summary(self):
         """One line for a report."""
         start = f"{self.method} {self.path}" if self.method else str(self.status)
         return f"{start} {self.text()[:400]!r}"
+
+
+def _encoded_xml(node):
+    """(media type, base64) of an element or attribute."""
+    if isinstance(node, str):
+        return "", node
+    return node.get(xpath.qname("xmime:contentType"), ""), node.text or ""
+
+
+def _encoded_json(value):
+    if isinstance(value, dict):
+        return value.get("contentType", ""), value.get("$t", "")
+    return "application/json", str(value)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP server that receives notifications and requests retargeted to applications."""
+"""HTTP server that receives notifications, requests retargeted to applications, and what goes to other SCLs."""
 
+import dataclasses
+import fnmatch
 import http.server
 import re
 import threading
@@ -9,21 +11,65 @@ import time
 from .message import Message
 
 
+@dataclasses.dataclass
+class Answer:
+    """What a sink says to a request."""
+    status: int
+    headers: list = dataclasses.field(default_factory=list)
+    body: bytes = b""
+    delay: float = 0.0
+
+
+@dataclasses.dataclass
+class Rule:
+    """An answer to requests of one method ('*' = any) below the sink whose path matches a pattern."""
+    method: str
+    path: str
+    make: object            # function of the request: Answer
+    times: int = 0          # 0 = always
+
+    def matches(self, message):
+        """Is this the answer to the request?"""
+        target = message.path if "?" in self.path else message.path.partition("?")[0]
+        return self.method in ("*", message.method) and fnmatch.fnmatchcase(target, self.path.replace("[", "[[]"))
+
+
 class Sink:
     """What one case expects to arrive under one path."""
 
     def __init__(self, answers, media_type, body, delay):
         self.answers, self.media_type, self.body, self.delay = answers, media_type, body, delay
-        self.received, self.cursor, self.last = [], 0, 0.0
+        self.received, self.cursor, self.last, self.rules = [], 0, 0.0, []
         self.changed = threading.Condition()
 
-    def add(self, message):
-        """Store an arrival; returns the status to answer (the last one repeats)."""
+    def rule(self, rule):
+        """Add a rule; an unlimited one for the same method and path gives way to it."""
+        with self.changed:
+            self.rules = [r for r in self.rules if r.times or (r.method, r.path) != (rule.method, rule.path)]
+            self.rules.append(rule)
+
+    def serve(self, message):
+        """Store an arrival and find its answer."""
         with self.changed:
             index = min(len(self.received), len(self.answers) - 1)
+            rule = self._matching(message)
             self.received.append(message)
             self.changed.notify_all()
-            return self.answers[index]
+        return rule.make(message) if rule else self.default(message, index)
+
+    def _matching(self, message):
+        for rule in self.rules:
+            if rule.matches(message):
+                if rule.times == 1:
+                    self.rules.remove(rule)
+                elif rule.times:
+                    rule.times -= 1
+                return rule
+        return None
+
+    def default(self, _message, index):
+        """The answer without a rule: the statuses in order, the last one repeats."""
+        return Answer(self.answers[index], [("Content-Type", self.media_type)], self.body, self.delay)
 
     def pending(self):
         """Arrivals not consumed yet."""
@@ -59,6 +105,7 @@ class SinkServer:
 
         self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None      # a peer that resets its connection is no news
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
         self.origin = f"http://{address}:{self.server.server_address[1]}"
@@ -105,16 +152,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         message = Message(headers=self.headers.items(), body=self._body(), method=self.command)
         message.arrived = time.monotonic()
         sink, message.path = self.lookup()
-        status, body, media_type = 404, b"", "text/plain"
-        if sink:
-            status, body, media_type = sink.add(message), sink.body, sink.media_type
-            time.sleep(sink.delay)
-        self.send_response(status)
-        if status not in (204, 304):
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Type", media_type)
+        answer = sink.serve(message) if sink else Answer(404)
+        time.sleep(answer.delay)
+        self._respond(answer)
+
+    def _respond(self, answer):
+        bodiless = answer.status in (204, 304)
+        self.send_response(answer.status)
+        for name, value in answer.headers:
+            if not (bodiless and name.lower() == "content-type"):
+                self.send_header(name, value)
+        if not bodiless:
+            self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        if status not in (204, 304) and self.command != "HEAD":
-            self.wfile.write(body)
+        if answer.body and not bodiless and self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve

@@ -8,9 +8,11 @@ import threading
 import time
 import urllib.parse
 
+from . import casefile, peers, release
 from .client import Client
 from .daemon import Daemon, DaemonError
 from .execute import Run, StepFailed
+from .expand import expand
 
 _RIGHT = ('<m2m:accessRight xmlns:m2m="http://uri.etsi.org/m2m" m2m:id="{id}">{lists}</m2m:accessRight>')
 _LIST = ('<m2m:{name}><m2m:permission m2m:id="all"><m2m:permissionFlags><m2m:flag>READ</m2m:flag>'
@@ -32,8 +34,9 @@ class Result:
 class Target:
     """A running SCL, with the access right the cases of this run use."""
 
-    def __init__(self, url, context=None, daemon=None):
+    def __init__(self, url, number, context=None, daemon=None, opened=None):
         self.url, self.context, self.daemon = url.rstrip("/"), context, daemon
+        self.release, self.opened = release.RELEASES[number], opened or peers.Opened()
         self.run_id = "t" + os.urandom(4).hex()
         self.right = ""
 
@@ -54,9 +57,23 @@ class Target:
     def _call(self, method, path, originator, body):
         client = Client(self.url, self.context)
         try:
-            return client.request(method, path, [("From", originator), ("Content-Type", "application/xml")], body)
+            headers = [("From", originator), ("Content-Type", "application/xml")]
+            return self.exchange(client, method, path, headers, body)
         finally:
             client.close()
+
+    def exchange(self, client, method, target, headers, body):
+        """A request in the terms of the release of the run, and its answer."""
+        said = self.release
+        out = said.headers(headers)
+        answer = client.request(method, said.target(target), out, said.body(headers, body))
+        answer.release = release.of_request(out)
+        return answer
+
+    def received(self, message):
+        """What came from the SCL without being asked."""
+        message.release = self.release.number
+        return message
 
     def restart(self):
         """Stop and start the daemon on the same store and port."""
@@ -92,7 +109,7 @@ class Suite:
             else:
                 runnable.append(case)
         if self.options.target:
-            self._guarded(Target(self.options.target, self.options.context), runnable)
+            self._guarded(Target(self.options.target, self.options.release, self.options.context), runnable)
         else:
             for group in self._groups(runnable):
                 self._run_group(group)
@@ -101,13 +118,18 @@ class Suite:
     def _skip_reason(self, case):
         if case.kinds and self.options.kind not in case.kinds:
             return f"not for {self.options.kind}"
+        reason = release.reason(case, self.options.release)
+        if reason:
+            return reason
+        if case.has(casefile.UPSTREAM) and self.options.kind == "nscl":
+            return "an nscl registers nowhere"
         if case.slow and not self.options.slow:
             return "slow"
         if set(case.tags) & set(self.options.skip_tag):
             return "tag " + " ".join(case.tags)
-        if self.options.target and (case.config or case.restarts()):
+        if self.options.target and (case.options() or case.has("restart")):
             return "needs a daemon of its own"
-        if case.restarts() and self.options.engine == "memory":
+        if case.has("restart") and self.options.engine == "memory":
             return "needs a store that survives a restart"
         return ""
 
@@ -119,10 +141,12 @@ class Suite:
         return list(groups.values())
 
     def _run_group(self, cases):
-        daemon = Daemon(self.options.daemon, self.options.kind, self.options.engine, cases[0].config)
+        opened = peers.open_upstream(cases[0], self.options.sinks)
+        daemon = Daemon(self.options.daemon, self.options.kind, self.options.engine,
+                        [expand(o, opened.variables) for o in cases[0].options()])
         try:
             daemon.start()
-            self._guarded(Target(daemon.url, None, daemon), cases)
+            self._guarded(Target(daemon.url, self.options.release, None, daemon, opened), cases)
         except (DaemonError, OSError) as error:
             self._fail_all(cases, str(error))
         finally:
@@ -141,16 +165,18 @@ class Suite:
             self._run_cases(target, cases)
             target.close(originator)
         except (DaemonError, OSError) as error:
-            self._fail_all(cases, str(error))
+            self._fail_all(cases, str(error) + self._death(target))
 
     def _fail_all(self, cases, reason):
+        """What has not failed yet fails for this reason, which is told in full once."""
         for case in cases:
             if case.name not in self.results or self.results[case.name].outcome == "passed":
                 self._store(case, "failed", reason)
+                reason = reason.partition("\n")[0]
 
     def _run_cases(self, target, cases):
-        together = [c for c in cases if not (c.exclusive or c.restarts())]
-        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+        together = [c for c in cases if not (c.exclusive or c.has("restart"))]
+        with concurrent.futures.ThreadPoolExecutor(self.options.concurrency) as pool:
             list(pool.map(lambda c: self._run_case(target, c), together))
         for case in cases:
             if case not in together:
@@ -169,7 +195,7 @@ class Suite:
             outcome, reason = "failed", str(error) + self._death(target)
         run.cleanup()
         with self.lock:
-            self.documents += [(case.name, line, document) for line, document in run.documents]
+            self.documents += [(case.name, *found) for found in run.documents]
         self._store(case, outcome, reason, time.monotonic() - started)
 
     @staticmethod

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * membersContent: a request to it is made to every member, in the name of its issuer (TS 102 921
+ * 10.23). On the courier thread; the members' answers go into the document of the answer as they
+ * come, so a large group needs the memory of a few members and of the result.
+ */
+#include "config.h"
+
+#include "base/ident.h"
+#include "base/times.h"
+#include "core/group.h"
+#include "core/hooks.h"
+#include "core/own_job.h"
+
+#include <stdlib.h>
+
+#define SCRATCH_MAX (1u << 16)
+/* Microseconds that a member of another SCL may be late: its own limit has the first word. */
+#define GRACE (CLOCK_SECOND / 4)
+/* Microseconds that a groupRequestIdentifier is known after its request was answered. */
+#define REMEMBERED (60 * CLOCK_SECOND)
+/* Octets of a status without what it says. */
+#define STATUS_FRAME 200u
+
+struct fanouts {
+	struct scl *scl;
+	struct seen *seen;
+	_Atomic unsigned under_way;
+	unsigned calls; /* to members, of all fan-outs together; courier thread */
+};
+
+/* What the serving thread found out; in the arena of the request. */
+struct plan {
+	struct slice id; /* groupRequestIdentifier */
+	struct slice suffix; /* with its leading slash, or empty */
+	struct slice accept;
+	struct aggregation aggregation;
+	size_t members;
+	size_t reserve; /* octets of all statuses without what the members answered */
+};
+
+struct leg {
+	struct scl_call call;
+	struct fanout *f;
+	struct slice member;
+	int64_t deadline; /* monotonic microseconds */
+	bool busy;
+	bool late; /* reported as such */
+};
+
+struct fanout {
+	struct own_job store; /* first; of an aggregation, before the members are called */
+	struct scl_task task;
+	struct fanouts *all;
+	struct req *rq; /* NULL once it is answered, while late members are waited for */
+	const struct plan *plan;
+	uint64_t group;
+	const struct val *next; /* member that is not called yet */
+	int64_t deadline; /* of the whole */
+	struct buf out;
+	struct writer w;
+	size_t reserve; /* octets that are kept for the statuses still to come */
+	struct arena *scratch; /* of one status */
+	struct buf target;
+	unsigned busy, window;
+	struct leg legs[];
+};
+
+/* ---- one status ---- */
+
+/* Upper bound of the octets of s in any syntax. */
+static size_t
+written_length(struct slice s)
+{
+	size_t n = s.n;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (strchr("&<>\"'\\", s.p[i]) != NULL)
+			n += 5;
+	return n;
+}
+
+static size_t
+status_length(const struct scl *scl, struct slice member, struct slice suffix)
+{
+	return STATUS_FRAME + 2 * written_length(member) + written_length(scl->own.root) +
+	       written_length(suffix);
+}
+
+static struct slice
+without_slash(struct slice uri)
+{
+	while (uri.n > 0 && uri.p[uri.n - 1] == '/')
+		uri.n--;
+	return uri;
+}
+
+static struct slice
+resource_uri(const struct fanout *f, struct slice member)
+{
+	struct slice root = member.p[0] == '/' ? f->all->scl->own.root : SLICE_LIT("");
+
+	return ARENA_JOIN(f->scratch, root, without_slash(member), f->plan->suffix);
+}
+
+static int64_t
+modified_of(const struct scl_call *call)
+{
+	int64_t at = 0;
+
+	if (call->rq != NULL && !call->rq->relayed)
+		return call->rq->modified;
+	return times_parse_http(call->answer->last_modified, &at) ? at : 0;
+}
+
+/* What the member answered, beside its status. */
+static bool
+add_answer(struct fanout *f, struct val **list, const struct scl_call *call)
+{
+	const struct req_answer *answer = call->answer;
+	int64_t modified = modified_of(call);
+	struct val *body;
+
+	if (answer->etag.n > 0 && !val_set_text(f->scratch, list, A_ETAG, answer->etag))
+		return false;
+	if (call->rc == RC_CREATED && answer->location.n > 0 &&
+	    !val_set_text(f->scratch, list, A_RESOURCE_URI, answer->location))
+		return false;
+	if (modified > 0 && !val_set_num(f->scratch, list, A_LAST_MODIFIED_TIME, modified))
+		return false;
+	if (answer->body == NULL || answer->body_len == 0)
+		return true;
+	body = val_add(f->scratch, list, A_RESULT_BODY);
+	return body != NULL &&
+	       val_set_text(f->scratch, &body->first, A_CONTENT_TYPE_ATTR, answer->content_type) &&
+	       val_set_text(f->scratch, &body->first, A_TEXT,
+	                    slice_make(answer->body, answer->body_len));
+}
+
+/* False when it is over the limit: nothing was written then. */
+static bool
+try_status(struct fanout *f, struct slice member, enum rc rc, const struct scl_call *call)
+{
+	const char *code = rc == RC_CREATED ? "STATUS_CREATED" : status_of(rc)->etsi;
+	struct val status = { .attr = A_MEMBER_STATUS };
+	struct writer before = f->w;
+	size_t n = f->out.n;
+
+	arena_reset(f->scratch);
+	if (!val_set_text(f->scratch, &status.first, A_URI_ID, member) ||
+	    !val_set_text(f->scratch, &status.first, A_STATUS_TEXT, slice_of(code)) ||
+	    !val_set_text(f->scratch, &status.first, A_RESOURCE_URI, resource_uri(f, member)) ||
+	    (call != NULL && !add_answer(f, &status.first, call)))
+		return false;
+	render_list_entry(&f->w, &shape_members_content_responses, &status, 2);
+	if (!f->out.failed)
+		return true;
+	f->w = before;
+	f->out.n = n;
+	f->out.failed = false;
+	return false;
+}
+
+/* What would leave no room for the others is told without what the member answered. */
+static void
+put_status(struct fanout *f, struct slice member, enum rc rc, const struct scl_call *call)
+{
+	size_t max = f->out.max;
+
+	f->reserve -= status_length(f->all->scl, member, f->plan->suffix);
+	f->out.max = max - f->reserve;
+	if (call == NULL || !try_status(f, member, rc, call))
+		(void)try_status(f, member, rc, NULL);
+	f->out.max = max;
+}
+
+/* ---- the end ---- */
+
+static void
+fanout_free(struct fanout *f)
+{
+	scl_cancel(f->all->scl, &f->task);
+	buf_fini(&f->out);
+	buf_fini(&f->target);
+	arena_free(f->scratch);
+	free(f);
+}
+
+/* rq is set up with its answer; f lives until the last member has answered. */
+static void
+fanout_end(struct fanout *f)
+{
+	struct req *rq = f->rq;
+
+	f->rq = NULL;
+	seen_leave(f->all->seen, f->group, f->plan->id, REMEMBERED);
+	atomic_fetch_sub(&f->all->under_way, 1);
+	if (f->busy == 0)
+		fanout_free(f);
+	req_finish(rq);
+}
+
+static void
+fanout_fail(struct fanout *f, enum rc rc, const char *text)
+{
+	req_fail(f->rq, rc, "%s", text);
+	fanout_end(f);
+}
+
+static void
+fanout_answer(struct fanout *f)
+{
+	struct req_answer *out = &f->rq->out;
+
+	render_list_end(&f->w);
+	if (f->out.failed) {
+		fanout_fail(f, RC_UNAVAILABLE, "the answer is over the limit");
+		return;
+	}
+	f->rq->rc = RC_OK;
+	f->rq->relayed = true;
+	out->http_status = status_of(RC_OK)->http;
+	out->content_type = slice_of(f->rq->out_codec->media_type);
+	out->body = buf_take(&f->out, &out->body_len);
+	fanout_end(f);
+}
+
+/* ---- members ---- */
+
+static void fanout_step(struct fanout *f);
+
+static void
+leg_done(struct scl_call *call)
+{
+	struct leg *leg = call->owner;
+	struct fanout *f = leg->f;
+
+	leg->busy = false;
+	f->busy--;
+	f->all->calls--;
+	if (f->rq != NULL && !leg->late)
+		put_status(f, leg->member, call->rc, call);
+	scl_call_end(call);
+	if (f->rq != NULL)
+		fanout_step(f);
+	else if (f->busy == 0)
+		fanout_free(f);
+}
+
+static void
+make_target(struct fanout *f, struct slice member)
+{
+	buf_clear(&f->target);
+	buf_slice(&f->target, without_slash(member));
+	buf_slice(&f->target, f->plan->suffix);
+	if (f->rq->uri.query.n > 0) {
+		buf_char(&f->target, '?');
+		buf_slice(&f->target, f->rq->uri.query);
+	}
+}
+
+static const char *
+method_of(enum req_op op)
+{
+	static const char *const names[] = { [REQ_CREATE] = "POST", [REQ_RETRIEVE] = "GET",
+		                             [REQ_UPDATE] = "PUT", [REQ_DELETE] = "DELETE",
+		                             [REQ_EXECUTE] = "POST" };
+
+	return names[op];
+}
+
+static unsigned
+member_timeout_ms(const struct req *rq)
+{
+	return rq->conf->group_member_timeout_ms > 0 ? rq->conf->group_member_timeout_ms
+	                                             : rq->conf->forward_timeout_ms;
+}
+
+/* Everything of the request but contactURI: the answer goes through here. */
+static void
+leg_start(struct fanout *f, struct leg *leg)
+{
+	struct req *rq = f->rq;
+	const struct req_input *in = &rq->in;
+
+	leg->f = f;
+	leg->member = f->next->text;
+	leg->late = false;
+	leg->busy = true;
+	leg->deadline = clock_monotonic() + (int64_t)member_timeout_ms(rq) * 1000 + GRACE;
+	f->next = f->next->next;
+	f->busy++;
+	f->all->calls++;
+	make_target(f, leg->member);
+	leg->call = (struct scl_call){
+		.method = slice_of(method_of(in->op)), .target = buf_view(&f->target),
+		.from = rq->who.self ? SLICE_NONE : rq->who.uri, .listener = rq->listener,
+		.content_type = in->content_type, .accept = f->plan->accept,
+		.body = f->plan->aggregation.body, .via = in->via,
+		.group_request_id = f->plan->id, .rcat = in->rcat, .trpdt = in->trpdt,
+		.if_match = in->if_match, .if_none_match = in->if_none_match,
+		.if_modified_since = in->if_modified_since,
+		.if_unmodified_since = in->if_unmodified_since,
+		.timeout_ms = member_timeout_ms(rq), .done = leg_done, .owner = leg,
+	};
+	scl_call(f->all->scl, &leg->call);
+}
+
+static struct leg *
+free_leg(struct fanout *f)
+{
+	for (unsigned i = 0; i < f->window; i++)
+		if (!f->legs[i].busy)
+			return &f->legs[i];
+	return NULL;
+}
+
+/* Each fan-out has one call at least: nested ones would else wait for one another. */
+static bool
+may_call(const struct fanout *f)
+{
+	unsigned max = scl_conf(f->all->scl)->group_calls_max;
+
+	return f->busy == 0 || max == 0 || f->all->calls < max;
+}
+
+static void
+call_members(struct fanout *f)
+{
+	struct leg *leg;
+
+	while (f->next != NULL && may_call(f) && (leg = free_leg(f)) != NULL)
+		leg_start(f, leg);
+}
+
+/* ---- limits of time ---- */
+
+static void
+report_late(struct fanout *f, int64_t now)
+{
+	bool all = f->deadline <= now;
+
+	for (unsigned i = 0; i < f->window; i++) {
+		struct leg *leg = &f->legs[i];
+
+		if (!leg->busy || leg->late || (leg->deadline > now && !all))
+			continue;
+		leg->late = true;
+		put_status(f, leg->member, RC_TIMEOUT, NULL);
+	}
+	for (; all && f->next != NULL; f->next = f->next->next)
+		put_status(f, f->next->text, RC_TIMEOUT, NULL);
+}
+
+static bool
+is_complete(const struct fanout *f)
+{
+	if (f->next != NULL)
+		return false;
+	for (unsigned i = 0; i < f->window; i++)
+		if (f->legs[i].busy && !f->legs[i].late)
+			return false;
+	return true;
+}
+
+/* False: it is over, f may be gone. */
+static bool
+go_on(struct fanout *f)
+{
+	if (courier_stopping(f->all->scl->courier)) {
+		fanout_fail(f, RC_UNAVAILABLE, "the SCL is stopping");
+		return false;
+	}
+	call_members(f);
+	if (!is_complete(f))
+		return true;
+	fanout_answer(f);
+	return false;
+}
+
+static void
+fanout_step(struct fanout *f)
+{
+	(void)go_on(f);
+}
+
+static void
+fanout_run(struct scl_task *task)
+{
+	struct fanout *f = (struct fanout *)(void *)((char *)task - offsetof(struct fanout, task));
+	int64_t now = clock_monotonic(), next = f->deadline;
+
+	if (f->rq == NULL)
+		return;
+	report_late(f, now);
+	if (!go_on(f))
+		return;
+	for (unsigned i = 0; i < f->window; i++)
+		if (f->legs[i].busy && !f->legs[i].late && f->legs[i].deadline < next)
+			next = f->legs[i].deadline;
+	scl_post(f->all->scl, &f->task, next > now ? next - now : 0);
+}
+
+/* ---- an aggregation is stored first ---- */
+
+static enum rc
+store_run(struct own_job *oj, struct rtx *tx)
+{
+	struct fanout *f = (struct fanout *)(void *)oj;
+
+	return aggregation_store(oj->scl, tx, f->group, f->plan->aggregation.entry);
+}
+
+static void
+store_done(struct own_job *oj, enum rc rc)
+{
+	struct fanout *f = (struct fanout *)(void *)oj;
+
+	if (status_is_success(rc))
+		fanout_run(&f->task);
+	else
+		fanout_fail(f, rc, rc == RC_FORBIDDEN ? "the group aggregates for too many subscribers already"
+		                                      : "the aggregation could not be stored");
+}
+
+static void
+store_first(struct scl_task *task)
+{
+	struct fanout *f = (struct fanout *)(void *)((char *)task - offsetof(struct fanout, task));
+
+	f->task.run = fanout_run;
+	f->store.run = store_run;
+	f->store.done = store_done;
+	if (!own_job_submit(f->all->scl, &f->store))
+		fanout_fail(f, RC_UNAVAILABLE, "the aggregation could not be stored");
+}
+
+/* ---- the beginning ---- */
+
+static struct fanout *
+fanout_new(struct req *rq)
+{
+	const struct plan *plan = rq->taken;
+	unsigned window = rq->conf->group_parallel;
+	struct fanout *f;
+
+	if (window > plan->members)
+		window = (unsigned)plan->members;
+	if (window == 0)
+		window = 1;
+	f = calloc(1, sizeof(*f) + window * sizeof(f->legs[0]));
+	if (f == NULL)
+		return NULL;
+	f->all = rq->scl->groups->fanouts;
+	f->rq = rq;
+	f->plan = plan;
+	f->group = rq->target.id;
+	f->next = group_members(rq->target.node);
+	f->window = window;
+	f->reserve = plan->reserve;
+	f->deadline = clock_monotonic() + (int64_t)rq->conf->group_timeout_ms * 1000;
+	f->scratch = arena_new(SCRATCH_MAX);
+	buf_init(&f->out, rq->conf->answer_max);
+	buf_init(&f->target, rq->conf->answer_max);
+	f->task.run = plan->aggregation.entry != NULL ? store_first : fanout_run;
+	rq->out_codec->writer(&f->w, &f->out);
+	render_list_begin(&f->w, "membersContentResponses", &shape_members_content_responses, 2);
+	if (f->scratch != NULL && !f->out.failed)
+		return f;
+	buf_fini(&f->out);
+	arena_free(f->scratch);
+	free(f);
+	return NULL;
+}
+
+static enum rc
+enter(struct req *rq, struct fanouts *all)
+{
+	const struct plan *plan = rq->taken;
+	unsigned max = rq->conf->group_fanouts_max;
+	enum rc rc = RC_UNAVAILABLE;
+
+	if (atomic_fetch_add(&all->under_way, 1) < max || max == 0)
+		rc = seen_enter(all->seen, rq->target.id, plan->id);
+	if (rc == RC_OK)
+		return rc;
+	atomic_fetch_sub(&all->under_way, 1);
+	return req_fail(rq, rc, rc == RC_BAD_REQUEST ? "the group has seen this groupRequestIdentifier already"
+	                                             : "too many requests to groups are under way");
+}
+
+/* From any thread. */
+static void
+fanout_take(struct req *rq)
+{
+	struct fanouts *all = rq->scl->groups->fanouts;
+	struct fanout *f;
+
+	if (enter(rq, all) != RC_OK) {
+		req_finish(rq);
+		return;
+	}
+	f = fanout_new(rq);
+	if (f != NULL && courier_post(rq->scl->courier, &f->task, 0))
+		return;
+	if (f != NULL) {
+		buf_fini(&f->out);
+		arena_free(f->scratch);
+		free(f);
+	}
+	seen_leave(all->seen, rq->target.id, ((const struct plan *)rq->taken)->id, 0);
+	atomic_fetch_sub(&all->under_way, 1);
+	req_fail(rq, RC_UNAVAILABLE, "the members cannot be asked now");
+	req_finish(rq);
+}
+
+/* ---- on the serving thread ---- */
+
+static bool
+is_hex(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f') ||
+		      (s.p[i] >= 'A' && s.p[i] <= 'F')))
+			return false;
+	return s.n % 2 == 0;
+}
+
+/* X-etsi-group-request-id is hexBinary (TS 102 921 annex C). */
+static enum rc
+take_id(struct req *rq, struct plan *plan)
+{
+	char random[IDENT_LEN + 1];
+
+	plan->id = rq->in.group_request_id;
+	if (plan->id.n > REQUEST_ID_MAX || !is_hex(plan->id))
+		return req_fail(rq, RC_BAD_REQUEST, "X-etsi-group-request-id is no hexBinary of up to %u digits",
+		                REQUEST_ID_MAX);
+	if (plan->id.n > 0)
+		return RC_OK;
+	ident_random(random);
+	for (size_t i = 0; i < IDENT_LEN; i++)
+		plan->id = arena_printf(rq->arena, "%.*s%02x", (int)plan->id.n, plan->id.p,
+		                        (unsigned)(unsigned char)random[i]);
+	return plan->id.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+/* The answer is a document; the members' own may be anything else, too (contents). */
+static enum rc
+take_accept(struct req *rq, struct plan *plan)
+{
+	bool covered = false;
+
+	for (const char *const *m = rq->out_codec->accepted; *m != NULL; m++)
+		covered = covered || accept_covers(rq->in.accept, slice_of(*m));
+	if (!covered)
+		return req_fail(rq, RC_NOT_ACCEPTABLE, "no acceptable media type: %s and %s are offered",
+		                codec_xml.media_type, codec_json.media_type);
+	plan->accept = arena_printf(rq->arena, "%s, */*;q=0.5", rq->out_codec->accepted[0]);
+	return plan->accept.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+static enum rc
+take_suffix(struct req *rq, struct plan *plan)
+{
+	int64_t type = val_num(rq->target.node->vals, A_MEMBER_TYPE, MEMBER_MIXED);
+	struct slice rest = rq->target.rest;
+
+	if (rest.n == 0)
+		return RC_OK;
+	if (type != MEMBER_MIXED && !suffix_makes_sense(rq->arena, member_element(type), rest))
+		return req_fail(rq, RC_BAD_REQUEST, "members of this memberType have no such part");
+	plan->suffix = ARENA_JOIN(rq->arena, SLICE_LIT("/"), rest);
+	return plan->suffix.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+static enum rc
+take_members(struct req *rq, struct plan *plan)
+{
+	for (const struct val *v = group_members(rq->target.node); v != NULL; v = v->next) {
+		plan->members++;
+		plan->reserve += status_length(rq->scl, v->text, plan->suffix);
+	}
+	if (plan->reserve + STATUS_FRAME > rq->conf->answer_max)
+		return req_fail(rq, RC_UNAVAILABLE, "the answers of so many members are over the limit");
+	return RC_OK;
+}
+
+static bool
+creates_subscription(const struct req *rq)
+{
+	struct slice rest = rq->target.rest, segment, last = SLICE_NONE;
+
+	while (rest.n > 0 && slice_split(&rest, '/', &segment))
+		last = segment;
+	return rq->in.op == REQ_CREATE && (slice_is(last, "subscriptions") || slice_is(last, "SU"));
+}
+
+static enum rc
+members_content_prepare(struct req *rq)
+{
+	struct plan *plan = ARENA_NEW(rq->arena, struct plan);
+
+	if (plan == NULL)
+		return RC_UNAVAILABLE;
+	TRY(take_accept(rq, plan));
+	TRY(take_id(rq, plan));
+	TRY(take_suffix(rq, plan));
+	TRY(take_members(rq, plan));
+	if (!creates_subscription(rq) || !aggregation_prepare(rq, &plan->aggregation))
+		plan->aggregation = (struct aggregation){ .body = rq->in.body };
+	rq->taken = plan;
+	rq->take = fanout_take;
+	return RC_PENDING;
+}
+
+const struct hooks hooks_members_content = { .prepare = members_content_prepare };
+
+enum rc
+fanouts_new(struct scl *scl, struct fanouts **out)
+{
+	struct fanouts *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		return RC_UNAVAILABLE;
+	all->scl = scl;
+	all->seen = seen_new(scl->conf.group_fanouts_max);
+	if (all->seen == NULL) {
+		free(all);
+		return RC_UNAVAILABLE;
+	}
+	*out = all;
+	return RC_OK;
+}
+
+void
+fanouts_free(struct fanouts *all)
+{
+	if (all == NULL)
+		return;
+	seen_free(all->seen);
+	free(all);
+}

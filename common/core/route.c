@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "core/route.h"
+
+#include "core/own_job.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#define SEGMENTS_MAX 64
+/* A point of contact that failed is tried again after this long. */
+#define PROBE_AFTER (5 * CLOCK_SECOND)
+
+static bool
+is_http(struct slice uri)
+{
+	return (uri.n > 7 && strncasecmp(uri.p, "http://", 7) == 0) ||
+	       (uri.n > 8 && strncasecmp(uri.p, "https://", 8) == 0);
+}
+
+struct choice {
+	struct rtx *tx;
+	struct slice uri;
+	uint64_t poc;
+	bool probe;
+	bool insist;
+	unsigned seen;
+	enum rc rc;
+};
+
+/* The first that is ONLINE, else one that failed long enough ago. */
+static bool
+consider_poc(void *arg, const struct child *c)
+{
+	struct choice *ch = arg;
+	const struct val *info;
+	int64_t status;
+	struct res *poc;
+
+	ch->rc = repo_get(ch->tx, c->id, &poc);
+	if (ch->rc != RC_OK)
+		return false;
+	ch->seen++;
+	info = val_get(poc->vals, A_CONTACT_INFO);
+	status = val_num(poc->vals, A_ONLINE_STATUS, ONLINE);
+	if (info == NULL || !is_http(val_text(info->first, A_CONTACT_URI)))
+		return true;
+	if (status == NOT_REACHABLE && ch->poc == ID_NONE &&
+	    (ch->insist || poc->modified + PROBE_AFTER <= repo_now(ch->tx))) {
+		ch->poc = c->id;
+		ch->uri = val_text(info->first, A_CONTACT_URI);
+		ch->probe = true;
+	}
+	if (status != ONLINE)
+		return true;
+	ch->poc = c->id;
+	ch->uri = val_text(info->first, A_CONTACT_URI);
+	ch->probe = false;
+	return false;
+}
+
+static enum rc
+choose_poc(struct rtx *tx, const struct res *scl, struct choice *ch)
+{
+	const struct val *pocs = val_get(scl->vals, A_POCS);
+
+	*ch = (struct choice){ .tx = tx, .insist = ch->insist };
+	if (!scl_scheduled(scl, repo_now(tx)))
+		return RC_UNAVAILABLE;
+	TRY(repo_children(tx, scl->id, T_M2M_POCS, 0, consider_poc, ch));
+	TRY(ch->rc);
+	if (ch->poc != ID_NONE)
+		return RC_OK;
+	/* Release 1 has points of contact in pocs (TS 102 690, retargeting). */
+	for (const struct val *v = ch->seen > 0 || pocs == NULL ? NULL : pocs->first; v != NULL; v = v->next)
+		if (is_http(v->text)) {
+			ch->uri = v->text;
+			return RC_OK;
+		}
+	return RC_UNAVAILABLE;
+}
+
+struct link_match {
+	struct rtx *tx;
+	struct slice link;
+	struct res *scl;
+};
+
+static bool
+match_link(void *arg, uint64_t id, uint64_t seq)
+{
+	struct link_match *m = arg;
+	struct res *node;
+
+	if (seq != 0 || repo_get(m->tx, id, &node) != RC_OK || node->type->number != T_SCL ||
+	    node->expires <= repo_now(m->tx))
+		return true;
+	if (!slice_eq(uri_normalise(repo_arena(m->tx), val_text(node->vals, A_LINK)), m->link))
+		return true;
+	m->scl = node;
+	return false;
+}
+
+enum rc
+route_registered(struct rtx *tx, struct slice uri, struct res **out)
+{
+	struct link_match m = { .tx = tx, .link = uri };
+
+	TRY(repo_labelled(tx, uri, match_link, &m));
+	*out = m.scl;
+	return m.scl != NULL ? RC_OK : RC_NOT_FOUND;
+}
+
+/* The scl whose link is the longest prefix of uri on a segment boundary. */
+static enum rc
+find_scl(struct rtx *tx, struct slice uri, struct res **out)
+{
+	struct slice rest = uri_normalise(repo_arena(tx), uri);
+	struct uri u;
+
+	if (rest.p == NULL || !uri_parse(rest, &u) || u.scheme.n == 0)
+		return RC_NOT_FOUND;
+	for (unsigned n = 0; n < SEGMENTS_MAX; n++) {
+		enum rc rc = route_registered(tx, rest, out);
+
+		if (rc != RC_NOT_FOUND)
+			return rc;
+		if (rest.p + rest.n <= u.authority.p + u.authority.n)
+			return RC_NOT_FOUND;
+		while (rest.p[rest.n - 1] != '/')
+			rest.n--;
+		rest.n--;
+	}
+	return RC_NOT_FOUND;
+}
+
+static bool
+take_first(void *arg, const struct child *c)
+{
+	*(uint64_t *)arg = c->id;
+	return false;
+}
+
+/* A gateway or device sends what it does not know to its NSCL: its only registered scl. */
+static enum rc
+find_upward(struct req *rq, struct res **out)
+{
+	uint64_t id = ID_NONE;
+
+	if (rq->scl->conf.role == SCL_NSCL)
+		return RC_NOT_FOUND;
+	TRY(repo_children(rq->tx, ID_SCL_BASE, T_SCLS, 1, take_first, &id));
+	if (id == ID_NONE)
+		return RC_UNAVAILABLE;
+	TRY(repo_get(rq->tx, id, out));
+	/* What came from there is not sent back (TS 102 690, retargeting). */
+	if (rq->in.via.n > 0 && memmem(rq->in.via.p, rq->in.via.n, (*out)->name.p, (*out)->name.n) != NULL)
+		return RC_NOT_FOUND;
+	return RC_OK;
+}
+
+bool
+route_passed_here(const struct req *rq)
+{
+	struct slice via = rq->in.via, hop, word;
+
+	while (via.n > 0 && slice_split(&via, ',', &hop)) {
+		while (slice_split(&hop, ' ', &word))
+			if (slice_eq(word, rq->scl->id))
+				return true;
+	}
+	return false;
+}
+
+enum rc
+route_to(struct req *rq, struct slice target, struct hop *hop)
+{
+	struct choice ch = { .insist = hop->insist };
+	struct res *to;
+	enum rc rc = find_scl(rq->tx, target, &to);
+
+	if (rc == RC_NOT_FOUND)
+		rc = find_upward(rq, &to);
+	if (rc == RC_NOT_FOUND)
+		return req_fail(rq, rc, "the target is not on a known SCL");
+	if (rc == RC_OK)
+		rc = choose_poc(rq->tx, to, &ch);
+	if (rc == RC_UNAVAILABLE)
+		return req_fail(rq, rc, "the SCL of the target is not reachable");
+	if (rc != RC_OK)
+		return rc;
+	hop->uri = arena_copy(rq->arena, ch.uri);
+	hop->poc = ch.poc;
+	hop->probe = ch.probe;
+	return hop->uri.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+enum rc
+route_known(struct scl *scl, struct rtx *tx, struct slice target)
+{
+	struct choice ch = { 0 };
+	struct res *to;
+
+	(void)scl;
+	TRY(find_scl(tx, target, &to));
+	return choose_poc(tx, to, &ch);
+}
+
+/* ---- onlineStatus of the m2mPoc by what happened (TS 102 921 10.6, onlineStatus) ---- */
+
+struct poc_status {
+	struct own_job job; /* first */
+	uint64_t poc;
+	int64_t status;
+	void (*then)(void *arg);
+	void *arg;
+};
+
+static enum rc
+poc_status_run(struct own_job *oj, struct rtx *tx)
+{
+	struct poc_status *p = (struct poc_status *)(void *)oj;
+	struct res *old, *self;
+
+	TRY(repo_get(tx, p->poc, &old));
+	TRY(repo_get(tx, p->poc, &self));
+	if (!val_set_num(repo_arena(tx), &self->vals, A_ONLINE_STATUS, p->status))
+		return RC_UNAVAILABLE;
+	self->modified = repo_now(tx) > old->modified ? repo_now(tx) : old->modified + 1;
+	TRY(repo_update(tx, old, self));
+	return event_changed(oj->scl, tx, p->poc, SLOT_SELF, false);
+}
+
+static void
+poc_status_done(struct own_job *oj, enum rc rc)
+{
+	struct poc_status *p = (struct poc_status *)(void *)oj;
+
+	LOG_INFO(oj->scl->log, "m2mPoc-status", LOG_N("m2mPoc", p->poc),
+	         LOG_Z("onlineStatus", p->status == ONLINE ? "ONLINE" : "NOT_REACHABLE"),
+	         LOG_Z("stored", status_of(rc)->text));
+	if (p->then != NULL)
+		p->then(p->arg);
+	free(p);
+}
+
+bool
+route_poc_status(struct scl *scl, uint64_t poc, int64_t status, void (*then)(void *arg), void *arg)
+{
+	struct poc_status *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return false;
+	p->job.run = poc_status_run;
+	p->job.done = poc_status_done;
+	p->poc = poc;
+	p->status = status;
+	p->then = then;
+	p->arg = arg;
+	if (own_job_submit(scl, &p->job))
+		return true;
+	free(p);
+	return false;
+}

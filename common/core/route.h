@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which SCL a URI belongs to and by which point of contact it is reached (TS 102 690, retargeting). */
+#ifndef CORE_ROUTE_H
+#define CORE_ROUTE_H
+
+#include "core/scl_impl.h"
+
+/* A point of contact of the next SCL. */
+struct hop {
+	struct slice uri; /* base URI that requests go to */
+	uint64_t poc; /* m2mPoc that was chosen, or ID_NONE */
+	bool probe; /* it was NOT_REACHABLE */
+	bool insist; /* set by the caller: one that is NOT_REACHABLE is tried whenever it failed */
+};
+
+/*
+ * The way to target (absolute URI) for rq, on rq->tx; the slices are in rq->arena. RC_OK, or the
+ * failure with its text in rq: RC_NOT_FOUND, RC_UNAVAILABLE.
+ */
+enum rc route_to(struct req *rq, struct slice target, struct hop *hop);
+/*
+ * Whether target belongs to an SCL that is registered here or that this one is registered with:
+ * RC_OK when it can be reached now, RC_UNAVAILABLE when it cannot, RC_NOT_FOUND when it is none of
+ * those.
+ */
+enum rc route_known(struct scl *scl, struct rtx *tx, struct slice target);
+/* The scl whose link is uri (as uri_normalise gives it). RC_NOT_FOUND when there is none. */
+enum rc route_registered(struct rtx *tx, struct slice uri, struct res **out);
+/* True when this SCL stands in Via: the request goes round. */
+bool route_passed_here(const struct req *rq);
+
+/*
+ * Stores onlineStatus of an m2mPoc (by what happened: TS 102 921 10.6); then, unless NULL, is called
+ * on the courier thread once it is stored or was not. False when it cannot be stored: then is not
+ * called. Courier thread.
+ */
+bool route_poc_status(struct scl *scl, uint64_t poc, int64_t status, void (*then)(void *arg),
+                      void *arg);
+
+#endif
