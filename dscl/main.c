@@ -29,6 +29,9 @@ static const struct options_default defaults[] = {
 	{ NULL, NULL },
 };
 
+/* Only network SCLs have peers. */
+static const char *const absent[] = { "peers", NULL };
+
 static const struct profile profile = {
 	.name = "dscl",
 	.role = ROLE_DSCL,
@@ -36,6 +39,7 @@ static const struct profile profile = {
 	.ports = ports,
 	.caps = caps,
 	.defaults = defaults,
+	.absent_options = absent,
 };
 
 int

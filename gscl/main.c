@@ -23,6 +23,9 @@ static const struct options_default defaults[] = {
 	{ NULL, NULL },
 };
 
+/* Only network SCLs have peers. */
+static const char *const absent[] = { "peers", NULL };
+
 static const struct profile profile = {
 	.name = "gscl",
 	.role = ROLE_GSCL,
@@ -30,6 +33,7 @@ static const struct profile profile = {
 	.ports = ports,
 	.caps = caps,
 	.defaults = defaults,
+	.absent_options = absent,
 };
 
 int

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "app/main.h"
+#include "cap/peering.h"
 #include "cap/rem.h"
 #include "core/port.h"
 #include "store/store.h"
@@ -17,7 +18,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, NULL };
-static const struct capability *const caps[] = { &cap_rem, NULL };
+static const struct capability *const caps[] = { &cap_peering, &cap_rem, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/nscl" },
@@ -27,8 +28,8 @@ static const struct options_default defaults[] = {
 	{ NULL, NULL },
 };
 
-/* The top of the tree registers with nobody. */
-static const char *const absent[] = { "register.", NULL };
+/* The top of the tree registers with nobody but its peers. */
+static const char *const absent[] = { "register.nscl", "register.channel", NULL };
 
 static const struct profile profile = {
 	.name = "nscl",

@@ -49,6 +49,7 @@
 
 LIST_SHAPE(struct options, listeners);
 LIST_SHAPE(struct options, access_rights);
+LIST_SHAPE(struct options, peers);
 LIST_SHAPE(struct options_access_right, permissions);
 LIST_SHAPE(struct options_access_right, self_permissions);
 
@@ -131,6 +132,17 @@ static const struct opt_row access_right_rows[] = {
 };
 #undef S
 
+#define S struct options_peer
+static const struct opt_row peer_rows[] = {
+	ROW_TEXT(S, "uri", uri, NULL, URI, 1, 1024, NO, "URI of its sclBase.")
+	ROW_TEXT(S, "public_domain", public_domain, "", PLAIN, 0, 253, NO,
+	         "Domain whose SCLs it answers for. Empty: the host of uri.")
+};
+#undef S
+
+static const struct opt_table peer_table = {
+	peer_rows, NITEMS(peer_rows), sizeof(struct options_peer)
+};
 static const struct opt_table listener_table = {
 	listener_rows, NITEMS(listener_rows), sizeof(struct options_listener)
 };

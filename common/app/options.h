@@ -70,6 +70,12 @@ struct options_access_right {
 	struct options_permissions self_permissions;
 };
 
+/* An NSCL of another service provider (mIm). */
+struct options_peer {
+	const char *uri;
+	const char *public_domain; /* "" = host of uri */
+};
+
 struct options {
 	struct {
 		const char *id;
@@ -138,6 +144,10 @@ struct options {
 		struct options_strings to;
 		int max_scls;
 	} announce;
+	struct {
+		const struct options_peer *v;
+		size_t n;
+	} peers;
 	struct {
 		struct options_strings nscl; /* none = do not register */
 		int64_t lifetime_ms;

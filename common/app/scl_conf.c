@@ -80,6 +80,16 @@ access_rights(struct arena *a, const struct options *o)
 	return v;
 }
 
+static const struct scl_peer *
+peers(struct arena *a, const struct options *o)
+{
+	struct scl_peer *v = ARENA_ARRAY(a, struct scl_peer, o->peers.n + 1);
+
+	for (size_t i = 0; v != NULL && i < o->peers.n; i++)
+		v[i] = (struct scl_peer){ o->peers.v[i].uri, some(o->peers.v[i].public_domain) };
+	return v;
+}
+
 static void
 fill_requests(struct scl_conf *conf, const struct options *o)
 {
@@ -200,6 +210,8 @@ scl_conf_fill(struct scl_conf *conf, enum role role, const struct options *o, st
 		.tolerate_unordered = o->scl.tolerate_unordered,
 		.trailing_slash = o->scl.trailing_slash,
 		.announce_to = ended(a, &o->announce.to),
+		.peers = peers(a, o),
+		.n_peers = o->peers.n,
 		.arena_max = (size_t)o->limits.arena_max,
 		.pending_max = (unsigned)o->limits.pending_requests,
 		.queue_max = (unsigned)o->limits.queue_max,
@@ -280,6 +292,8 @@ scl_conf_capability(struct capability_conf *conf, enum role role, const struct o
 	conf->contact_uri = contact != NULL ? contact : base_uri;
 	conf->channel = o->register_at.channel;
 	conf->search_strings = ended(a, &o->register_at.search_strings);
+	conf->peers = peers(a, o);
+	conf->n_peers = o->peers.n;
 	conf->mgmt_protocol = o->register_at.mgmt_protocol;
 	fill_rem(&conf->rem, o, a);
 	return !arena_failed(a);

@@ -137,6 +137,14 @@ start_scl(struct service *s)
 	return rc;
 }
 
+static bool
+begins_again(const void *arg)
+{
+	const struct service *s = arg;
+
+	return atomic_load(&s->restart);
+}
+
 static enum rc
 restart(void *arg, bool reset)
 {
@@ -153,7 +161,7 @@ restart(void *arg, bool reset)
 bool
 service_wants_restart(const struct service *svc)
 {
-	return atomic_load(&svc->restart);
+	return begins_again(svc);
 }
 
 static enum rc
@@ -162,6 +170,8 @@ start_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
 	const struct capability *const *caps = s->profile->caps;
 
 	s->cap_conf.log = s->log;
+	s->cap_conf.begins_again = begins_again;
+	s->cap_conf.begins_again_arg = s;
 	s->cap_conf.rem.restart = restart;
 	s->cap_conf.rem.restart_arg = s;
 	if (!scl_conf_capability(&s->cap_conf, s->profile->role, s->o, s->cap_conf.base_uri, s->arena))

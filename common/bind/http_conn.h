@@ -72,6 +72,7 @@ struct http_conn {
 	bool begun; /* the header was looked at */
 	bool has_body;
 	bool answered; /* rq has its answer */
+	struct http_conn *next_answered; /* in the list of the loop */
 
 	/* Under the table's lock. */
 	struct http_link by_age;

@@ -193,9 +193,8 @@ request_done(struct req *rq, void *arg)
 	struct http_server *s = l->server;
 
 	(void)rq;
-	MHD_resume_connection(c->mhd);
 	/* From here on c may be gone, and with the last line s. */
-	http_loop_wake(l);
+	http_loop_resume(l, c);
 	atomic_fetch_sub(&s->submitted, 1);
 }
 
@@ -210,7 +209,7 @@ submit(struct http_conn *c)
 		req_refuse(c->rq, RC_UNAVAILABLE, "the service is stopping");
 		return queue_answer(c);
 	}
-	MHD_suspend_connection(c->mhd);
+	http_loop_suspend(c->loop, c);
 	req_submit(c->rq, request_done, c);
 	return MHD_YES;
 }

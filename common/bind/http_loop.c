@@ -7,12 +7,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bind/http_server.h"
 #include "bind/http_tls.h"
 
 #define POLL_MS 1000
 /* Runs without an event after which what the library calls ready is looked at once per ms. */
 #define IDLE_RUNS 256u
+/*
+ * To resume connections the library walks through all suspended ones, of which there may be
+ * thousands (long polls): so long per one of them it waits for more to resume.
+ */
+#define RESUME_NS_PER_SUSPENDED 500
 
 /* What libmicrohttpd says in words; an operator needs one of its lines. */
 static void
@@ -80,6 +86,35 @@ accept_no_more(struct http_loop *l)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* Microseconds until what is answered may be resumed, INT64_MAX when nothing is. */
+static int64_t
+resume_in(struct http_loop *l)
+{
+	int64_t us;
+
+	if (atomic_load(&l->answered) == NULL)
+		return INT64_MAX;
+	us = l->resume_at - clock_monotonic();
+	return us > 0 ? us : 0;
+}
+
+static void
+resume_answered(struct http_loop *l)
+{
+	struct http_conn *c;
+
+	if (resume_in(l) > 0)
+		return;
+	for (c = atomic_exchange(&l->answered, NULL); c != NULL;) {
+		struct http_conn *next = c->next_answered;
+
+		MHD_resume_connection(c->mhd);
+		l->suspended--;
+		c = next;
+	}
+	l->resume_at = clock_monotonic() + (int64_t)l->suspended * RESUME_NS_PER_SUSPENDED / 1000;
+}
+
 /*
  * A connection whose input buffer is full and whose end is not in sight (an overlong chunk header)
  * is ready all the time for the library; it must not cost a processor until its deadline.
@@ -92,11 +127,16 @@ wait_events(struct http_loop *l)
 	MHD_UNSIGNED_LONG_LONG ms;
 	eventfd_t count;
 	bool ready = MHD_get_timeout(l->daemon, &ms) == MHD_YES && ms == 0;
+	int64_t us = ready ? 1000 : POLL_MS * 1000, resume = resume_in(l);
+	struct timespec ts;
 	int n;
 
 	if (ready && ++l->idle_runs < IDLE_RUNS)
 		return;
-	n = poll(fds, 2, ready ? 1 : POLL_MS);
+	if (us > resume)
+		us = resume;
+	ts = (struct timespec){ .tv_sec = us / CLOCK_SECOND, .tv_nsec = us % CLOCK_SECOND * 1000 };
+	n = ppoll(fds, 2, &ts, NULL);
 	if (n > 0 || !ready)
 		l->idle_runs = 0;
 	if (n > 0 && fds[1].revents != 0) {
@@ -115,8 +155,11 @@ loop_run(void *arg)
 		wait_events(l);
 		if (!l->quiesced && atomic_load(&s->quiesced))
 			accept_no_more(l);
+		resume_answered(l);
 		MHD_run(l->daemon);
 	}
+	l->resume_at = 0;
+	resume_answered(l);
 	return NULL;
 }
 
@@ -145,6 +188,22 @@ http_loop_wake(struct http_loop *l)
 	/* One write for a burst of answers. */
 	if (!atomic_exchange(&l->woken, true))
 		eventfd_write(l->wake, 1);
+}
+
+void
+http_loop_suspend(struct http_loop *l, struct http_conn *c)
+{
+	MHD_suspend_connection(c->mhd);
+	l->suspended++;
+}
+
+void
+http_loop_resume(struct http_loop *l, struct http_conn *c)
+{
+	c->next_answered = atomic_load(&l->answered);
+	while (!atomic_compare_exchange_weak(&l->answered, &c->next_answered, c))
+		continue;
+	http_loop_wake(l);
 }
 
 void

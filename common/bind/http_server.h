@@ -34,6 +34,9 @@ struct http_loop {
 	int wake; /* eventfd */
 	_Atomic bool woken; /* wake was written and not yet read */
 	bool quiesced; /* the loop's own view */
+	_Atomic(struct http_conn *) answered; /* by the core, latest first; not yet resumed */
+	unsigned suspended; /* connections; the loop's own, as the next */
+	int64_t resume_at; /* monotonic; not before */
 	unsigned idle_runs; /* since the last event */
 };
 
@@ -87,8 +90,12 @@ void http_connection(void *arg, struct MHD_Connection *m, void **context,
 
 /* http_loop.c */
 bool http_loop_start(struct http_loop *l, struct http_server *s, size_t header_max);
-/* Makes the loop look at its flags and its resumed connections. Any thread. */
+/* Makes the loop look at its flags. Any thread. */
 void http_loop_wake(struct http_loop *l);
+/* c, whose loop this is, waits for the core. On the loop's thread. */
+void http_loop_suspend(struct http_loop *l, struct http_conn *c);
+/* The core has answered c: the loop goes on with it. Any thread. */
+void http_loop_resume(struct http_loop *l, struct http_conn *c);
 /* Waits for the thread, which was told to end, and closes the connections. */
 void http_loop_stop(struct http_loop *l);
 

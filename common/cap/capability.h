@@ -14,6 +14,7 @@
 
 struct log;
 struct scl;
+struct scl_peer; /* core/scl.h */
 
 #define CAPABILITY_WHY_MAX 256
 
@@ -62,6 +63,14 @@ struct capability_conf {
 	bool channel; /* it does not: requests come through a channel that is polled */
 	const char *const *search_strings; /* NULL-terminated */
 	const char *mgmt_protocol;
+
+	/* NSCLs of other providers that this NSCL registers with. */
+	const struct scl_peer *peers;
+	size_t n_peers;
+
+	/* True when the process ends only to begin again. Any thread; NULL: it never does. */
+	bool (*begins_again)(const void *arg);
+	const void *begins_again_arg;
 
 	struct capability_rem rem;
 };

@@ -6,345 +6,19 @@
  */
 #include "config.h"
 
-#include "cap/poller.h"
-#include "cap/registrar.h"
+#include "cap/registrar_impl.h"
 
 #include "base/ident.h"
-#include "base/times.h"
 #include "base/uri.h"
-#include "codec/codec.h"
-#include "core/scl.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define TIMEOUT_MS 10000u
 #define ANSWER_MAX 65536u
 #define STOP_WAIT_S 3
-#define POC_ID "main"
-#define CHANNEL_ID "main"
-
-enum step {
-	STEP_READ_BASE,
-	STEP_REFRESH,
-	STEP_REGISTER,
-	STEP_MIRROR_UPDATE,
-	STEP_MIRROR_CREATE,
-	STEP_APOC_HANDLING,
-	STEP_CHANNEL_READ,
-	STEP_CHANNEL_CREATE,
-	STEP_CHANNEL_READ_R1,
-	STEP_CHANNEL_CREATE_R1,
-	STEP_POC_UPDATE,
-	STEP_POC_CREATE,
-	STEP_DONE,
-	STEP_LEAVE,
-	STEP_DROP_MIRROR,
-	STEP_LEFT,
-	STEP_FAIL
-};
-
-struct registrar {
-	struct scl *scl;
-	struct capability_conf conf;
-	struct scl_task task; /* the next refresh or trial */
-	struct scl_task leave; /* of the stopping thread */
-	struct exchange ex;
-	struct scl_call call;
-	struct arena *arena; /* of the step in progress */
-	struct buf body;
-	enum step step;
-	size_t candidate;
-	unsigned failures;
-	bool registered; /* all steps were done */
-	bool enrolled; /* the NSCL may have the own scl resource */
-	size_t home; /* candidate that has it */
-	bool busy;
-	bool leaving; /* no step is begun but those of leaving */
-	int64_t granted; /* expirationTime that the NSCL gave */
-	char apoc_handling[16]; /* of the NSCL */
-	char mirror[256]; /* name of the mirror scl */
-	struct poller *poller; /* NULL: the NSCL connects to this SCL */
-	char contact[1024]; /* contactURI of the channel, "" = not known yet */
-	char polled[1024]; /* its longPollingURI */
-	char right[512]; /* accessRightID of the NSCL's sclBase: who sees that sees this scl */
-
-	pthread_mutex_t lock; /* of what follows: the stopping thread waits */
-	pthread_cond_t changed;
-	bool stopped;
-	bool abandoned; /* nobody waits any more: the courier frees it */
-};
 
 static void step_start(struct registrar *r, enum step step);
-
-static const char *
-nscl_uri(const struct registrar *r)
-{
-	return r->conf.nscl[r->candidate];
-}
-
-/* ---- bodies ---- */
-
-/* An element that the schema declares without a namespace. */
-static void
-put_plain(struct buf *b, const char *element, const char *text)
-{
-	buf_printf(b, "<%s>", element);
-	for (; *text != '\0'; text++)
-		if (*text == '&')
-			buf_puts(b, "&amp;");
-		else if (*text == '<')
-			buf_puts(b, "&lt;");
-		else
-			buf_char(b, *text);
-	buf_printf(b, "</%s>", element);
-}
-
-static void
-put_text(struct buf *b, const char *element, const char *text)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "m2m:%s", element);
-	put_plain(b, name, text);
-}
-
-static void
-put_time(struct buf *b, const char *element, int64_t us)
-{
-	char text[TIMES_TEXT_MAX];
-
-	times_format(us, TIMES_MILLI, text);
-	put_text(b, element, text);
-}
-
-static void
-put_search_strings(struct buf *b, const struct registrar *r)
-{
-	buf_puts(b, "<m2m:searchStrings>");
-	for (const char *const *s = r->conf.search_strings; s != NULL && *s != NULL; s++)
-		put_text(b, "searchString", *s);
-	buf_puts(b, "</m2m:searchStrings>");
-}
-
-static const char *
-type_name(enum scl_type role)
-{
-	return role == SCL_GSCL ? "GSCL" : role == SCL_DSCL ? "DSCL" : "NSCL";
-}
-
-static int64_t
-wall_now(void)
-{
-	return clock_now(&clock_system);
-}
-
-#define OPEN "<m2m:%s xmlns:m2m=\"" NS_M2M "\""
-
-/*
- * Without a right of its own the scl would be hidden from every application (TS 102 690, access
- * rights).
- */
-static void
-put_granted(struct registrar *r, struct buf *b)
-{
-	put_time(b, "expirationTime", wall_now() + r->conf.lifetime_us);
-	if (r->right[0] != '\0')
-		put_text(b, "accessRightID", r->right);
-	put_search_strings(b, r);
-}
-
-static void
-body_refresh(struct registrar *r, struct buf *b)
-{
-	buf_printf(b, OPEN ">", "scl");
-	put_granted(r, b);
-	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
-	buf_puts(b, "</m2m:scl>");
-}
-
-static void
-body_register(struct registrar *r, struct buf *b)
-{
-	buf_printf(b, OPEN " sclId=\"%s\">", "scl", r->conf.scl_id);
-	put_text(b, "link", r->conf.base_uri);
-	put_granted(r, b);
-	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
-	put_text(b, "sclType", type_name(r->conf.role));
-	buf_puts(b, "</m2m:scl>");
-}
-
-/* The mirror tells how the NSCL is reached: its link, which is also its point of contact. */
-static void
-body_mirror(struct registrar *r, struct buf *b)
-{
-	bool create = r->step == STEP_MIRROR_CREATE;
-
-	buf_printf(b, OPEN, "scl");
-	if (create)
-		buf_printf(b, " sclId=\"%s\"", r->mirror);
-	buf_puts(b, "><m2m:pocs>");
-	put_plain(b, "reference", nscl_uri(r));
-	buf_puts(b, "</m2m:pocs>");
-	if (create)
-		put_text(b, "link", nscl_uri(r));
-	put_time(b, "expirationTime", r->granted);
-	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
-	if (create)
-		put_text(b, "sclType", "NSCL");
-	buf_puts(b, "</m2m:scl>");
-}
-
-static void
-body_apoc_handling(struct registrar *r, struct buf *b)
-{
-	buf_printf(b, OPEN ">%s</m2m:aPocHandling>", "aPocHandling", r->apoc_handling);
-}
-
-static void
-body_poc(struct registrar *r, struct buf *b)
-{
-	buf_printf(b, OPEN, "m2mPoc");
-	if (r->step == STEP_POC_CREATE)
-		buf_puts(b, " m2m:id=\"" POC_ID "\"");
-	buf_puts(b, "><m2m:contactInfo>");
-	put_text(b, "contactURI", r->poller != NULL ? r->contact : r->conf.contact_uri);
-	buf_puts(b, "</m2m:contactInfo><m2m:onlineStatus>ONLINE</m2m:onlineStatus></m2m:m2mPoc>");
-}
-
-/* Release 1 knows only the channel for notifications; it is the same otherwise. */
-static void
-body_channel(struct registrar *r, struct buf *b)
-{
-	const char *type =
-	    r->step == STEP_CHANNEL_CREATE ? "communicationChannel" : "notificationChannel";
-
-	buf_printf(b, OPEN " m2m:id=\"" CHANNEL_ID "\">", type);
-	put_text(b, "channelType", "LONG_POLLING");
-	buf_printf(b, "</m2m:%s>", type);
-}
-
-/* ---- answers ---- */
-
-static const struct node *
-child_named(const struct node *n, const char *name)
-{
-	for (n = n == NULL ? NULL : n->first; n != NULL; n = n->next)
-		if (slice_is(n->name, name))
-			return n;
-	return NULL;
-}
-
-static const struct node *
-answer_root(struct registrar *r, const struct buf *answer)
-{
-	static const struct codec_limits limits = { 16, 4096, 64, 65536 };
-	struct node *root = NULL;
-	const char *why;
-
-	if (answer->n == 0 ||
-	    codec_xml.decode(r->arena, buf_view(answer), &limits, &root, &why) != RC_OK)
-		return NULL;
-	return root;
-}
-
-static void
-learn_base(struct registrar *r, const struct buf *answer)
-{
-	const struct node *root = answer_root(r, answer);
-	const struct node *handling = child_named(root, "aPocHandling");
-	const struct node *right = child_named(root, "accessRightID");
-
-	r->right[0] = r->apoc_handling[0] = '\0';
-	if (right != NULL && right->text.n < sizeof(r->right))
-		snprintf(r->right, sizeof(r->right), "%.*s", (int)right->text.n, right->text.p);
-	if (handling != NULL && (slice_is(handling->text, "DEEP") || slice_is(handling->text, "SHALLOW")))
-		snprintf(r->apoc_handling, sizeof(r->apoc_handling), "%.*s", (int)handling->text.n,
-		         handling->text.p);
-}
-
-/* Without a body every requested value was taken as it was. */
-static void
-learn_lifetime(struct registrar *r, const struct buf *answer)
-{
-	const struct node *expires = child_named(answer_root(r, answer), "expirationTime");
-
-	r->enrolled = true;
-	r->home = r->candidate;
-	if (expires == NULL || !times_parse(expires->text, &r->granted))
-		r->granted = wall_now() + r->conf.lifetime_us;
-}
-
-static void
-keep_text(char *to, size_t size, const struct node *n)
-{
-	if (n != NULL && n->text.n < size)
-		snprintf(to, size, "%.*s", (int)n->text.n, n->text.p);
-}
-
-static void
-learn_channel(struct registrar *r, const struct buf *answer)
-{
-	const struct node *root = answer_root(r, answer);
-
-	r->contact[0] = r->polled[0] = '\0';
-	keep_text(r->contact, sizeof(r->contact), child_named(root, "contactURI"));
-	keep_text(r->polled, sizeof(r->polled),
-	          child_named(child_named(root, "channelData"), "longPollingURI"));
-}
-
-/* ---- steps ---- */
-
-struct step_row {
-	const char *name;
-	const char *method;
-	bool local; /* to the own tree */
-	const char *path; /* below sclBase; %s is the id by the next field */
-	enum { ID_OWN, ID_MIRROR, ID_NONE_USED } id;
-	void (*body)(struct registrar *r, struct buf *b);
-	void (*learn)(struct registrar *r, const struct buf *answer);
-	enum step ok, not_found, conflict, failed;
-};
-
-static const struct step_row rows[] = {
-	[STEP_READ_BASE] = { "read-nscl", "GET", false, "", ID_NONE_USED, NULL, learn_base, STEP_REFRESH,
-	                     STEP_FAIL, STEP_FAIL, STEP_FAIL },
-	[STEP_REFRESH] = { "refresh", "PUT", false, "/scls/%s", ID_OWN, body_refresh, learn_lifetime,
-	                   STEP_MIRROR_UPDATE, STEP_REGISTER, STEP_FAIL, STEP_FAIL },
-	[STEP_REGISTER] = { "register", "POST", false, "/scls", ID_NONE_USED, body_register,
-	                    learn_lifetime, STEP_MIRROR_UPDATE, STEP_FAIL, STEP_FAIL, STEP_FAIL },
-	[STEP_MIRROR_UPDATE] = { "update-mirror", "PUT", true, "/scls/%s", ID_MIRROR, body_mirror, NULL,
-	                         STEP_APOC_HANDLING, STEP_MIRROR_CREATE, STEP_FAIL, STEP_FAIL },
-	[STEP_MIRROR_CREATE] = { "create-mirror", "POST", true, "/scls", ID_NONE_USED, body_mirror, NULL,
-	                         STEP_APOC_HANDLING, STEP_FAIL, STEP_APOC_HANDLING, STEP_FAIL },
-	[STEP_APOC_HANDLING] = { "copy-aPocHandling", "PUT", true, "/aPocHandling", ID_NONE_USED,
-	                         body_apoc_handling, NULL, STEP_POC_UPDATE, STEP_POC_UPDATE,
-	                         STEP_POC_UPDATE, STEP_POC_UPDATE },
-	[STEP_CHANNEL_READ] = { "read-channel", "GET", false,
-	                        "/scls/%s/communicationChannels/" CHANNEL_ID, ID_OWN, NULL,
-	                        learn_channel, STEP_POC_UPDATE, STEP_CHANNEL_CREATE, STEP_FAIL,
-	                        STEP_FAIL },
-	[STEP_CHANNEL_CREATE] = { "create-channel", "POST", false, "/scls/%s/communicationChannels",
-	                          ID_OWN, body_channel, learn_channel, STEP_POC_UPDATE,
-	                          STEP_CHANNEL_READ_R1, STEP_FAIL, STEP_FAIL },
-	[STEP_CHANNEL_READ_R1] = { "read-channel", "GET", false,
-	                           "/scls/%s/notificationChannels/" CHANNEL_ID, ID_OWN, NULL,
-	                           learn_channel, STEP_POC_UPDATE, STEP_CHANNEL_CREATE_R1, STEP_FAIL,
-	                           STEP_FAIL },
-	[STEP_CHANNEL_CREATE_R1] = { "create-channel", "POST", false, "/scls/%s/notificationChannels",
-	                             ID_OWN, body_channel, learn_channel, STEP_POC_UPDATE, STEP_FAIL,
-	                             STEP_FAIL, STEP_FAIL },
-	[STEP_POC_UPDATE] = { "update-m2mPoc", "PUT", false, "/scls/%s/m2mPocs/" POC_ID, ID_OWN, body_poc,
-	                      NULL, STEP_DONE, STEP_POC_CREATE, STEP_FAIL, STEP_FAIL },
-	[STEP_POC_CREATE] = { "create-m2mPoc", "POST", false, "/scls/%s/m2mPocs", ID_OWN, body_poc, NULL,
-	                      STEP_DONE, STEP_FAIL, STEP_DONE, STEP_FAIL },
-	[STEP_LEAVE] = { "de-register", "DELETE", false, "/scls/%s", ID_OWN, NULL, NULL,
-	                 STEP_DROP_MIRROR, STEP_DROP_MIRROR, STEP_DROP_MIRROR, STEP_DROP_MIRROR },
-	[STEP_DROP_MIRROR] = { "drop-mirror", "DELETE", true, "/scls/%s", ID_MIRROR, NULL, NULL,
-	                       STEP_LEFT, STEP_LEFT, STEP_LEFT, STEP_LEFT },
-};
 
 static void
 registrar_free(struct registrar *r)
@@ -353,6 +27,7 @@ registrar_free(struct registrar *r)
 		return;
 	arena_free(r->arena);
 	buf_fini(&r->body);
+	registrar_wish_free(&r->wish);
 	pthread_mutex_destroy(&r->lock);
 	pthread_cond_destroy(&r->changed);
 	free(r);
@@ -388,14 +63,25 @@ with_jitter(int64_t delay)
 	return delay + delay / 4 * (int64_t)(v % 1000) / 1000;
 }
 
+/* text: why it failed; NULL: it did not. */
+static void
+end_order(struct registrar *r, const char *text)
+{
+	const struct mgmt_item item = { "error", slice_of(text) };
+	struct mgmt_order *order = r->order;
+
+	r->order = NULL;
+	if (order != NULL)
+		mgmt_order_end(order, text == NULL, &item, text != NULL);
+}
+
 static void
 retry_later(struct registrar *r)
 {
 	int64_t delay = r->conf.retry_us;
-	size_t n = 1; /* there is a registrar only where there are candidates */
+	size_t n = r->wish.n; /* a round is begun only where there are candidates */
 
-	while (r->conf.nscl[n] != NULL)
-		n++;
+	end_order(r, "the registration failed");
 	r->candidate = (r->candidate + 1) % n;
 	r->failures++;
 	/* A round through all candidates is one failure. */
@@ -414,8 +100,12 @@ settle(struct registrar *r)
 	if (!r->registered)
 		LOG_INFO(r->conf.log, "registered", LOG_Z("nscl", nscl_uri(r)),
 		         LOG_N("lifetime_s", left_us / CLOCK_SECOND));
+	if (r->fresh)
+		scl_registered_anew(r->scl, slice_of(nscl_uri(r)));
+	r->fresh = false;
 	r->registered = true;
 	r->failures = 0;
+	end_order(r, NULL);
 	if (r->poller != NULL)
 		poller_poll(r->poller, slice_of(r->polled), slice_of(r->mirror));
 	scl_post(r->scl, &r->task, left_us > 2 * CLOCK_SECOND ? left_us / 2 : CLOCK_SECOND);
@@ -434,26 +124,42 @@ name_mirror(struct registrar *r)
 static enum step
 leave_step(struct registrar *r)
 {
-	if (!r->enrolled)
+	if (!r->enrolled || r->stays)
 		return STEP_LEFT;
-	r->enrolled = false;
-	r->candidate = r->home;
+	r->enrolled = r->registered = false;
+	memcpy(r->nscl, r->home, sizeof(r->nscl));
 	name_mirror(r);
 	return STEP_LEAVE;
+}
+
+/* Out of one NSCL: to the next, or nowhere until it is asked for. */
+static void
+moved(struct registrar *r)
+{
+	r->moving = false;
+	if (r->withdrawn)
+		end_order(r, NULL);
+	else
+		scl_post(r->scl, &r->task, 0);
 }
 
 static void
 step_end(struct registrar *r, enum step next)
 {
 	r->busy = false;
-	if (r->leaving && next != STEP_DROP_MIRROR && next != STEP_LEFT)
+	if ((r->leaving || r->withdrawn) && next != STEP_DROP_MIRROR && next != STEP_LEFT) {
+		r->moving = !r->leaving;
 		next = leave_step(r);
+	}
 	switch (next) {
 	case STEP_DONE:
 		settle(r);
 		return;
 	case STEP_LEFT:
-		left(r);
+		if (r->leaving)
+			left(r);
+		else
+			moved(r);
 		return;
 	case STEP_FAIL:
 		retry_later(r);
@@ -466,12 +172,13 @@ step_end(struct registrar *r, enum step next)
 static void
 step_outcome(struct registrar *r, enum rc rc, const struct buf *answer, const char *failure)
 {
-	const struct step_row *row = &rows[r->step];
+	const struct step_row *row = &registrar_steps[r->step];
 
 	if (status_is_success(rc)) {
 		if (row->learn != NULL)
 			row->learn(r, answer);
-		step_end(r, row->learn == learn_channel && r->contact[0] == '\0' ? row->failed : row->ok);
+		r->fresh = r->fresh || r->step == STEP_REGISTER;
+		step_end(r, registrar_learns_channel(row) && r->contact[0] == '\0' ? row->failed : row->ok);
 		return;
 	}
 	if (rc != RC_NOT_FOUND || row->not_found == STEP_FAIL)
@@ -551,14 +258,14 @@ send_local(struct registrar *r, const struct step_row *row, struct slice path)
 static void
 step_start(struct registrar *r, enum step step)
 {
-	const struct step_row *row = &rows[step];
+	const struct step_row *row = &registrar_steps[step];
 	struct slice path;
 
 	if (step == STEP_APOC_HANDLING && r->apoc_handling[0] == '\0')
-		row = &rows[step = STEP_POC_UPDATE];
+		row = &registrar_steps[step = STEP_POC_UPDATE];
 	/* The m2mPoc of who polls is its channel. */
 	if (step == STEP_POC_UPDATE && r->poller != NULL && r->contact[0] == '\0')
-		row = &rows[step = STEP_CHANNEL_READ];
+		row = &registrar_steps[step = STEP_CHANNEL_READ];
 	r->step = step;
 	r->busy = true;
 	arena_reset(r->arena);
@@ -577,9 +284,73 @@ run(struct scl_task *task)
 {
 	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, task));
 
-	name_mirror(r);
+	registrar_wish_read(&r->wish, r->scl, &r->conf);
 	r->contact[0] = r->polled[0] = '\0';
+	if (r->enrolled && !registrar_wish_has(&r->wish, r->home, &r->candidate)) {
+		r->moving = true;
+		r->candidate = 0;
+		step_start(r, leave_step(r));
+		return;
+	}
+	/* Nobody to register with: until EtsiSclMo names one. */
+	if (r->wish.n == 0)
+		return;
+	r->candidate %= r->wish.n;
+	snprintf(r->nscl, sizeof(r->nscl), "%s", r->wish.nscl[r->candidate]);
+	name_mirror(r);
 	step_start(r, STEP_READ_BASE);
+}
+
+/* ---- the actions of EtsiSclMo (TS 102 690 annex E) ---- */
+
+static bool
+claims(const struct mgmt_adaptor *self, const struct mgmt_place *place)
+{
+	(void)self;
+	return place->own && place->type == T_SCL_MO_ACTION;
+}
+
+/* What is under way ends first; then the order decides. */
+static void
+action_start(const struct mgmt_adaptor *self, struct mgmt_order *order)
+{
+	struct registrar *r = self->owner;
+
+	end_order(r, "another one has come");
+	r->order = order;
+	r->withdrawn = order->attr == A_DE_REGISTRATION;
+	if (r->busy)
+		return;
+	scl_cancel(r->scl, &r->task);
+	if (r->withdrawn) {
+		step_end(r, STEP_FAIL);
+		return;
+	}
+	r->failures = 0;
+	r->candidate = 0;
+	run(&r->task);
+	if (r->wish.n == 0)
+		end_order(r, "there is no NSCL to register with");
+}
+
+/* An NSCL that is named when there was none is no reason to wait. */
+static void
+objects_changed(const struct mgmt_adaptor *self)
+{
+	struct registrar *r = self->owner;
+
+	if (r->wish.n == 0 && !r->busy && !r->withdrawn && !r->leaving)
+		scl_post(r->scl, &r->task, 0);
+}
+
+static void
+adapt_run(struct scl_task *task)
+{
+	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, adapt));
+
+	if (mgmt_adaptor_add(r->scl, &r->adaptor) != RC_OK)
+		LOG_ERROR(r->conf.log, "management-adaptor", LOG_Z("reason", "there are too many"));
+	run(&r->task);
 }
 
 /* The channel went, maybe with the registration. */
@@ -601,6 +372,9 @@ leave_run(struct scl_task *task)
 
 	r->leaving = true;
 	scl_cancel(r->scl, &r->task);
+	scl_cancel(r->scl, &r->adapt);
+	end_order(r, "interrupted by a restart");
+	mgmt_adaptor_remove(r->scl, &r->adaptor);
 	if (r->busy)
 		return;
 	step_end(r, STEP_FAIL);
@@ -625,8 +399,6 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	pthread_condattr_t attr;
 
 	*state = NULL;
-	if (conf->nscl == NULL || conf->nscl[0] == NULL)
-		return RC_OK;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL || (r->arena = arena_new(1u << 20)) == NULL) {
 		free(r);
@@ -650,7 +422,10 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	pthread_condattr_destroy(&attr);
 	r->task.run = run;
 	r->leave.run = leave_run;
-	scl_post(scl, &r->task, 0);
+	r->adapt.run = adapt_run;
+	r->adaptor = (struct mgmt_adaptor){ .name = "registration", .claims = claims,
+		                            .start = action_start, .changed = objects_changed, .owner = r };
+	scl_post(scl, &r->adapt, 0);
 	*state = r;
 	return RC_OK;
 }
@@ -665,6 +440,7 @@ registrar_stop(void *state)
 
 	if (r == NULL)
 		return;
+	r->stays = r->conf.begins_again != NULL && r->conf.begins_again(r->conf.begins_again_arg);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_WAIT_S;
 	scl_post(r->scl, &r->leave, 0);

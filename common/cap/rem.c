@@ -74,6 +74,8 @@ leave_run(struct scl_task *task)
 	rem_hold(r);
 	scl_cancel(r->scl, &r->tick);
 	scl_cancel(r->scl, &r->begin);
+	if (r->push != NULL)
+		rem_push_stop(r->push);
 	mgmt_adaptor_remove(r->scl, &r->self);
 	if (r->mid != NULL)
 		mgmt_adaptor_remove(r->scl, rem_mid_adaptor(r->mid));

@@ -251,6 +251,7 @@ special_add(struct decoder *d, struct node *to, struct slice name, struct json_o
 /* What is known of one object. */
 struct contents {
 	unsigned attributes;
+	unsigned scalars; /* members that are attributes when there is text */
 	bool text; /* has "$t" */
 	bool elements; /* has a member that cannot be an attribute */
 };
@@ -282,23 +283,25 @@ members_add(struct decoder *d, struct node *to, struct json_object *v, bool spec
 			c->text = true;
 		else if (special)
 			c->attributes++;
+		else if (name.p[0] == '{' || !is_scalar(value))
+			c->elements = true;
 		else
-			c->elements = c->elements || name.p[0] == '{' || !is_scalar(value);
+			c->scalars++;
 	}
 	return true;
 }
 
 /* Text stands beside attributes only, so what could be either is one. */
-static unsigned
-make_attributes(struct node *n)
+static bool
+make_attributes(struct decoder *d, struct node *n)
 {
-	unsigned count = 0;
-
 	for (struct node *c = n->first; c != NULL; c = c->next) {
+		for (const struct node *b = n->first; b != c; b = b->next)
+			if (slice_eq(b->name, c->name) && slice_eq(b->ns, c->ns))
+				return fail(d, RC_BAD_REQUEST, "an attribute occurs twice");
 		c->flags = (c->flags & ~(unsigned)NODE_EITHER) | NODE_ATTRIBUTE;
-		count++;
 	}
-	return count;
+	return true;
 }
 
 static bool
@@ -311,11 +314,9 @@ object_set(struct decoder *d, struct node *n, struct json_object *v)
 		return false;
 	if (c.text && c.elements)
 		return fail(d, RC_BAD_REQUEST, "text beside elements");
-	if (c.text)
-		c.attributes = make_attributes(n);
-	if (c.attributes > d->limits->attributes)
+	if (c.attributes + (c.text ? c.scalars : 0) > d->limits->attributes)
 		return fail(d, RC_BAD_REQUEST, "too many attributes");
-	return true;
+	return !c.text || make_attributes(d, n);
 }
 
 /* The document: its only member names the root. */

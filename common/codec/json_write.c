@@ -392,14 +392,15 @@ group_put(struct writer *w, const struct kid *kids, size_t count)
 	values_put(w, kids, count);
 }
 
+/* Beside text only attributes can stand, of which a reader takes one of a name. */
 static void
-groups_put(struct writer *w, struct kid *kids, size_t count)
+groups_put(struct writer *w, struct kid *kids, size_t count, bool beside_text)
 {
 	kids_group(kids, count);
 	for (size_t i = 0, n; i < count; i += n) {
 		for (n = 1; i + n < count && kids[i + n].group == kids[i].group;)
 			n++;
-		group_put(w, kids + i, n);
+		group_put(w, kids + i, beside_text ? 1 : n);
 	}
 }
 
@@ -420,7 +421,7 @@ members_put(struct writer *w, const struct node *n)
 	} else {
 		for (const struct node *c = n->first; c != NULL; c = c->next, at++)
 			kids[at] = (struct kid){ .n = c, .at = at };
-		groups_put(w, kids, count);
+		groups_put(w, kids, count, n->text.n > 0);
 	}
 	if (kids != local)
 		free(kids);

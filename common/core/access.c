@@ -369,11 +369,14 @@ access_announces_only(struct scl *scl, struct rtx *tx, const struct originator *
 {
 	int64_t until = CLOCK_NEVER;
 	unsigned groups = 0;
-	const struct question q = { scl, tx, who, &until, true, &groups };
-	unsigned flags = ALL_FLAGS;
+	struct question q = { scl, tx, who, &until, false, &groups };
+	unsigned flags;
 
-	if (!who->self)
-		TRY(place_flags(&q, t, &flags));
+	*yes = false;
+	if (who->self || !may_announce(&q, t))
+		return RC_OK;
+	q.not_announcing = true;
+	TRY(place_flags(&q, t, &flags));
 	*yes = (flags & BIT(FLAG_CREATE)) == 0;
 	return RC_OK;
 }

@@ -1,62 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The works of announcing, on the courier thread. Every SCL that something is announced to has a
- * queue of keys, so that one that does not answer holds up nothing but its own; the works
- * themselves stay in the store. After a failure an SCL is asked for one work at a time, with
- * back-off; one that is not registered is left alone until it is again.
+ * The works of announcing under way: a few at a time, in all and at one SCL. After a failure an SCL
+ * is asked for one work at a time, with back-off; one that is not registered is left alone until it
+ * is again.
  */
 #include "config.h"
 
-#include "core/announce_state.h"
+#include "core/announce_queue.h"
 #include "core/own_job.h"
 
 #include <stdlib.h>
 
-#define BUCKETS 256u
-/* Keys that a queue holds; further ones are found in the store again. */
-#define QUEUE_MAX 1024u
-#define SCAN_BATCH 1024u
 /* Works under way at once, in all and at one SCL. */
 #define WORKING_MAX 64u
 #define WORKING_AT_ONE 4u
-#define WORK_ARENA (1u << 20)
 /*
  * Works that are looked at in a row only to find that they wait for their parent's, and after how
  * long the next are.
  */
 #define WAITS_MAX 16u
 #define WAIT_DELAY (CLOCK_SECOND / 20)
-
-/* An SCL that announcements go to. */
-struct dest {
-	struct scl_task retry; /* first: the task is the dest; nothing is begun while it is posted */
-	struct announcer *an;
-	struct dest *chain;
-	struct dest *next_ready;
-	bool ready; /* stands in the list of those that have something to begin */
-	bool parked; /* not registered */
-	bool more; /* the store has works behind the queue */
-	unsigned working, failures;
-	unsigned waits; /* in a row */
-	unsigned name; /* by which it knows this SCL */
-	uint64_t scanned; /* last key that was queued */
-	uint64_t *queue; /* a ring; NULL when empty */
-	unsigned first, n;
-	size_t scl_n;
-	char scl[]; /* SCL-ID */
-};
-
-struct announcer {
-	struct scl *scl;
-	struct scl_task scan; /* new works */
-	struct scl_task unpark; /* an SCL has come */
-	uint64_t seen; /* last key that the scan has met */
-	struct dest *buckets[BUCKETS];
-	struct dest *ready, **last_ready;
-	unsigned working;
-	bool pumping;
-	struct worker *workers;
-};
 
 /* One work under way. */
 struct worker {
@@ -72,252 +35,7 @@ struct worker {
 	struct announce_result result;
 };
 
-static void pump(struct announcer *an);
 static void worker_send(struct worker *w);
-static void retry_run(struct scl_task *task);
-
-/* ---- SCLs ---- */
-
-static struct dest **
-bucket_of(struct announcer *an, struct slice scl)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	struct dest **at;
-
-	for (size_t i = 0; i < scl.n; i++)
-		h = (h ^ (unsigned char)scl.p[i]) * UINT64_C(0x100000001b3);
-	at = &an->buckets[(h ^ h >> 32) % BUCKETS];
-	while (*at != NULL && !slice_eq(slice_make((*at)->scl, (*at)->scl_n), scl))
-		at = &(*at)->chain;
-	return at;
-}
-
-static struct dest *
-dest_of(struct announcer *an, struct slice scl, uint64_t key)
-{
-	struct dest **at = bucket_of(an, scl), *d = *at;
-
-	if (d != NULL)
-		return d;
-	d = calloc(1, sizeof(*d) + scl.n);
-	if (d == NULL)
-		return NULL;
-	d->an = an;
-	d->retry.run = retry_run;
-	d->scanned = key - 1;
-	d->scl_n = scl.n;
-	memcpy(d->scl, scl.p, scl.n);
-	*at = d;
-	return d;
-}
-
-static bool
-is_idle(const struct dest *d)
-{
-	return d->working == 0 && d->n == 0 && !d->ready && !d->parked && !d->more &&
-	       !courier_posted(&d->retry);
-}
-
-static void
-dest_drop_idle(struct dest *d)
-{
-	struct dest **at;
-
-	if (!is_idle(d))
-		return;
-	at = bucket_of(d->an, slice_make(d->scl, d->scl_n));
-	*at = d->chain;
-	free(d->queue);
-	free(d);
-}
-
-static bool
-queue_add(struct dest *d, uint64_t key)
-{
-	if (d->queue == NULL)
-		d->queue = calloc(QUEUE_MAX, sizeof(d->queue[0]));
-	if (d->queue == NULL || d->n == QUEUE_MAX)
-		return false;
-	d->queue[(d->first + d->n++) % QUEUE_MAX] = key;
-	return true;
-}
-
-/* The same, before all others. */
-static bool
-queue_return(struct dest *d, uint64_t key)
-{
-	if (!queue_add(d, key))
-		return false;
-	d->first = (d->first + QUEUE_MAX - 1) % QUEUE_MAX;
-	d->queue[d->first] = key;
-	return true;
-}
-
-static uint64_t
-queue_take(struct dest *d)
-{
-	uint64_t key = d->queue[d->first];
-
-	d->first = (d->first + 1) % QUEUE_MAX;
-	if (--d->n == 0) {
-		free(d->queue);
-		d->queue = NULL;
-		d->first = 0;
-	}
-	return key;
-}
-
-static void
-dest_ready(struct dest *d)
-{
-	struct announcer *an = d->an;
-
-	if (d->ready || d->parked)
-		return;
-	d->ready = true;
-	d->next_ready = NULL;
-	*an->last_ready = d;
-	an->last_ready = &d->next_ready;
-}
-
-static struct dest *
-ready_take(struct announcer *an)
-{
-	struct dest *d = an->ready;
-
-	if (d == NULL)
-		return NULL;
-	an->ready = d->next_ready;
-	if (an->ready == NULL)
-		an->last_ready = &an->ready;
-	d->ready = false;
-	return d;
-}
-
-/* Nothing is begun there until it registers; its works are found again then. */
-static void
-dest_park(struct dest *d)
-{
-	free(d->queue);
-	d->queue = NULL;
-	d->first = d->n = d->waits = d->failures = 0;
-	d->more = false;
-	d->parked = true;
-	courier_cancel(d->an->scl->courier, &d->retry);
-}
-
-/* ---- finding works in the store ---- */
-
-struct scan {
-	struct announcer *an;
-	struct dest *only; /* works of this one, or NULL */
-	uint64_t last;
-	unsigned n;
-	bool failed;
-};
-
-/* False when the queue is full. */
-static bool
-dest_offer(struct dest *d, uint64_t key)
-{
-	if (key <= d->scanned)
-		return true;
-	d->more = !queue_add(d, key);
-	if (d->more)
-		return false;
-	d->scanned = key;
-	dest_ready(d);
-	return true;
-}
-
-static bool
-scan_one(void *arg, uint64_t key, struct slice bytes)
-{
-	struct scan *s = arg;
-	struct announce_work w;
-	struct dest *d;
-
-	s->last = key;
-	s->n++;
-	if (!announce_work_read(bytes, &w)) {
-		LOG_ERROR(s->an->scl->log, "announcement-unreadable", LOG_N("work", key));
-		return true;
-	}
-	if (s->only != NULL)
-		return !slice_eq(slice_make(s->only->scl, s->only->scl_n), w.scl) ||
-		       dest_offer(s->only, key);
-	d = dest_of(s->an, w.scl, key);
-	s->failed = d == NULL;
-	if (d != NULL && !d->parked && !d->more)
-		(void)dest_offer(d, key);
-	return d != NULL;
-}
-
-static enum rc
-scan_store(struct announcer *an, uint64_t from, size_t limit, struct scan *s)
-{
-	struct arena *a = arena_new(WORK_ARENA);
-	struct rtx *tx;
-	enum rc rc = a == NULL ? RC_UNAVAILABLE : repo_begin_read(an->scl->repo, a, &tx);
-
-	if (rc == RC_OK) {
-		rc = repo_works(tx, WORK_ANNOUNCE, from, limit, scan_one, s);
-		repo_end_read(tx);
-	}
-	arena_free(a);
-	return rc == RC_OK && s->failed ? RC_UNAVAILABLE : rc;
-}
-
-static void
-scan_run(struct scl_task *task)
-{
-	struct announcer *an = (struct announcer *)(void *)((char *)task - offsetof(struct announcer, scan));
-	struct scan s = { .an = an, .last = an->seen };
-	enum rc rc;
-
-	if (courier_stopping(an->scl->courier))
-		return;
-	rc = scan_store(an, an->seen + 1, SCAN_BATCH, &s);
-	if (!s.failed)
-		an->seen = s.last;
-	if (rc != RC_OK)
-		LOG_ERROR(an->scl->log, "announcements-unreadable", LOG_Z("status", status_of(rc)->text));
-	if (rc != RC_OK || s.n == SCAN_BATCH)
-		courier_post(an->scl->courier, &an->scan, rc != RC_OK ? CLOCK_SECOND : 0);
-	pump(an);
-}
-
-/* Goes on where the queue was full. */
-static void
-dest_refill(struct dest *d)
-{
-	struct scan s = { .an = d->an, .only = d };
-	enum rc rc;
-
-	d->more = false;
-	rc = scan_store(d->an, d->scanned + 1, 0, &s);
-	if (rc != RC_OK) {
-		d->more = true;
-		courier_post(d->an->scl->courier, &d->retry, CLOCK_SECOND);
-	}
-}
-
-static void
-unpark_run(struct scl_task *task)
-{
-	struct announcer *an = (struct announcer *)(void *)((char *)task - offsetof(struct announcer, unpark));
-
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct dest *d = an->buckets[i]; d != NULL; d = d->chain) {
-			if (!d->parked)
-				continue;
-			d->parked = false;
-			d->scanned = 0;
-			d->more = true;
-			dest_ready(d);
-		}
-	scan_run(&an->scan);
-}
 
 /* ---- one work ---- */
 
@@ -354,16 +72,6 @@ dest_failed(struct dest *d)
 	courier_post(scl->courier, &d->retry, backoff(scl_conf(scl), d->failures));
 }
 
-/* What finds no place in the queue is found in the store again. */
-static void
-requeued(struct dest *d, uint64_t key, bool done)
-{
-	if (done)
-		return;
-	d->scanned = key - 1;
-	d->more = true;
-}
-
 /* w is gone afterwards. */
 static void
 worker_leave(struct worker *w)
@@ -384,13 +92,13 @@ worker_end(struct worker *w, bool again)
 	struct announcer *an = d->an;
 
 	if (again && !d->parked)
-		requeued(d, w->key, queue_return(d, w->key));
+		queue_return(d, w->key, true);
 	/* Who waits may have waited for this. */
 	if (d->waits > 0 && d->failures == 0)
 		courier_cancel(an->scl->courier, &d->retry);
 	d->waits = 0;
 	worker_leave(w);
-	pump(an);
+	announcer_pump(an);
 }
 
 /* The parent is not announced there yet. */
@@ -400,11 +108,11 @@ worker_wait(struct worker *w)
 	struct dest *d = w->dest;
 	struct announcer *an = d->an;
 
-	requeued(d, w->key, queue_add(d, w->key));
+	queue_return(d, w->key, false);
 	if (++d->waits % WAITS_MAX == 0)
 		courier_post(an->scl->courier, &d->retry, WAIT_DELAY);
 	worker_leave(w);
-	pump(an);
+	announcer_pump(an);
 }
 
 static enum rc
@@ -691,13 +399,13 @@ dest_begin(struct dest *d)
 		look(w);
 		return;
 	}
-	requeued(d, key, queue_return(d, key));
+	queue_return(d, key, true);
 	dest_failed(d);
 }
 
 /* Each SCL in turn, as far as there is room. */
-static void
-pump(struct announcer *an)
+void
+announcer_pump(struct announcer *an)
 {
 	struct dest *d;
 
@@ -718,15 +426,61 @@ pump(struct announcer *an)
 	an->pumping = false;
 }
 
-static void
-retry_run(struct scl_task *task)
+void
+announce_retry_run(struct scl_task *task)
 {
 	struct dest *d = (struct dest *)(void *)task;
 
 	if (courier_stopping(d->an->scl->courier))
 		return;
 	dest_ready(d);
-	pump(d->an);
+	announcer_pump(d->an);
+}
+
+/* ---- a registration that was not there ---- */
+
+struct anew {
+	struct own_job job; /* first */
+	size_t n;
+	char link[];
+};
+
+static enum rc
+anew_run(struct own_job *oj, struct rtx *tx)
+{
+	struct anew *a = (struct anew *)(void *)oj;
+	struct res *peer;
+	enum rc rc = announce_peer(oj->scl, tx, slice_make(a->link, a->n), &peer);
+
+	/* Where nothing is known of it, nothing was announced. */
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	return announce_registered(oj->scl, tx, peer);
+}
+
+static void
+anew_done(struct own_job *oj, enum rc rc)
+{
+	struct anew *a = (struct anew *)(void *)oj;
+
+	if (rc != RC_OK)
+		LOG_ERROR(oj->scl->log, "announcing-again-impossible", LOG_S("link", slice_make(a->link, a->n)),
+		          LOG_Z("status", status_of(rc)->text));
+	free(a);
+}
+
+void
+scl_registered_anew(struct scl *scl, struct slice link)
+{
+	struct anew *a = calloc(1, sizeof(*a) + link.n);
+
+	if (a == NULL)
+		return;
+	a->n = link.n;
+	memcpy(a->link, link.p, link.n);
+	a->job = (struct own_job){ .run = anew_run, .done = anew_done };
+	if (!own_job_submit(scl, &a->job))
+		free(a);
 }
 
 /* ---- life ---- */
@@ -739,8 +493,8 @@ announcer_new(struct scl *scl)
 	if (an == NULL)
 		return NULL;
 	an->scl = scl;
-	an->scan.run = scan_run;
-	an->unpark.run = unpark_run;
+	an->scan.run = announce_scan_run;
+	an->unpark.run = announce_unpark_run;
 	an->last_ready = &an->ready;
 	return an;
 }
@@ -752,14 +506,7 @@ announcer_free(struct announcer *an)
 		return;
 	while (an->workers != NULL)
 		worker_free(an->workers);
-	for (unsigned i = 0; i < BUCKETS; i++)
-		while (an->buckets[i] != NULL) {
-			struct dest *d = an->buckets[i];
-
-			an->buckets[i] = d->chain;
-			free(d->queue);
-			free(d);
-		}
+	dests_free(an);
 	free(an);
 }
 

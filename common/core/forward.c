@@ -71,8 +71,8 @@ route_application(struct req *rq, struct forward *f)
 		return req_fail(rq, RC_BAD_GATEWAY, "aPoC has no scheme that can be reached");
 	while (apoc.n > 0 && apoc.p[apoc.n - 1] == '/')
 		apoc.n--;
-	f->hop.uri = with_query(rq, arena_printf(rq->arena, "%.*s/%.*s", (int)apoc.n, apoc.p,
-	                                         (int)rest.n, rest.p));
+	f->hop.uri = with_query(
+		rq, arena_printf(rq->arena, "%.*s/%.*s", (int)apoc.n, apoc.p, (int)rest.n, rest.p));
 	return f->hop.uri.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -89,18 +89,19 @@ may_wait(struct scl *scl)
 static enum rc
 wait_for_connection(struct req *rq, struct forward *f, const struct saf_terms *terms)
 {
-	int64_t timeout = INT64_C(1000) * (rq->timeout_ms > 0 ? rq->timeout_ms
-	                                                      : rq->conf->forward_timeout_ms);
+	int64_t timeout = INT64_C(1000) *
+	                  (rq->timeout_ms > 0 ? rq->timeout_ms : rq->conf->forward_timeout_ms);
 
 	if (!may_wait(rq->scl))
 		return req_fail(rq, RC_UNAVAILABLE, "too many requests wait for a connection");
 	f->waits = true;
-	f->entry = (struct saf_entry){ .link = saf_link_of(rq->scl, f->target), .rcat = terms->rcat,
+	f->entry = (struct saf_entry){ .link = saf_link_of(rq->scl, f->target),
+		                       .rcat = terms->rcat,
 		                       .application = terms->application,
 		                       .received = terms->received,
 		                       .deadline = terms->deadline - terms->received < timeout
-		                                       ? terms->deadline
-		                                       : terms->received + timeout,
+		                                           ? terms->deadline
+		                                           : terms->received + timeout,
 		                       .octets = rq->in.body.n };
 	return RC_OK;
 }
@@ -114,8 +115,8 @@ route_foreign(struct req *rq, struct forward *f)
 	f->target = rq->in.target;
 	/* Origin-form with a foreign Host is taken like absolute-form (TS 102 921 annex C). */
 	if (rq->uri.scheme.n == 0)
-		f->target = arena_printf(rq->arena, "http://%.*s%.*s", (int)rq->in.host.n, rq->in.host.p,
-		                         (int)rq->in.target.n, rq->in.target.p);
+		f->target = arena_printf(rq->arena, "http://%.*s%.*s", (int)rq->in.host.n,
+		                         rq->in.host.p, (int)rq->in.target.n, rq->in.target.p);
 	TRY(saf_terms_of(rq, &terms));
 	rc = route_to(rq, f->target, &f->hop);
 	/* No way at the moment is what waiting is for. */
@@ -163,7 +164,7 @@ forward_route(struct req *rq)
 /* ---- the exchange ---- */
 
 static const char *const method_of[] = {
-	[REQ_CREATE] = "POST", [REQ_RETRIEVE] = "GET", [REQ_UPDATE] = "PUT",
+	[REQ_CREATE] = "POST",   [REQ_RETRIEVE] = "GET", [REQ_UPDATE] = "PUT",
 	[REQ_DELETE] = "DELETE", [REQ_EXECUTE] = "POST", [REQ_OTHER] = "OPTIONS",
 };
 
@@ -175,7 +176,8 @@ add_headers(struct forward *f)
 
 	for (size_t i = 0; i < SAF_RELAYED; i++)
 		if (saf_field(in, i)->p != NULL)
-			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name), *saf_field(in, i));
+			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name),
+			                    *saf_field(in, i));
 	via = arena_printf(f->rq->arena, "%.*s%s1.1 %.*s", (int)in->via.n, in->via.p,
 	                   in->via.n > 0 ? ", " : "", (int)f->rq->scl->id.n, f->rq->scl->id.p);
 	exchange_add_header(&f->ex, SLICE_LIT("Via"), via);
@@ -279,8 +281,9 @@ fail(struct forward *f)
 
 	LOG_INFO(f->rq->scl->log, "forward-failed", LOG_N("request", f->rq->number),
 	         LOG_S("hop", f->hop.uri), LOG_Z("why", f->ex.failure));
-	req_fail(f->rq, rc, rc == RC_GATEWAY_TIMEOUT ? "the next hop did not answer in time"
-	                                             : "the next hop failed");
+	req_fail(f->rq, rc,
+	         rc == RC_GATEWAY_TIMEOUT ? "the next hop did not answer in time"
+	                                  : "the next hop failed");
 	attempt_end(f, SAF_FAILED);
 }
 
@@ -324,7 +327,8 @@ exchange_done(struct exchange *ex)
 	struct scl *scl = f->rq->scl;
 
 	if (ex->rc != RC_OK) {
-		if (f->hop.poc == ID_NONE || courier_stopping(scl->courier) || ex->rc == RC_UNAVAILABLE ||
+		if (f->hop.poc == ID_NONE || courier_stopping(scl->courier) ||
+		    ex->rc == RC_UNAVAILABLE ||
 		    !route_poc_status(scl, f->hop.poc, NOT_REACHABLE, try_next, f))
 			fail(f);
 		return;
@@ -344,9 +348,13 @@ send_to_hop(struct forward *f)
 	buf_fini(&f->ex.answer);
 	buf_fini(&f->ex.answer_text);
 	f->ex = (struct exchange){ .method = slice_of(rq->in.head ? "HEAD" : method_of[rq->in.op]),
-		                   .url = f->hop.uri, .target = f->target, .body = rq->in.body,
-		                   .timeout_ms = timeout_ms(f), .answer_max = rq->conf->answer_max,
-		                   .done = exchange_done, .owner = f };
+		                   .url = f->hop.uri,
+		                   .target = f->target,
+		                   .body = rq->in.body,
+		                   .timeout_ms = timeout_ms(f),
+		                   .answer_max = rq->conf->answer_max,
+		                   .done = exchange_done,
+		                   .owner = f };
 	add_headers(f);
 	courier_send(rq->scl->courier, &f->ex);
 }
@@ -416,8 +424,13 @@ forward_once(struct req *rq, struct slice target, int64_t limit,
 
 	if (f == NULL)
 		return false;
-	*f = (struct forward){ .rq = rq, .target = target, .limit = limit, .ended = ended, .arg = arg,
-		               .hop = { .insist = true }, .task = { .run = once_run },
+	*f = (struct forward){ .rq = rq,
+		               .target = target,
+		               .limit = limit,
+		               .ended = ended,
+		               .arg = arg,
+		               .hop = { .insist = true },
+		               .task = { .run = once_run },
 		               .ex = { .rc = RC_UNAVAILABLE, .unsent = true } };
 	return courier_post(rq->scl->courier, &f->task, 0);
 }

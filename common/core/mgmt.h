@@ -126,11 +126,17 @@ struct mgmt_document {
 	struct slice create, update; /* XML; originalMO of create is the absolute URI of the resource */
 };
 
+/* How the documents are wanted. */
+struct mgmt_export {
+	size_t max; /* documents */
+	struct slice right; /* their accessRightID; empty: none */
+	struct slice home; /* URI of the collection they go to, which actions then lie below; empty: here */
+};
+
 /*
- * The mgmtObjs and parameters of the own collection, parents first, at most max. right is
- * accessRightID of the documents, empty: none. All in a. Any thread.
+ * The mgmtObjs and parameters of the own collection, parents first. All in a. Any thread.
  */
-enum rc mgmt_documents(struct scl *scl, struct arena *a, size_t max, struct slice right,
+enum rc mgmt_documents(struct scl *scl, struct arena *a, const struct mgmt_export *how,
                        struct mgmt_document **first);
 /*
  * Values of a resource of the own collection (name as above) and of those of its children that have

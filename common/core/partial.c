@@ -168,7 +168,8 @@ put_value(struct req *rq, struct res *self, struct val *v)
 	at->any = v->any;
 	TRY(finish(rq, self, RC_OK));
 	at = val_find(self->vals, attr);
-	if (at != NULL && at->num == asked->num && val_equal(at->first, asked->first))
+	/* A hook may have taken it out: then there is nothing to show. */
+	if (at == NULL || (at->num == asked->num && val_equal(at->first, asked->first)))
 		return RC_NO_CONTENT;
 	rq->answer = ANSWER_ATTRIBUTE;
 	rq->answer_vals = at;

@@ -518,7 +518,8 @@ resolve(struct req *rq, unsigned *flags, bool *known)
 
 	*known = false;
 	if (!still_holds(rq, rq->decision)) {
-		if (rq->local || rq->generation == 0 || rq->in.from.p == NULL)
+		/* Which capability serves it is known without a look at the nodes. */
+		if (rq->local || rq->generation == 0 || rq->in.from.p == NULL || path_enters_segment(rq))
 			return target_resolve(rq);
 		decision_release(rq->old_decision);
 		rq->old_decision = rq->decision;

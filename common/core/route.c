@@ -5,6 +5,7 @@
 
 #include "core/own_job.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -135,6 +136,78 @@ find_scl(struct rtx *tx, struct slice uri, struct res **out)
 	return RC_NOT_FOUND;
 }
 
+/* ---- NSCLs of other providers (mIm) ---- */
+
+struct slice
+domain_key(struct arena *a, struct slice domain)
+{
+	char *to = arena_alloc(a, domain.n + 1);
+
+	for (size_t i = 0; to != NULL && i < domain.n; i++)
+		to[i] = (char)tolower((unsigned char)domain.p[i]);
+	return slice_make(to, to == NULL ? 0 : domain.n);
+}
+
+bool
+domain_is_public(struct slice host)
+{
+	size_t last = host.n;
+
+	while (last > 0 && host.p[last - 1] != '.')
+		last--;
+	/* The last label of an IPv4 address is a number; an IPv6 address stands in brackets. */
+	return last > 1 && last < host.n && isalpha((unsigned char)host.p[last]) && host.p[0] != '[';
+}
+
+struct domain_match {
+	struct rtx *tx;
+	struct slice domain;
+	struct res *scl;
+};
+
+static bool
+match_domain(void *arg, uint64_t id, uint64_t seq)
+{
+	struct domain_match *m = arg;
+	struct res *node;
+
+	if (seq != 0 || repo_get(m->tx, id, &node) != RC_OK || node->type->number != T_SCL ||
+	    node->expires <= repo_now(m->tx) || !slice_eq(val_text(node->vals, A_PEER_DOMAIN), m->domain))
+		return true;
+	m->scl = node;
+	return false;
+}
+
+/* The peer whose publicDomain the host of uri is in; the narrowest domain wins. */
+static enum rc
+find_peer(struct req *rq, struct slice uri, struct res **out)
+{
+	const char *own = rq->scl->conf.public_domain;
+	struct slice rest;
+	struct uri u;
+
+	if (!uri_parse(uri, &u) || u.scheme.n == 0 || !domain_is_public(u.host))
+		return RC_NOT_FOUND;
+	rest = domain_key(rq->arena, u.host);
+	for (unsigned n = 0; n < SEGMENTS_MAX && rest.n > 0; n++) {
+		struct domain_match m = { .tx = rq->tx, .domain = rest };
+		const char *dot = memchr(rest.p, '.', rest.n);
+
+		/* What is in this provider's domain is not a peer's. */
+		if (own != NULL && rest.n == strlen(own) && strncasecmp(rest.p, own, rest.n) == 0)
+			return RC_NOT_FOUND;
+		TRY(repo_labelled(rq->tx, rest, match_domain, &m));
+		if (m.scl != NULL) {
+			*out = m.scl;
+			return RC_OK;
+		}
+		if (dot == NULL)
+			break;
+		rest = slice_from(rest, (size_t)(dot + 1 - rest.p));
+	}
+	return RC_NOT_FOUND;
+}
+
 static bool
 take_first(void *arg, const struct child *c)
 {
@@ -160,17 +233,36 @@ find_upward(struct req *rq, struct res **out)
 	return RC_OK;
 }
 
-bool
-route_passed_here(const struct req *rq)
+static bool
+has_passed(const struct req *rq, struct slice scl_id)
 {
 	struct slice via = rq->in.via, hop, word;
 
 	while (via.n > 0 && slice_split(&via, ',', &hop)) {
 		while (slice_split(&hop, ' ', &word))
-			if (slice_eq(word, rq->scl->id))
+			if (slice_eq(word, scl_id))
 				return true;
 	}
 	return false;
+}
+
+bool
+route_passed_here(const struct req *rq)
+{
+	return has_passed(rq, rq->scl->id);
+}
+
+/* The next SCL on the way; never one that the request has come by (TS 102 690, retargeting). */
+static enum rc
+find_next(struct req *rq, struct slice target, struct res **to)
+{
+	enum rc rc = find_scl(rq->tx, target, to);
+
+	if (rc == RC_NOT_FOUND && rq->scl->conf.role == SCL_NSCL)
+		rc = find_peer(rq, target, to);
+	if (rc == RC_NOT_FOUND)
+		rc = find_upward(rq, to);
+	return rc == RC_OK && has_passed(rq, (*to)->name) ? RC_NOT_FOUND : rc;
 }
 
 enum rc
@@ -178,10 +270,8 @@ route_to(struct req *rq, struct slice target, struct hop *hop)
 {
 	struct choice ch = { .insist = hop->insist };
 	struct res *to;
-	enum rc rc = find_scl(rq->tx, target, &to);
+	enum rc rc = find_next(rq, target, &to);
 
-	if (rc == RC_NOT_FOUND)
-		rc = find_upward(rq, &to);
 	if (rc == RC_NOT_FOUND)
 		return req_fail(rq, rc, "the target is not on a known SCL");
 	if (rc == RC_OK)

@@ -26,6 +26,12 @@ enum rc route_to(struct req *rq, struct slice target, struct hop *hop);
 enum rc route_known(struct scl *scl, struct rtx *tx, struct slice target);
 /* The scl whose link is uri (as uri_normalise gives it). RC_NOT_FOUND when there is none. */
 enum rc route_registered(struct rtx *tx, struct slice uri, struct res **out);
+/* The form that publicDomain is found by. p NULL when the arena is exhausted. */
+struct slice domain_key(struct arena *a, struct slice domain);
+/*
+ * True for a name of the DNS that can stand for a provider: of more than one label, and no address.
+ */
+bool domain_is_public(struct slice host);
 /* True when this SCL stands in Via: the request goes round. */
 bool route_passed_here(const struct req *rq);
 

@@ -10,6 +10,8 @@
 #include "core/hooks.h"
 
 #define SCRATCH_MAX (4u << 20)
+/* Octets of an answer around its references, at most. */
+#define ENVELOPE 320
 
 struct search {
 	struct scl *scl;
@@ -23,6 +25,7 @@ struct search {
 	struct val *first, **tail;
 	int64_t matches;
 	size_t listed, max;
+	size_t room; /* octets that references may still take */
 	/* Of the links of announcements that have matched: each is listed once. */
 	uint64_t *links, links_seed;
 	size_t n_links, links_size; /* a power of two */
@@ -43,14 +46,31 @@ code_allowed(const struct filter *f, const struct rtype *t)
 	return (f->out_types & bits) == 0;
 }
 
+/* What an entry takes in XML; JSON takes less. */
+static size_t
+entry_size(struct slice uri)
+{
+	size_t n = uri.n + strlen("<reference></reference>");
+
+	for (size_t i = 0; i < uri.n; i++)
+		if (uri.p[i] == '&')
+			n += strlen("&amp;") - 1;
+	return n;
+}
+
 static void
 add_uri(struct search *s, struct slice uri)
 {
+	size_t size = entry_size(uri);
 	struct val *v;
 
 	s->matches++;
+	/* The first one without room is the end: what is left out is not a matter of its length. */
+	if (size > s->room)
+		s->max = s->listed;
 	if (s->listed == s->max)
 		return;
+	s->room -= size;
 	v = ARENA_NEW(s->arena, struct val);
 	uri = arena_copy(s->arena, uri);
 	if (v == NULL || uri.p == NULL) {
@@ -438,6 +458,26 @@ discovery_answer(struct search *s, struct val **list)
 	return RC_OK;
 }
 
+/* The caps of this SCL's own EtsiSclMo, 0 = none (TS 102 690 annex E). */
+static enum rc
+cap_answer(struct search *s)
+{
+	int64_t records, octets;
+	struct res *mo;
+	enum rc rc = mgmt_scl_mo(s->tx, &mo);
+
+	s->room = SIZE_MAX;
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	records = val_num(mo->vals, A_MAX_NUMBER_OF_DISCOV_RECORDS, 0);
+	octets = val_num(mo->vals, A_MAX_SIZE_OF_DISCOV_ANSWER, 0);
+	if (records > 0 && (uint64_t)records < s->max)
+		s->max = (size_t)records;
+	if (octets > 0)
+		s->room = octets > ENVELOPE ? (size_t)(octets - ENVELOPE) : 0;
+	return RC_OK;
+}
+
 static enum rc
 discovery_answer_of(struct scl *scl, struct rtx *tx, const struct originator *who,
                     const struct filter *f, struct val **out)
@@ -449,6 +489,7 @@ discovery_answer_of(struct scl *scl, struct rtx *tx, const struct originator *wh
 	if (f->has_max_size && (uint64_t)f->max_size < s.max)
 		s.max = (size_t)f->max_size;
 	*out = NULL;
+	TRY(cap_answer(&s));
 	return discovery_answer(&s, out);
 }
 

@@ -73,12 +73,13 @@ refuse_uri(struct req *rq, struct slice text)
 static enum rc
 read_member(struct req *rq, struct slice text, struct member *m)
 {
+	struct slice decoded;
 	struct uri u;
 
 	m->text = text;
 	if (text.n > 0 && text.p[0] != '/' && memchr(text.p, ':', text.n) == NULL)
 		m->text = ARENA_JOIN(rq->arena, SLICE_LIT("/"), text);
-	if (!uri_parse(m->text, &u) || u.query.p != NULL)
+	if (!uri_parse(m->text, &u) || u.query.p != NULL || !uri_decode(rq->arena, u.path, &decoded))
 		return refuse_uri(rq, text);
 	m->key = comparable_uri(rq->scl, rq->arena, m->text);
 	return m->key.n == 0 ? refuse_uri(rq, text) : RC_OK;

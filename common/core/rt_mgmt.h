@@ -45,7 +45,7 @@ enum rc mgmt_store(struct scl *scl, struct rtx *tx, const struct res *old, struc
  */
 enum rc mgmt_inherit_right(struct req *rq, const struct target *parent, struct res *self);
 
-/* ---- rt_mgmt_order.c ---- */
+/* ---- rt_mgmt_look.c ---- */
 
 /*
  * What was executed becomes an order once the transaction is durable. number tells executions of one

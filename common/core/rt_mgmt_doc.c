@@ -10,8 +10,9 @@ struct documents {
 	struct scl *scl;
 	struct rtx *tx;
 	struct arena *a;
-	struct slice right;
-	size_t n, max;
+	const struct mgmt_export *how;
+	struct slice own; /* path of the collection, with a slash */
+	size_t n;
 	struct mgmt_document *first, **tail;
 	enum rc rc;
 };
@@ -23,9 +24,29 @@ struct level {
 	bool objects; /* mgmtObjs, else parameters */
 };
 
+/* The action that the status tells of lies below the copy there. */
 static bool
-copy_writable(struct arena *a, const struct res *node, bool create, struct val **list)
+set_home(struct documents *d, struct val *status)
 {
+	const struct val *was = status->first;
+	struct slice action = val_text(was, A_ACTION);
+
+	if (d->how->home.n == 0 || !slice_starts(action, d->own))
+		return true;
+	status->first = NULL;
+	return val_set_text(d->a, &status->first, A_ACTION,
+	                    ARENA_JOIN(d->a, d->how->home, SLICE_LIT("/"),
+	                               slice_from(action, d->own.n))) &&
+	       val_set_num(d->a, &status->first, A_PROGRESS, val_num(was, A_PROGRESS, 0)) &&
+	       val_set_num(d->a, &status->first, A_FINAL_STATUS, val_num(was, A_FINAL_STATUS, 0));
+}
+
+static bool
+copy_writable(struct documents *d, const struct res *node, bool create, struct val **list)
+{
+	unsigned status = mgmt_status_in(node->type->number);
+	struct arena *a = d->a;
+
 	for (const struct val *v = node->vals; v != NULL; v = v->next) {
 		const struct rule *r = rtype_rule(node->type, v->attr);
 		struct val *copy;
@@ -40,6 +61,8 @@ copy_writable(struct arena *a, const struct res *node, bool create, struct val *
 		copy->text = v->text;
 		copy->first = v->first;
 		copy->any = v->any;
+		if (v->attr == status && !set_home(d, copy))
+			return false;
 	}
 	return true;
 }
@@ -77,12 +100,12 @@ fill(struct documents *d, const struct res *node, struct mgmt_document *doc)
 
 	doc->id = node->name;
 	doc->type = node->type->number;
-	if (!copy_writable(d->a, node, false, &update) || !copy_writable(d->a, node, true, &create) ||
+	if (!copy_writable(d, node, false, &update) || !copy_writable(d, node, true, &create) ||
 	    !val_set_text(d->a, &create, A_ID, node->name) ||
 	    !val_set_text(d->a, &create, A_ORIGINAL_MO, original))
 		return RC_UNAVAILABLE;
-	if (d->right.n > 0 && (!val_set_text(d->a, &create, A_ACCESS_RIGHT_ID, d->right) ||
-	                       !val_set_text(d->a, &update, A_ACCESS_RIGHT_ID, d->right)))
+	if (d->how->right.n > 0 && (!val_set_text(d->a, &create, A_ACCESS_RIGHT_ID, d->how->right) ||
+	                       !val_set_text(d->a, &update, A_ACCESS_RIGHT_ID, d->how->right)))
 		return RC_UNAVAILABLE;
 	doc->create = render(d, node->type, create);
 	doc->update = render(d, node->type, update);
@@ -123,20 +146,21 @@ visit(void *arg, const struct child *c)
 
 	if (type == NULL || rtype_base(type) != (l->objects ? T_MGMT_OBJ : T_PARAMETERS))
 		return true;
-	if (l->d->n < l->d->max)
+	if (l->d->n < l->d->how->max)
 		l->d->rc = add(l, c);
-	return l->d->rc == RC_OK && l->d->n < l->d->max;
+	return l->d->rc == RC_OK && l->d->n < l->d->how->max;
 }
 
 enum rc
-mgmt_documents(struct scl *scl, struct arena *a, size_t max, struct slice right,
+mgmt_documents(struct scl *scl, struct arena *a, const struct mgmt_export *how,
                struct mgmt_document **first)
 {
-	struct documents d = { .scl = scl, .a = a, .right = right, .max = max };
+	struct documents d = { .scl = scl, .a = a, .how = how };
 	struct level top = { &d, SLICE_NONE, true };
 	enum rc rc;
 
 	d.tail = &d.first;
+	d.own = arena_printf(a, "%.*s/scls/mgmtObjs/", (int)scl->base_path.n, scl->base_path.p);
 	TRY(repo_begin_read(scl->repo, a, &d.tx));
 	rc = repo_children(d.tx, ID_SCL_BASE, MGMT_OWN_SLOT, 0, visit, &top);
 	repo_end_read(d.tx);

@@ -69,11 +69,16 @@ static enum rc
 check_update(struct req *rq, const struct target *t, const struct res *old, struct res *self)
 {
 	unsigned status = mgmt_status_in(old->type->number);
+	unsigned attr = t->attr == NULL ? A_END : t->attr->attr;
 	struct mgmt_place place;
 
 	TRY(mgmt_place_of(rq->scl, rq->tx, t, &place));
 	if (rq->who.self || mgmt_is_device(rq, t))
 		return RC_OK;
+	/* In a whole document it is put right; written alone there is nothing left to do. */
+	if (attr != A_END &&
+	    (attr == status || (place.own && mgmt_own_is_fact(rq->scl->mgmt, place.name, attr))))
+		return req_fail(rq, RC_FORBIDDEN, "that is told by the device itself");
 	if (status != A_END)
 		TRY(restore(rq, old, self, status));
 	return place.own ? restore_own(rq, &place, old, self) : RC_OK;

@@ -37,9 +37,8 @@ compare_sibling(void *arg, const struct child *c)
 	if (s->rc != RC_OK)
 		return false;
 	other = val_get(node->vals, s->attr);
-	s->clash = s->attr == A_END ||
-	           (mine != NULL && other != NULL && mine->num == other->num &&
-	            slice_eq(mine->text, other->text));
+	s->clash = s->attr == A_END || (mine != NULL && other != NULL && mine->num == other->num &&
+	                                slice_eq(mine->text, other->text));
 	return !s->clash;
 }
 
@@ -99,7 +98,8 @@ check_anp(struct req *rq, const struct res *self)
 static enum rc
 check_m2m_sp(struct req *rq, const struct res *self)
 {
-	return check_siblings(rq, self, A_END, "there is an M2mSpPolicy in this policy set already");
+	return check_siblings(rq, self, A_END,
+	                      "there is an M2mSpPolicy in this policy set already");
 }
 
 static enum rc
@@ -112,7 +112,8 @@ check_params(struct req *rq, const struct res *self)
 		return RC_UNAVAILABLE;
 	if (!saf_check_params(&p, why))
 		return refuse(rq, why);
-	return check_siblings(rq, self, A_RCAT_VALUE, "there are parameters for this rcatValue already");
+	return check_siblings(rq, self, A_RCAT_VALUE,
+	                      "there are parameters for this rcatValue already");
 }
 
 static const struct {
@@ -166,7 +167,7 @@ static enum rc
 policy_removed(struct scl *scl, struct rtx *tx, struct res *self, enum rc final)
 {
 	(void)tx;
-	(void)final;
+	(void) final;
 	note(scl, self);
 	return RC_OK;
 }

@@ -6,6 +6,7 @@
 #include "core/announce.h"
 #include "core/channel.h"
 #include "core/hooks.h"
+#include "core/route.h"
 
 #include <strings.h>
 
@@ -55,6 +56,36 @@ check_schedule(struct req *rq, struct res *self)
 	return RC_OK;
 }
 
+/* The domain that is configured for the peer of this link, else the link's host. */
+static struct slice
+peer_domain(struct req *rq, struct slice link)
+{
+	const struct scl_conf *conf = &rq->scl->conf;
+	struct uri u;
+
+	for (size_t i = 0; i < conf->n_peers; i++)
+		if (conf->peers[i].public_domain != NULL &&
+		    slice_eq(uri_normalise(rq->arena, slice_of(conf->peers[i].uri)), link))
+			return slice_of(conf->peers[i].public_domain);
+	return uri_parse(link, &u) && domain_is_public(u.host) ? u.host : SLICE_NONE;
+}
+
+/* publicDomain of an NSCL of another provider: requests for SCLs in it go there (mIm). */
+static enum rc
+set_peer_domain(struct req *rq, struct res *self)
+{
+	struct slice link = uri_normalise(rq->arena, val_text(self->vals, A_LINK));
+	struct slice domain = peer_domain(rq, link);
+
+	if (domain.n == 0)
+		return RC_OK;
+	return val_set_text(rq->arena, &self->vals, A_PUBLIC_DOMAIN, domain) &&
+	               val_set_text(rq->arena, &self->vals, A_PEER_DOMAIN,
+	                            domain_key(rq->arena, domain))
+	           ? RC_OK
+	           : RC_UNAVAILABLE;
+}
+
 static enum rc
 scl_check(struct req *rq, const struct target *parent, const struct res *old, struct res *self)
 {
@@ -78,6 +109,8 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 	if (val_get(self->vals, A_SCL_TYPE) == NULL &&
 	    !val_set_num(rq->arena, &self->vals, A_SCL_TYPE, SCL_GSCL))
 		return RC_UNAVAILABLE;
+	if (val_num(self->vals, A_SCL_TYPE, SCL_GSCL) == SCL_NSCL)
+		return set_peer_domain(rq, self);
 	if (rq->scl->conf.public_domain != NULL &&
 	    !val_set_text(rq->arena, &self->vals, A_PUBLIC_DOMAIN, slice_of(rq->scl->conf.public_domain)))
 		return RC_UNAVAILABLE;

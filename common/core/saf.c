@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "core/saf.h"
-#include "core/saf_record.h"
+#include "core/saf_line.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -16,8 +15,6 @@
 #define LINGER_MIN CLOCK_SECOND
 /* Failures of a link that nobody uses count for so long. */
 #define LINK_KNOWN (3600 * CLOCK_SECOND)
-#define CORRELATION_MAX 256u
-#define CONTACT_MAX 2048u
 
 /* The access networks as connections to one next SCL have found them. */
 struct saf_link {
@@ -29,15 +26,6 @@ struct saf_link {
 		unsigned failures;
 		int64_t failed, rest;
 	} networks[SAF_NETWORKS];
-};
-
-/* Entries in the order of acceptance, and what they come to. */
-struct saf_line {
-	struct saf_entry *first, *last;
-	size_t requests;
-	int64_t octets;
-	/* Not later than that of any entry: exact once they are reached (line_bounds). */
-	int64_t last_call, deadline;
 };
 
 /* The ordered ones of a group that go to the same SCL. */
@@ -89,84 +77,6 @@ saf_backoff(const struct scl_conf *conf, unsigned failures)
 	for (unsigned i = 1; i < failures && delay < conf->saf.retry_max; i++)
 		delay *= 2;
 	return delay < conf->saf.retry_max ? delay : conf->saf.retry_max;
-}
-
-uint64_t
-saf_destination_of(struct slice target)
-{
-	struct uri u;
-
-	return uri_parse(target, &u) ? saf_key(u.authority, SLICE_NONE) : 0;
-}
-
-uint64_t
-saf_link_of(const struct scl *scl, struct slice target)
-{
-	/* There is one way up, whatever it is called at the moment. */
-	return scl->conf.role == SCL_NSCL ? saf_destination_of(target) : 0;
-}
-
-/* ---- lines: in the order of arrival ---- */
-
-static void
-line_bound(struct saf_line *line, const struct saf_entry *e)
-{
-	int64_t last = saf_last_call(e->received, e->deadline);
-
-	if (line->requests == 0 || last < line->last_call)
-		line->last_call = last;
-	if (line->requests == 0 || e->deadline < line->deadline)
-		line->deadline = e->deadline;
-}
-
-static void
-line_put(struct saf_line *line, struct saf_entry *e)
-{
-	struct saf_entry **at = &line->first;
-
-	line_bound(line, e);
-	line->requests++;
-	line->octets += (int64_t)e->octets;
-	/* Almost always it is the newest. */
-	if (line->last != NULL && line->last->order < e->order)
-		at = &line->last->next;
-	while (*at != NULL && (*at)->order < e->order)
-		at = &(*at)->next;
-	e->next = *at;
-	*at = e;
-	if (e->next == NULL)
-		line->last = e;
-}
-
-static struct saf_entry *
-line_take(struct saf_line *line)
-{
-	struct saf_entry *e = line->first;
-
-	if (e == NULL)
-		return NULL;
-	line->first = e->next;
-	if (line->first == NULL)
-		line->last = NULL;
-	line->requests--;
-	line->octets -= (int64_t)e->octets;
-	e->next = NULL;
-	return e;
-}
-
-/* Where a bound is reached, it may be that of one that is gone. */
-static void
-line_bounds(struct saf_line *line, int64_t now)
-{
-	size_t n = line->requests;
-
-	if (n == 0 || (line->last_call > now && line->deadline > now))
-		return;
-	line->requests = 0;
-	for (const struct saf_entry *e = line->first; e != NULL; e = e->next) {
-		line_bound(line, e);
-		line->requests = n;
-	}
 }
 
 /* ---- links ---- */
@@ -294,25 +204,13 @@ group_free(struct saf_group *g)
 /* ---- what waits, as the policy sees it ---- */
 
 static void
-add_line(struct saf_line *line, int64_t now, struct saf_backlog *b, int64_t *deadline)
-{
-	if (line->requests == 0)
-		return;
-	line_bounds(line, now);
-	b->requests += line->requests;
-	b->octets += line->octets;
-	b->last_call = line->last_call < b->last_call ? line->last_call : b->last_call;
-	*deadline = line->deadline < *deadline ? line->deadline : *deadline;
-}
-
-static void
 add_up(struct saf_group *g, int64_t now, struct saf_backlog *b, int64_t *deadline)
 {
 	*b = (struct saf_backlog){ .rcat = g->rcat, .last_call = CLOCK_NEVER };
 	*deadline = CLOCK_NEVER;
-	add_line(&g->line, now, b, deadline);
+	saf_line_add(&g->line, now, b, deadline);
 	for (struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next)
-		add_line(&lane->line, now, b, deadline);
+		saf_line_add(&lane->line, now, b, deadline);
 }
 
 static void
@@ -329,27 +227,11 @@ networks_now(const struct saf *saf, const struct saf_link *link, int64_t now,
 }
 
 static void
-line_expire(struct saf_line *line, int64_t now, bool stopping)
-{
-	struct saf_line all = *line;
-	struct saf_entry *e;
-
-	if (all.requests == 0 || (!stopping && all.deadline > now))
-		return;
-	*line = (struct saf_line){ 0 };
-	while ((e = line_take(&all)) != NULL)
-		if (stopping || e->deadline <= now)
-			e->expire(e, stopping);
-		else
-			line_put(line, e);
-}
-
-static void
 group_expire(struct saf_group *g, int64_t now, bool stopping)
 {
-	line_expire(&g->line, now, stopping);
+	saf_line_expire(&g->line, now, stopping);
 	for (struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next)
-		line_expire(&lane->line, now, stopping);
+		saf_line_expire(&lane->line, now, stopping);
 }
 
 /* What may start now, out of the lines; the clock of a resting destination goes into *look. */
@@ -368,7 +250,7 @@ take_ready(struct saf_group *g, int64_t now, int64_t *look)
 			*look = lane->rest < *look ? lane->rest : *look;
 			continue;
 		}
-		*last = line_take(&lane->line);
+		*last = saf_line_take(&lane->line);
 		last = &(*last)->next;
 		lane->busy = true;
 	}
@@ -391,7 +273,7 @@ start_ready(struct saf_group *g, struct saf_entry *ready, unsigned network)
 		if (g->link->networks[network].failures > failures) {
 			if (e->lane != NULL)
 				e->lane->busy = false;
-			line_put(e->lane != NULL ? &e->lane->line : &g->line, e);
+			saf_line_put(e->lane != NULL ? &e->lane->line : &g->line, e);
 			continue;
 		}
 		g->under_way++;
@@ -477,7 +359,7 @@ put_in_group(struct saf *saf, struct saf_entry *e)
 	}
 	e->group = g;
 	e->lane = lane;
-	line_put(lane != NULL ? &lane->line : &g->line, e);
+	saf_line_put(lane != NULL ? &lane->line : &g->line, e);
 	courier_post(saf->scl->courier, &g->task, 0);
 }
 
@@ -490,11 +372,11 @@ leave_groups(struct saf *saf)
 
 	for (struct saf_group *g = saf->groups, *next; g != NULL; g = next) {
 		next = g->next;
-		while ((e = line_take(&g->line)) != NULL)
-			line_put(&all, e);
+		while ((e = saf_line_take(&g->line)) != NULL)
+			saf_line_put(&all, e);
 		for (struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next)
-			while ((e = line_take(&lane->line)) != NULL)
-				line_put(&all, e);
+			while ((e = saf_line_take(&lane->line)) != NULL)
+				saf_line_put(&all, e);
 		g->orphan = true;
 		if (g->under_way == 0)
 			group_free(g);
@@ -516,10 +398,10 @@ read_book(struct saf *saf, struct arena *a, struct saf_book *book)
 }
 
 /* Only the way up is subject to policies (TS 102 690 9.3.1.5). */
-static bool
-has_policies(const struct saf *saf)
+bool
+saf_has_policies(const struct scl *scl)
 {
-	return saf->scl->conf.role != SCL_NSCL;
+	return scl->conf.role != SCL_NSCL;
 }
 
 static void
@@ -557,7 +439,7 @@ refresh_run(struct scl_task *t)
 void
 saf_note_change(struct scl *scl)
 {
-	if (has_policies(scl->saf))
+	if (saf_has_policies(scl))
 		courier_note_task(scl->courier, &scl->saf->refresh);
 }
 
@@ -598,9 +480,10 @@ link_ended(struct saf *saf, struct saf_link *link, unsigned network, bool reache
 	link->networks[network].failures++;
 	link->networks[network].failed = now_of(saf);
 	link->networks[network].rest =
-	    now_of(saf) + saf_backoff(conf, link->networks[network].failures);
+		now_of(saf) + saf_backoff(conf, link->networks[network].failures);
 	link->networks[network].connected_until = 0;
-	LOG_INFO(saf->scl->log, "saf-connection-failed", LOG_S("network", saf->networks[network].name),
+	LOG_INFO(saf->scl->log, "saf-connection-failed",
+	         LOG_S("network", saf->networks[network].name),
 	         LOG_N("failures", link->networks[network].failures));
 }
 
@@ -625,71 +508,6 @@ saf_ended(struct saf *saf, struct saf_entry *e, unsigned network, enum saf_end h
 	for (struct saf_group *g = saf->groups; g != NULL; g = g->next)
 		if (g == group || ((how == SAF_REACHED || how == SAF_BUSY) && g->link == link))
 			courier_post(saf->scl->courier, &g->task, 0);
-}
-
-/* ---- what a request goes by ---- */
-
-static bool
-is_correlation(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~')
-			return false;
-	return s.n > 0 && s.n <= CORRELATION_MAX;
-}
-
-static bool
-is_contact(struct slice s)
-{
-	struct uri u;
-
-	if (s.n == 0 || s.n > CONTACT_MAX || !uri_parse(s, &u))
-		return false;
-	if (u.scheme.n == 0)
-		return u.path.n > 1;
-	return (slice_is(u.scheme, "http") || slice_is(u.scheme, "https")) && u.host.n > 0;
-}
-
-enum rc
-saf_admit(struct req *rq)
-{
-	const struct req_input *in = &rq->in;
-	struct saf_tolerance t;
-	unsigned rcat;
-
-	if (in->rcat.p != NULL && !saf_parse_rcat(in->rcat, &rcat))
-		return req_fail(rq, RC_BAD_REQUEST, "X-etsi-rcat is none of RCAT_0 to RCAT_7");
-	if (in->trpdt.p != NULL && !saf_parse_tolerance(in->trpdt, &t))
-		return req_fail(rq, RC_BAD_REQUEST, "X-etsi-trpdt is neither a duration nor a time of day");
-	if (in->correlation_id.p != NULL && !is_correlation(in->correlation_id))
-		return req_fail(rq, RC_BAD_REQUEST, "X-etsi-correlationID is empty, too long or not printable");
-	if (in->contact_uri.p != NULL && !is_contact(in->contact_uri))
-		return req_fail(rq, RC_BAD_REQUEST,
-		                "X-etsi-contactURI is neither an http URI nor a path on this SCL");
-	return RC_OK;
-}
-
-enum rc
-saf_terms_of(struct req *rq, struct saf_terms *terms)
-{
-	struct saf_book book = { 0 };
-	struct saf_tolerance tolerance = { .kind = SAF_UNLIMITED };
-	const struct saf_params *params;
-	const struct saf_set *set;
-
-	if (has_policies(rq->scl->saf))
-		TRY(saf_book_read(rq->scl, rq->tx, &book));
-	terms->application = rq->who.normal;
-	set = saf_set_of(&book.policy, terms->application);
-	if (rq->in.rcat.p == NULL || !saf_parse_rcat(rq->in.rcat, &terms->rcat))
-		terms->rcat = saf_default_rcat(&book.policy, set);
-	params = saf_params_of(set, terms->rcat);
-	if (rq->in.trpdt.p == NULL || !saf_parse_tolerance(rq->in.trpdt, &tolerance))
-		tolerance = params != NULL ? params->tolerance : tolerance;
-	terms->received = clock_now(rq->scl->clock);
-	terms->deadline = saf_deadline(&tolerance, terms->received);
-	terms->patient = tolerance.kind != SAF_UNLIMITED || !set->always;
-	return RC_OK;
 }
 
 /* ---- life ---- */
@@ -724,7 +542,7 @@ saf_new(struct scl *scl)
 enum rc
 saf_start(struct saf *saf)
 {
-	if (has_policies(saf))
+	if (saf_has_policies(saf->scl))
 		(void)courier_post(saf->scl->courier, &saf->refresh, 0);
 	return saf_parcels_load(saf->scl->parcels);
 }

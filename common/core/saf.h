@@ -76,6 +76,8 @@ void saf_ended(struct saf *saf, struct saf_entry *e, unsigned network, enum saf_
 /* A policy changes: what waits is looked at after the commit. Committer thread, in a transaction. */
 void saf_note_change(struct scl *scl);
 
+/* True when this SCL follows the policies in its tree. */
+bool saf_has_policies(const struct scl *scl);
 /* saf_entry.destination and saf_entry.link of a request for target. */
 uint64_t saf_destination_of(struct slice target);
 uint64_t saf_link_of(const struct scl *scl, struct slice target);

@@ -56,8 +56,10 @@ fill_record(struct req *rq, struct slice target, const struct saf_terms *terms,
 
 	*r = (struct saf_parcel_record){
 		.head = { .digest = saf_digest(rq->in.op, target, rq->in.body),
-		          .received = terms->received, .issuer = terms->application,
-		          .correlation = rq->in.correlation_id, .contact = rq->in.contact_uri,
+		          .received = terms->received,
+		          .issuer = terms->application,
+		          .correlation = rq->in.correlation_id,
+		          .contact = rq->in.contact_uri,
 		          .json = rq->out_codec == &codec_json },
 		.deadline = terms->deadline < limit ? terms->deadline : limit,
 		.rcat = (uint8_t)terms->rcat,
@@ -207,7 +209,8 @@ accept_run(struct job *job, struct rtx *tx)
 	if (l.what == FOUND_NOTHING)
 		return accept_new(a, tx, &l);
 	if (l.head.digest != a->head.digest)
-		return req_fail(a->rq, RC_CONFLICT, "X-etsi-correlationID is that of another request");
+		return req_fail(a->rq, RC_CONFLICT,
+		                "X-etsi-correlationID is that of another request");
 	if (l.what == FOUND_REQUEST || l.head.contact.n > 0)
 		return RC_ACCEPTED;
 	return accept_fetch(a, tx, &l);
@@ -268,7 +271,7 @@ accept_take(struct req *rq)
 	/* A request that is only sent again to ask for its answer needs no room. */
 	a->over = atomic_fetch_add(&all->count, 1) >= rq->conf->saf.requests_max;
 	a->over = atomic_fetch_add(&all->octets, a->parcel->octets) + a->parcel->octets >
-	              rq->conf->saf.octets_max ||
+	                  rq->conf->saf.octets_max ||
 	          a->over;
 	a->job = (struct job){ .run = accept_run, .done = accept_done, .arena = rq->arena };
 	if (committer_submit(rq->scl->committer, &a->job))

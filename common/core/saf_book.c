@@ -28,7 +28,8 @@ entries(const struct val *vals, unsigned attr)
 
 /* The texts of attr in list. */
 static bool
-texts_of(struct arena *a, const struct val *list, unsigned attr, const struct slice **out, size_t *n)
+texts_of(struct arena *a, const struct val *list, unsigned attr, const struct slice **out,
+         size_t *n)
 {
 	struct slice *v = ARENA_ARRAY(a, struct slice, count(list, attr) + 1);
 
@@ -51,8 +52,9 @@ saf_scope_of(struct scl *scl, struct arena *a, const struct val *vals, struct sa
 	out->scope = v;
 	out->nscope = 0;
 	for (; v != NULL && list != NULL; list = list->next) {
-		struct slice uri = slice_is(list->text, "default") ? list->text
-		                                                   : comparable_uri(scl, a, list->text);
+		struct slice uri = slice_is(list->text, "default")
+		                           ? list->text
+		                           : comparable_uri(scl, a, list->text);
 
 		v[out->nscope++] = uri.p != NULL ? uri : list->text;
 	}
@@ -96,7 +98,8 @@ crontabs_of(struct arena *a, const struct val *list, struct saf_item *item)
 			n += count(s->first, A_SCHEDULE_STRING);
 	item->crontabs = v = ARENA_ARRAY(a, struct slice, n + 1);
 	for (; v != NULL && list != NULL; list = list->next)
-		for (const struct val *c = list->attr == A_SCHEDULE ? list->first : NULL; c != NULL; c = c->next)
+		for (const struct val *c = list->attr == A_SCHEDULE ? list->first : NULL; c != NULL;
+		     c = c->next)
 			v[item->ncrontabs++] = val_text(c->first, A_TEXT);
 	return v != NULL;
 }
@@ -122,8 +125,9 @@ blocks_of(struct arena *a, const struct val *list, struct saf_anp *out)
 	out->blocks = v;
 	for (; v != NULL && list != NULL; list = list->next)
 		if (list->attr == A_BLOCK_ITEM)
-			v[out->nblocks++] = (struct saf_block){ val_num(list->first, A_FAILED_ATTEMPTS, 0),
-				                                val_num(list->first, A_BLOCK_DURATION, 0) };
+			v[out->nblocks++] =
+				(struct saf_block){ val_num(list->first, A_FAILED_ATTEMPTS, 0),
+				                    val_num(list->first, A_BLOCK_DURATION, 0) };
 	return v != NULL;
 }
 
@@ -131,7 +135,8 @@ bool
 saf_anp_of(struct arena *a, const struct val *vals, struct saf_anp *out)
 {
 	const struct val *list = entries(vals, A_RCAT_SCHED_LIST);
-	struct saf_schedule *v = ARENA_ARRAY(a, struct saf_schedule, count(list, A_RCAT_SCHEDULE) + 1);
+	struct saf_schedule *v =
+		ARENA_ARRAY(a, struct saf_schedule, count(list, A_RCAT_SCHEDULE) + 1);
 
 	*out = (struct saf_anp){ .name = val_text(vals, A_AN_NAME), .schedules = v };
 	for (; v != NULL && list != NULL; list = list->next) {
@@ -168,7 +173,8 @@ saf_params_from(struct arena *a, const struct val *vals, struct saf_params *out)
 		                    .max_octets = -1 };
 	if (!saf_parse_memory(val_text(vals, A_MAX_PEND_DATA), &out->max_octets))
 		out->max_octets = -1;
-	return texts_of(a, entries(vals, A_RANKED_AN_LIST), A_ACCESS_NETWORK, &out->ranked, &out->nranked);
+	return texts_of(a, entries(vals, A_RANKED_AN_LIST), A_ACCESS_NETWORK, &out->ranked,
+	                &out->nranked);
 }
 
 /* ---- the tree ---- */

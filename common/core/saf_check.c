@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 static bool fault(char why[SAF_FAULT_MAX], const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 
 static bool
 fault(char why[SAF_FAULT_MAX], const char *fmt, ...)
@@ -36,7 +36,8 @@ distinct(const char *what, const struct slice *s, size_t n, char why[SAF_FAULT_M
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < i; k++)
 			if (slice_eq(s[i], s[k]))
-				return fault(why, "%s holds '%.*s' twice", what, shown(s[i]), s[i].p);
+				return fault(why, "%s holds '%.*s' twice", what, shown(s[i]),
+				             s[i].p);
 	return true;
 }
 
@@ -73,8 +74,8 @@ check_item(const struct saf_item *item, char why[SAF_FAULT_MAX])
 			return fault(why, "absTimeSpan ends before it starts");
 	for (size_t i = 0; i < item->ncrontabs; i++)
 		if (!crontab_valid(item->crontabs[i]))
-			return fault(why, "scheduleString '%.*s' is no crontab time", shown(item->crontabs[i]),
-			             item->crontabs[i].p);
+			return fault(why, "scheduleString '%.*s' is no crontab time",
+			             shown(item->crontabs[i]), item->crontabs[i].p);
 	return true;
 }
 
@@ -87,7 +88,8 @@ check_schedules(const struct saf_anp *anp, char why[SAF_FAULT_MAX])
 	for (size_t i = 0; i < anp->nschedules; i++) {
 		for (size_t k = 0; k < i; k++)
 			if (anp->schedules[i].rcat == anp->schedules[k].rcat)
-				return fault(why, "rcatSchedList holds RCAT_%d twice", anp->schedules[i].rcat);
+				return fault(why, "rcatSchedList holds RCAT_%d twice",
+				             anp->schedules[i].rcat);
 		if (anp->schedules[i].nitems == 0)
 			return fault(why, "rcatSchedule holds no schedItem");
 		for (size_t k = 0; k < anp->schedules[i].nitems; k++)
@@ -107,7 +109,9 @@ check_blocks(const struct saf_anp *anp, char why[SAF_FAULT_MAX])
 			return fault(why, "blockDuration is negative");
 		for (size_t k = 0; k < i; k++)
 			if (anp->blocks[i].failures == anp->blocks[k].failures)
-				return fault(why, "blockPeriods holds two items for the same failedAttempts");
+				return fault(
+					why,
+					"blockPeriods holds two items for the same failedAttempts");
 	}
 	return true;
 }

@@ -85,10 +85,14 @@ parcel_new(struct saf_parcels *all, const struct saf_parcel_record *r)
 	}
 	p->entry = (struct saf_entry){ .link = saf_link_of(all->scl, r->target),
 		                       .destination = saf_destination_of(r->target),
-		                       .rcat = r->rcat, .application = slice_of(p->application),
-		                       .received = r->head.received, .deadline = r->deadline,
-		                       .octets = r->in.body.n, .ordered = true,
-		                       .start = parcel_start, .expire = parcel_expire };
+		                       .rcat = r->rcat,
+		                       .application = slice_of(p->application),
+		                       .received = r->head.received,
+		                       .deadline = r->deadline,
+		                       .octets = r->in.body.n,
+		                       .ordered = true,
+		                       .start = parcel_start,
+		                       .expire = parcel_expire };
 	return p;
 }
 
@@ -151,18 +155,20 @@ static void
 arrive_run(struct scl_task *t)
 {
 	struct saf_parcels *all =
-	    (struct saf_parcels *)(void *)((char *)t - offsetof(struct saf_parcels, arrive));
+		(struct saf_parcels *)(void *)((char *)t - offsetof(struct saf_parcels, arrive));
 	struct letter *letter = take_letters(all);
 
 	while (letter != NULL) {
 		struct letter *next = letter->next;
 		struct parcel *p = letter->arrived != NULL
-		                       ? letter->arrived
-		                       : parcel_of(all, letter->gone, letter->order);
+		                           ? letter->arrived
+		                           : parcel_of(all, letter->gone, letter->order);
 
 		if (letter->arrived != NULL) {
 			parcel_link(all, p);
 			parcel_begin(p);
+		} else if (p != NULL && p->storing) {
+			p->gone = true;
 		} else if (p != NULL) {
 			forget(p);
 		}
@@ -244,7 +250,8 @@ finish(struct parcel *p)
 	const struct scl_conf *conf = p->rq->conf;
 	const struct req_answer *out = req_encode(p->rq);
 	struct saf_result_record r = { .head = p->record.head,
-		                       .expires = clock_now(p->all->scl->clock) + conf->saf.lifetime,
+		                       .expires =
+		                               clock_now(p->all->scl->clock) + conf->saf.lifetime,
 		                       .from = p->record.in.from };
 
 	if (out->body_len > conf->body_max) {
@@ -403,7 +410,9 @@ job_done(struct own_job *oj, enum rc rc)
 	p->storing = false;
 	if (courier_stopping(p->all->scl->courier))
 		return;
-	if (rc != RC_OK) {
+	if (p->gone) {
+		forget(p);
+	} else if (rc != RC_OK) {
 		LOG_ERROR(p->all->scl->log, "stored-request-not-updated", LOG_N("work", p->key),
 		          LOG_Z("status", status_of(rc)->text));
 		store_later(p);

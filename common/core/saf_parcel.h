@@ -30,6 +30,7 @@ struct parcel {
 	struct own_job job;
 	bool storing; /* job is under way */
 	bool drop; /* job removes what is stored */
+	bool gone; /* it was fetched while job was under way */
 	unsigned failures; /* to store, in a row */
 	bool overdue; /* its time is over, but the store could not be read */
 	struct scl_task task; /* to store again; the end of a result that nobody fetches */

@@ -309,7 +309,9 @@ saf_decide(const struct saf_set *set, const struct saf_backlog *b,
 {
 	const struct saf_params *p = saf_params_of(set, b->rcat);
 	bool due = b->last_call <= now;
-	struct choice c = { .set = set, .rcat = b->rcat, .now = now,
+	struct choice c = { .set = set,
+		            .rcat = b->rcat,
+		            .now = now,
 		            .look = due ? CLOCK_NEVER : b->last_call,
 		            .triggered = due || enough(p, b) };
 	int found = -1;

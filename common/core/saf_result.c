@@ -172,7 +172,10 @@ delivered(struct saf_outlet *o, enum rc rc, int status)
 	if (courier_stopping(scl->courier))
 		return;
 	again = again && clock_now(scl->clock) < o->first->expires;
-	LOG_INFO(scl->log, success ? "result-delivered" : again ? "result-failed" : "result-given-up",
+	LOG_INFO(scl->log,
+	         success ? "result-delivered"
+	         : again ? "result-failed"
+	                 : "result-given-up",
 	         LOG_N("work", o->first->key), LOG_N("http", status),
 	         LOG_Z("contact", o->first->contact));
 	o->failures = success || !again ? 0 : o->failures + 1;
@@ -252,14 +255,17 @@ struct delivery {
 static void
 send_to_scl(struct saf_outlet *o, const struct delivery *d)
 {
-	o->call = (struct scl_call){ .method = SLICE_LIT("POST"), .target = d->r.head.contact,
-		                     .from = d->r.from.n > 0 ? d->r.from : d->r.head.issuer,
-		                     .content_type = slice_of(d->r.head.json ? codec_json.media_type
-		                                                             : codec_xml.media_type),
-		                     .body = buf_view(&o->body),
-		                     .correlation_id = d->r.head.correlation,
-		                     .timeout_ms = scl_conf(o->all->scl)->notify_timeout_ms,
-		                     .done = call_done, .owner = o };
+	o->call =
+		(struct scl_call){ .method = SLICE_LIT("POST"),
+		                   .target = d->r.head.contact,
+		                   .from = d->r.from.n > 0 ? d->r.from : d->r.head.issuer,
+		                   .content_type = slice_of(d->r.head.json ? codec_json.media_type
+		                                                           : codec_xml.media_type),
+		                   .body = buf_view(&o->body),
+		                   .correlation_id = d->r.head.correlation,
+		                   .timeout_ms = scl_conf(o->all->scl)->notify_timeout_ms,
+		                   .done = call_done,
+		                   .owner = o };
 	scl_call(o->all->scl, &o->call);
 }
 
@@ -269,12 +275,16 @@ send_out(struct saf_outlet *o, const struct delivery *d)
 	struct scl *scl = o->all->scl;
 	struct slice id = scl->id;
 
-	o->ex = (struct exchange){ .method = SLICE_LIT("POST"), .url = d->r.head.contact,
+	o->ex = (struct exchange){ .method = SLICE_LIT("POST"),
+		                   .url = d->r.head.contact,
 		                   .body = buf_view(&o->body),
-		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms, .answer_max = 65536,
-		                   .done = exchange_done, .owner = o };
-	exchange_add_header(&o->ex, SLICE_LIT("Content-Type"),
-	                    slice_of(d->r.head.json ? codec_json.media_type : codec_xml.media_type));
+		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms,
+		                   .answer_max = 65536,
+		                   .done = exchange_done,
+		                   .owner = o };
+	exchange_add_header(
+		&o->ex, SLICE_LIT("Content-Type"),
+		slice_of(d->r.head.json ? codec_json.media_type : codec_xml.media_type));
 	exchange_add_header(&o->ex, SLICE_LIT("From"), scl->own.base_uri);
 	exchange_add_header(&o->ex, SLICE_LIT("X-etsi-correlationID"), d->r.head.correlation);
 	exchange_add_header(&o->ex, SLICE_LIT("Via"),
@@ -336,7 +346,10 @@ outlet_run(struct scl_task *t)
 	}
 	rc = prepare(o, &d);
 	if (rc != RC_OK)
-		delivered(o, RC_OK, rc == RC_UNAVAILABLE ? 503 : status_of(rc)->http == 500 ? 400 : 404);
+		delivered(o, RC_OK,
+		          rc == RC_UNAVAILABLE         ? 503
+		          : status_of(rc)->http == 500 ? 400
+		                                       : 404);
 	else if (d.to_scl)
 		send_to_scl(o, &d);
 	else

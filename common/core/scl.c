@@ -21,6 +21,7 @@ on_commit_event(void *arg, enum commit_event what)
 	scl->subscriptions_changed = 0;
 	if (what == COMMIT_KEPT || what == COMMIT_UNDONE)
 		return;
+	mgmt_batch_ended(scl->mgmt);
 	if (what == COMMIT_STORED) {
 		scl->subscriptions = (unsigned)((int)scl->subscriptions + scl->subscriptions_kept);
 		courier_committed(scl->courier);

@@ -27,6 +27,12 @@ struct scl_permission {
 	const char *const *refs;
 };
 
+/* An NSCL of another provider (mIm). */
+struct scl_peer {
+	const char *uri; /* of its sclBase */
+	const char *public_domain; /* that its SCLs are in, or NULL: the host of uri */
+};
+
 /* An accessRight of a fresh store. */
 struct scl_access_right {
 	const char *id;
@@ -103,6 +109,8 @@ struct scl_conf {
 	unsigned group_timeout_ms; /* for all members of one request */
 	int64_t aggregation_wait; /* of a notification for others to the same subscriber; 0 = no aggregation */
 	unsigned aggregation_max; /* notifications that wait so, 0 = none */
+	const struct scl_peer *peers;
+	size_t n_peers;
 	const char *const *announce_to; /* SCLs that own resources are announced to unasked; NULL-terminated */
 	unsigned announce_scls; /* entries of a sclList, 0 = no limit */
 	int64_t mgmt_instance_lifetime; /* of an execInstance, 0 = infinite */
@@ -188,6 +196,12 @@ struct scl_call {
 void scl_call(struct scl *scl, struct scl_call *call);
 /* Frees what the answer lives in; once, after done was called. */
 void scl_call_end(struct scl_call *call);
+
+/*
+ * This SCL has made a registration with the SCL of that link (URI of its sclBase) that was not
+ * there: what was announced there is announced again. Any thread; copies link.
+ */
+void scl_registered_anew(struct scl *scl, struct slice link);
 
 /* Facts that capabilities need; strings live as long as the scl. */
 const char *scl_base_uri(const struct scl *scl);

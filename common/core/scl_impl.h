@@ -263,6 +263,8 @@ struct slice absolute_uri(const struct scl *scl, struct arena *a, struct slice p
 enum rc target_resolve(struct req *rq);
 /* The same for any path, for access rights and references; no partial address. RC_NOT_FOUND. */
 enum rc target_find(struct scl *scl, struct rtx *tx, struct slice path, struct target *out);
+/* True when the path leads to a capability's segment. */
+bool path_enters_segment(const struct req *rq);
 /* What the path's shape alone says: the last fixed segment is a contentInstances collection. */
 bool path_takes_any_content(const struct req *rq);
 
@@ -430,6 +432,8 @@ struct mgmt *mgmt_new(struct scl *scl);
 void mgmt_free(struct mgmt *m);
 /* Takes up what an earlier run has left and no adaptor has taken. Before the courier starts. */
 void mgmt_start(struct mgmt *m);
+/* A batch of the committer was stored or lost. Committer thread, before courier_committed. */
+void mgmt_batch_ended(struct mgmt *m);
 /* The EtsiSclMo of this SCL itself; RC_NOT_FOUND. */
 enum rc mgmt_scl_mo(struct rtx *tx, struct res **mo);
 

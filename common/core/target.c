@@ -333,6 +333,17 @@ target_resolve(struct req *rq)
 	return target_continue(rq, rq->filter.accessor);
 }
 
+bool
+path_enters_segment(const struct req *rq)
+{
+	struct slice path = rq->uri.path, seg;
+	unsigned n = 0;
+
+	while (n < 2 && slice_split(&path, '/', &seg))
+		n += seg.n > 0;
+	return n == 2 && segment_find(rq->scl, seg) != NULL;
+}
+
 /*
  * Only the header is known: a raw POST is content when the last segment is a contentInstances
  * collection, and the body for an application (aPoC) or another SCL is not ours to judge.

@@ -151,7 +151,8 @@ parse_duration(struct arena *a, const struct attr_info *info, struct slice s, st
 	(void)a;
 	if (times_parse_duration(s, &v->num))
 		return true;
-	if (!info->seconds || !kind_parse_long(s, &seconds) || seconds < 0 || seconds > INT64_MAX / CLOCK_SECOND)
+	if (!info->seconds || !kind_parse_long(s, &seconds) || seconds < 0 ||
+	    seconds > INT64_MAX / CLOCK_SECOND)
 		return false;
 	v->num = seconds * CLOCK_SECOND;
 	return true;

@@ -218,8 +218,6 @@ put_places(const struct put *p, const struct elem *e, const struct val *vals)
 	for (; e->attr != A_END; e++) {
 		const struct val *v = value_for(p, e, vals);
 
-		if (!is_known(p, e))
-			continue;
 		if ((e->flags & E_MANY) && !(e->flags & E_WILDCARD))
 			put_list(p, e, v);
 		else if (v == NULL)

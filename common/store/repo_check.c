@@ -171,6 +171,16 @@ check_meta(struct check *c, struct reader key, struct slice val)
 		say(c, "a number of the store is malformed");
 }
 
+/* Some resources have children of their own, in no collection (TS 102 921 10.30: parameters). */
+static bool
+creates(const struct rtype *t, unsigned number)
+{
+	for (const uint8_t *n = t->flags & RT_COLLECTION ? NULL : t->creates; n != NULL && *n != 0; n++)
+		if (*n == number)
+			return true;
+	return false;
+}
+
 static void
 check_place(struct check *c, const struct res *r)
 {
@@ -181,7 +191,8 @@ check_place(struct check *c, const struct res *r)
 	/* A parent is older than its children, so there are no circles. */
 	if (parent == NULL || r->parent >= r->id)
 		say(c, "node %llu: there is no parent %llu", ull(r->id), ull(r->parent));
-	else if (r->slot == SLOT_SELF || !slot_known(parent->type, r->slot))
+	else if (r->slot == SLOT_SELF ? !creates(parent->type, r->type->number)
+	                              : !slot_known(parent->type, r->slot))
 		say(c, "node %llu: its parent has no collection %08x", ull(r->id), r->slot);
 	rc = child_get(c->tx, r->parent, r->slot, r->name, &entry);
 	if (rc != RC_OK)

@@ -99,7 +99,8 @@ class Judgement(Bed):
         error = document("<m2m:errorInfo><m2m:statusCode>STATUS_NOT_FOUND</m2m:statusCode></m2m:errorInfo>").encode()
         for status, body, headers, why in (
                 (404, b"", (), "without errorInfo"), (403, error, (), "expected STATUS_FORBIDDEN"),
-                (201, b"", (), "201 without Location"), (200, b"x", (("Content-Type", ""),), "body is not XML|Content-Type")):
+                (201, b"", (), "201 without Location"),
+                (200, b"x", (("Content-Type", ""),), "body is not XML|Content-Type")):
             self.answer("GET", "/c", status, body, headers)
             self.bad(f"> GET $base/c\n< {status} xpath /m2m:a absent\n" if status == 200 else
                      f"> GET $base/c\n< {status}\n", why)
@@ -183,8 +184,9 @@ class Releases(Bed):
     def test_forms(self):
         root = ElementTree.fromstring(document(
             "<m2m:x><m2m:maxInstanceAge>PT1M30S</m2m:maxInstanceAge><m2m:memberType>SCL_BASE</m2m:memberType>"
-            '<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType><m2m:sclType>GSCL</m2m:sclType><m2m:scheduleString id="a">'
-            "* * * * *</m2m:scheduleString><m2m:filterCriteria><createdAfter>t</createdAfter></m2m:filterCriteria></m2m:x>"))
+            '<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType><m2m:sclType>GSCL</m2m:sclType><m2m:scheduleString'
+            ' id="a">* * * * *</m2m:scheduleString>'
+            "<m2m:filterCriteria><createdAfter>t</createdAfter></m2m:filterCriteria></m2m:x>"))
         self.assertTrue(release.to_release_1(root))
         got = {e.tag.rpartition("}")[2]: e.text for e in root.iter() if e.text}
         self.assertEqual({"maxInstanceAge": "90", "memberType": "SERVER_CAPABILITY_LAYER", "mgmtProtocolType": "OMA DM",
@@ -194,7 +196,8 @@ class Releases(Bed):
         self.assertEqual("OMA_DM", xpath.text_of(xpath.select(back, "//m2m:mgmtProtocolType")[0]))
 
     def test_skipped_with_a_reason(self):
-        for text, why in (("> GET $base/containers/c/subcontainers\n< 200\n", "subcontainers"), ("release 2\n> GET $base\n< 200\n", "release 2"),
+        for text, why in (("> GET $base/containers/c/subcontainers\n< 200\n", "subcontainers"),
+                          ("release 2\n> GET $base\n< 200\n", "release 2"),
                           ("> GET $base\n< 200 xpath //m2m:referencePoint exists\n", "all it looks at")):
             case = self.load(text)
             self.assertIn(why, release.reason(case, 1))
@@ -213,7 +216,8 @@ class Pages(Bed):
     def test_coverage(self):
         table = coverage.Table(os.path.join(HERE, "methods.table"))
         found = coverage.covered([self.load(
-            "fixture container\n> DELETE $app/containers\n< 405\n> POST $base/applications\n\t<m2m:applicationAnnc id=\"b\"/>\n< 201\n"
+            "fixture container\n> DELETE $app/containers\n< 405\n> POST $base/applications\n\t"
+            "<m2m:applicationAnnc id=\"b\"/>\n< 201\n"
             "foreach r in $base/applications/b $ci/latest\n> GET $r\n< 200\nend\n")], table)
         for item in (("containers", "DELETE", "405"), ("applicationAnnc", "GET", "200"), ("latest", "GET", "200"),
                      ("containers", "POST", "201")):

@@ -12,7 +12,7 @@ from lib.notices import Receiver
 from lib.relay import Relay
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-QUICK = ("saf.retry_first=50 ms", "saf.retry_max=200 ms", "client.connect_timeout=2 s")
+QUICK = ('rem.managers=[ "http://operator.example.org/" ]', "saf.retry_first=50 ms", "saf.retry_max=200 ms", "client.connect_timeout=2 s")
 BOX = "/applications/na/containers/c/contentInstances"
 INSTANCES = "/m2m" + BOX
 

@@ -343,6 +343,16 @@ group_ask(struct group_bed *gb, const char *method, const char *target, const ch
 	return r;
 }
 
+int
+group_status(struct group_bed *gb, const char *method, const char *target, const char *from,
+             const char *id, const char *accept, const char *body)
+{
+	struct reply r = group_ask(gb, method, target, from, id, accept, body);
+
+	reply_fini(&r);
+	return r.status;
+}
+
 unsigned
 occurrences(const char *text, const char *needle)
 {

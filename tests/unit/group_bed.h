@@ -58,6 +58,9 @@ void group_await(struct group_bed *gb, const char *id, const char *element, cons
 /* A request with headers beside those of core_ask; id and accept may be NULL. */
 struct reply group_ask(struct group_bed *gb, const char *method, const char *target,
                        const char *from, const char *id, const char *accept, const char *body);
+/* The status alone. */
+int group_status(struct group_bed *gb, const char *method, const char *target, const char *from,
+                 const char *id, const char *accept, const char *body);
 /* Number of times that needle occurs. */
 unsigned occurrences(const char *text, const char *needle);
 

@@ -131,8 +131,11 @@ req_sent(struct req *rq)
 void
 req_free(struct req *rq)
 {
-	struct scl *f = rq->fake;
+	struct scl *f;
 
+	if (rq == NULL)
+		return;
+	f = rq->fake;
 	free(rq->answer.body);
 	arena_free(rq->arena);
 	free(rq);

@@ -296,6 +296,13 @@ static const struct {
 	  "</createdAfter><createdBefore>2014-04-01T09:00:00.000Z</createdBefore><sizeFrom>1</sizeFrom>"
 	  "</m2m:filterCriteria><m2m:contact>c</m2m:contact></m2m:subscription>" },
 	{ T_SUBSCRIPTION,
+	  "<m2m:filterCriteria xsi:type=\"m2m:ContentInstanceFilterCriteriaType\"><metaDataOnly>true"
+	  "</metaDataOnly><attributeAccessor>x</attributeAccessor></m2m:filterCriteria><m2m:contact>c"
+	  "</m2m:contact></m2m:subscription>",
+	  "<m2m:filterCriteria xsi:type=\"m2m:ContentInstancesFilterCriteriaType\"><attributeAccessor>x"
+	  "</attributeAccessor><metaDataOnly>true</metaDataOnly></m2m:filterCriteria><m2m:contact>c"
+	  "</m2m:contact></m2m:subscription>" },
+	{ T_SUBSCRIPTION,
 	  "<m2m:filterCriteria><ifModifiedSince>2014-03-01T09:00:00.000Z</ifModifiedSince><ifNoneMatch>e"
 	  "</ifNoneMatch></m2m:filterCriteria><m2m:contact>c</m2m:contact></m2m:subscription>",
 	  NULL },
@@ -322,6 +329,20 @@ START_TEST(release1_forms_come_back)
 	binder.ordered = true;
 	ck_assert_int_eq(bound(t->number, BIND_CREATE, &codec_xml, xml, &vals), RC_OK);
 	binder.ordered = false;
+}
+END_TEST
+
+/* An empty accessor is what Release 2 demands when there is none. */
+START_TEST(release1_needs_no_accessor)
+{
+	const struct slice xml = SLICE_LIT(
+	    "<m2m:subscription" HEAD "><m2m:filterCriteria><ifNoneMatch>e</ifNoneMatch><attributeAccessor/>"
+	    "</m2m:filterCriteria><m2m:contact>c</m2m:contact></m2m:subscription>");
+	struct val *vals;
+
+	ck_assert_int_eq(bound(T_SUBSCRIPTION, BIND_CREATE, &codec_xml, xml, &vals), RC_OK);
+	ck_assert(strstr(rendered(rtype_get(T_SUBSCRIPTION), vals, 1),
+	                 "<m2m:filterCriteria><ifNoneMatch>e</ifNoneMatch></m2m:filterCriteria>") != NULL);
 }
 END_TEST
 
@@ -423,6 +444,25 @@ START_TEST(foreign_elements_have_their_place)
 }
 END_TEST
 
+/* Their names count, other than those of what stands under an attribute's name. */
+START_TEST(foreign_elements_are_compared)
+{
+	static const char *const elements[] = { "<a xmlns=\"urn:x\"/>", "<b xmlns=\"urn:x\"/>",
+		                                "<a xmlns=\"urn:y\"/>" };
+	struct val *vals[NITEMS(elements)];
+
+	for (size_t i = 0; i < NITEMS(elements); i++)
+		ck_assert_int_eq(bound(T_PARAMETERS, BIND_CREATE, &codec_xml,
+		                       arena_printf(arena, "<m2m:parameters" HEAD ">%s</m2m:parameters>",
+		                                    elements[i]),
+		                       &vals[i]),
+		                 RC_OK);
+	for (size_t i = 0; i < NITEMS(elements); i++)
+		for (size_t j = 0; j < NITEMS(elements); j++)
+			ck_assert(val_equal(vals[i], vals[j]) == (i == j));
+}
+END_TEST
+
 START_TEST(foreign_elements_are_limited)
 {
 	struct buf b;
@@ -469,6 +509,9 @@ END_TEST
 #define SCHED_8 SCHED("1") SCHED("2") SCHED("3") SCHED("4") SCHED("5") SCHED("6") SCHED("7") SCHED("8")
 #define ANP(inner)                                                                                 \
 	PA " xsi:type=\"m2m:AnpPolicy\"><m2m:anName>a</m2m:anName>" inner END_PA
+#define RCAT(inner)                                                                                \
+	PA " xsi:type=\"m2m:RcatParamList\"><m2m:rcatValue>RCAT_0</m2m:rcatValue>" inner                \
+	   "<m2m:rankedAnList m2m:id=\"l\"><m2m:accessNetwork>a</m2m:accessNetwork></m2m:rankedAnList>" END_PA
 #define LIST(inner) "<m2m:rcatSchedList m2m:id=\"l\">" inner "</m2m:rcatSchedList>"
 
 static const struct {
@@ -604,6 +647,13 @@ static const struct {
 	{ T_ANP_POLICY, BIND_CREATE, ANP("<m2m:rcatSchedList>" SCHED("1") "</m2m:rcatSchedList>"),
 	  "id is missing" },
 	{ T_ANP_POLICY, BIND_CREATE, ANP(""), "rcatSchedList is mandatory" },
+	{ T_RCAT_PARAM_LIST, BIND_CREATE, RCAT("<m2m:defaultTrpdtValue/>"), NULL },
+	{ T_RCAT_PARAM_LIST, BIND_CREATE,
+	  RCAT("<m2m:defaultTrpdtValue><tolerableDelay>PT1S</tolerableDelay></m2m:defaultTrpdtValue>"), NULL },
+	{ T_RCAT_PARAM_LIST, BIND_CREATE,
+	  RCAT("<m2m:defaultTrpdtValue><tolerableDelay>PT1S</tolerableDelay><tolerableTime>00:00:00Z"
+	       "</tolerableTime></m2m:defaultTrpdtValue>"),
+	  "exactly one" },
 	{ T_M2M_POC, BIND_CREATE,
 	  "<m2m:m2mPoc" HEAD "><m2m:contactInfo><m2m:contactURI>a</m2m:contactURI><m2m:other/>"
 	  "</m2m:contactInfo></m2m:m2mPoc>",
@@ -785,6 +835,8 @@ main(void)
 	tcase_add_test(c, every_document_comes_back);
 	tcase_add_loop_test(c, release1_forms_come_back, 0, NITEMS(old_forms));
 	tcase_add_test(c, release1_criteria_without_effect);
+	tcase_add_test(c, release1_needs_no_accessor);
+	tcase_add_test(c, foreign_elements_are_compared);
 	tcase_add_test(c, release1_leaves_out);
 	tcase_add_test(c, release1_values);
 	tcase_add_test(c, foreign_elements_have_their_place);

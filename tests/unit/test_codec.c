@@ -150,8 +150,13 @@ static const struct pair json_good[] = {
 	PAIR("{\"a\":{\"b\":true,\"c\":false}}", "a[ne](b[neb]\"true\" c[neb]\"false\")"),
 	PAIR("{\"a\":{\"b\":[],\"c\":[1],\"d\":[\"x\",{},{\"e\":\"y\"}]}}",
 	     "a[ne](b[ne0] c[nea#]\"1\" d[neas]\"x\" d[nea] d[nea](e[nes]\"y\"))"),
-	PAIR("{\"a\":{\"b\":1,\"@b\":\"2\",\"$type\":\"m2m:T\",\"$t\":\"text\"}}",
-	     "a[nes]\"text\"(@b[ns]\"2\" @i:type[s]\"m2m:T\" b[ne#]\"1\")"),
+	PAIR("{\"a\":{\"b\":1,\"@b\":\"2\",\"$type\":\"m2m:T\"}}",
+	     "a[ne](@b[ns]\"2\" @i:type[s]\"m2m:T\" b[ne#]\"1\")"),
+	PAIR("{\"a\":{\"b\":1,\"@c\":\"2\",\"$type\":\"m2m:T\",\"$t\":\"text\"}}",
+	     "a[nes]\"text\"(@c[ns]\"2\" @i:type[s]\"m2m:T\" @b[n#]\"1\")"),
+	PAIR("{\"a\":{\"{urn:1}b\":1,\"{urn:1}c\":[{}],\"{u}b\":[]}}",
+	     "a[ne]({urn:1}b[n#]\"1\" {urn:1}c[na] {u}b[n0])"),
+	PAIR("{\"{urn:1}a\":{}}", "{urn:1}a[n]"),
 	PAIR("{\"a\":{\"$t\":7}}", "a[ne#]\"7\""),
 	PAIR("{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20AC\\uD83D\\uDE00\"}",
 	     "a[nes]\"\"\\/\b\f\n\r\tA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""),
@@ -183,12 +188,24 @@ static const struct pair json_bad[] = {
 	PAIR("{\"1a\":1}", "member name"),
 	PAIR("{\"a><b\":1}", "member name"),
 	PAIR("{\"a\":{\"@\":1}}", "member name"),
+	PAIR("{\"a\":{\"{urn:1}\":1}}", "member name"),
+	PAIR("{\"a\":{\"{urn:1\":1}}", "member name"),
+	PAIR("{\"a\":{\"@{urn:1}b\":1}}", "member name"),
+	PAIR("{\"a\":{\"{}b\":1}}", "no usable namespace"),
+	PAIR("{\"a\":{\"{a b}b\":1}}", "no usable namespace"),
+	PAIR("{\"a\":{\"{\\u0001}b\":1}}", "no usable namespace"),
+	PAIR("{\"a\":{\"{" NS_M2M "}b\":1}}", "no usable namespace"),
+	PAIR("{\"a\":{\"{http://www.w3.org/XML/1998/namespace}b\":1}}", "no usable namespace"),
+	PAIR("{\"a\":{\"{http://www.w3.org/2000/xmlns/}b\":1}}", "no usable namespace"),
 	PAIR("{\"a\":{\"$x\":1}}", "begins with '$'"),
 	PAIR("{\"a\":{\"@b\":{}}}", "must be a scalar"),
 	PAIR("{\"a\":{\"@b\":[\"x\"]}}", "must be a scalar"),
 	PAIR("{\"a\":{\"$t\":{}}}", "must be a scalar"),
 	PAIR("{\"a\":{\"$type\":[]}}", "must be a scalar"),
 	PAIR("{\"a\":{\"$t\":\"x\",\"b\":{}}}", "text beside elements"),
+	PAIR("{\"a\":{\"$t\":\"x\",\"b\":[1]}}", "text beside elements"),
+	PAIR("{\"a\":{\"$t\":\"x\",\"{urn:n}b\":1}}", "text beside elements"),
+	PAIR("{\"a\":{\"$t\":\"x\",\"b\":1,\"@b\":1}}", "an attribute occurs twice"),
 	PAIR("{\"a\":null}", "offset 5: null is not accepted"),
 	PAIR("{\"a\":{\"b\":[null]}}", "null is not accepted"),
 	PAIR("{\"a\":{\"b\":[[1]]}}", "array in an array"),
@@ -343,6 +360,7 @@ START_TEST(test_json_limits)
 	edge(&codec_json, "{\"a\":{\"b\":[1", ",%u", 62, "]}}", "too many members");
 	edge(&codec_json, "{\"a\":{\"b\":1", ",\"b%u\":[]", 62, "}}", "too many members");
 	edge(&codec_json, "{\"a\":{\"b\":1", ",\"@b%u\":1", 8, "}}", "too many attributes");
+	edge(&codec_json, "{\"a\":{\"b\":1", ",\"{urn:%u}b\":1", 32, "}}", "too many namespaces");
 	edge(&codec_json, "{\"a\":\"", "x", 256, "\"}", "text too long");
 	edge(&codec_json, "{\"a\":\"", "\\n", 256, "\"}", "text too long");
 	edge(&codec_json, "{\"a\":\"", "\\u00e9", 128, "\"}", "text too long");

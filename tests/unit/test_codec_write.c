@@ -97,7 +97,7 @@ START_TEST(test_write_read)
 	ck_assert_str_eq(dumped(good(&codec_json, bytes)),
 	                 "sample[ne](@i:type[s]\"T\" id[nes]\"<\"&>\t\n\r'\" size[ne#]\"12\" "
 	                 "on[neb]\"true\" label[nes]\"<\"&>\t\n\r'\xc3\xa9\" empty[nes] all[ne] "
-	                 "content[nes]\"AQIDBA==\"(contentType[nes]\"a/b\") "
+	                 "content[nes]\"AQIDBA==\"(@contentType[ns]\"a/b\") "
 	                 "members[ne](reference[neas]\"/a\" reference[neas]\"/b\" none[ne0] "
 	                 "entry[nea](n[ne#]\"5\") entry[nea]))");
 }
@@ -228,6 +228,7 @@ START_TEST(test_any_same)
 		           "ns2:b=\"\" xsi:type=\"T\" xml:lang=\"de\"><m2m:c/><ns2:d><e/></ns2:d></ns1:a>",
 		  "{\"{urn:1}a\":{\"b\":\"\",\"$type\":\"T\",\"lang\":\"de\",\"c\":{},"
 		  "\"{urn:&2}d\":{\"e\":{}}}}" },
+		{ &codec_xml, XML_DECL "<a><xml:b/></a>", "{\"a\":{\"b\":{}}}" },
 		{ &codec_json, "{\"a\":{\"{urn:1}b\":[1,{\"{urn:2}b\":\"x\"}],\"{urn:2}b\":\"y\",\"b\":\"z\"}}",
 		  XML_DECL "<a xmlns:ns1=\"urn:1\" xmlns:ns2=\"urn:2\"><ns1:b>1</ns1:b><ns1:b><ns2:b>x"
 		           "</ns2:b></ns1:b><ns2:b>y</ns2:b><b>z</b></a>" },
@@ -236,7 +237,8 @@ START_TEST(test_any_same)
 		{ &codec_xml, XML_DECL "<m2m:a " M2M " m2m:b=\"1\" b=\"2\"><b>3</b></m2m:a>",
 		  "{\"a\":{\"b\":[\"1\",\"2\",\"3\"]}}" },
 		{ &codec_xml, XML_DECL "<m2m:a " M2M " m2m:b=\"1\" b=\"2\">x</m2m:a>",
-		  "{\"a\":{\"$t\":\"x\",\"b\":[\"1\",\"2\"]}}" },
+		  "{\"a\":{\"$t\":\"x\",\"b\":\"1\"}}" },
+		{ &codec_json, "{\"a\":{\"$t\":\"x\",\"@b\":\"1\"}}", XML_DECL "<a b=\"1\">x</a>" },
 		{ &codec_json, "{\"a\":{}}", XML_DECL "<a/>" },
 		{ &codec_json, "{\"a\":\"\"}", XML_DECL "<a/>" },
 		{ &codec_json, "{\"a\":{\"@x\":\"1\",\"$type\":\"T\",\"b\":[],\"c\":[1],\"d\":[{},\"\"],"

@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/saf_parcel.h"
 #include "core_bed.h"
 
 #define OTHER "http://gw.example.org:8080/m2m"
+#define DEAD "http://dead.example.org:8080/m2m"
 #define ISSUER "http://scl.example.org:8080/m2m/applications/na"
 #define SINK "http://sink.example.org:9000/answers"
 #define START INT64_C(1400000000000000)
@@ -58,6 +60,8 @@ answer(void *arg, const struct exchange *ex)
 		append(peer.last_correlation, sizeof(peer.last_correlation),
 		       header_of(ex, "X-etsi-correlationID"));
 		peer.notified += peer.sink_status >= 200 && peer.sink_status < 300;
+	} else if (slice_starts(ex->url, SLICE_LIT(DEAD))) {
+		a.status = ANSWER_NEVER;
 	} else {
 		a.status = peer.status;
 		a.delay = peer.delay;
@@ -130,6 +134,20 @@ drain(void)
 }
 
 static void
+register_scl(const char *id, const char *link)
+{
+	char body[1024];
+
+	snprintf(body, sizeof(body),
+	         "<m2m:scl " NS " sclId=\"%s\"><m2m:link>%s</m2m:link>"
+	         "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
+	         "<m2m:pocs><reference>%s</reference></m2m:pocs>"
+	         "<m2m:sclType>GSCL</m2m:sclType></m2m:scl>",
+	         id, link, link);
+	ck_assert_int_eq(core_status(&bed, "POST", "/m2m/scls", link, body), 201);
+}
+
+static void
 setup(void)
 {
 	peer.sent = peer.notified = 0;
@@ -146,12 +164,7 @@ setup(void)
 	bed.conf.saf.retry_first = 1000;
 	bed.conf.saf.retry_max = 20000;
 	core_start(&bed);
-	ck_assert_int_eq(core_status(&bed, "POST", "/m2m/scls", OTHER,
-	                             "<m2m:scl " NS " sclId=\"gw\"><m2m:link>" OTHER "</m2m:link>"
-	                             "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
-	                             "<m2m:pocs><reference>" OTHER "</reference></m2m:pocs>"
-	                             "<m2m:sclType>GSCL</m2m:sclType></m2m:scl>"),
-	                 201);
+	register_scl("gw", OTHER);
 }
 
 static void
@@ -230,7 +243,8 @@ ask(const char *method, const char *target, struct headers h, const char *body)
 static int
 send_one(const char *correlation, const char *contact, const char *body)
 {
-	struct reply r = ask("POST", OTHER "/c", (struct headers){ LATER(correlation, contact) }, body);
+	struct reply r =
+		ask("POST", OTHER "/c", (struct headers){ LATER(correlation, contact) }, body);
 
 	reply_fini(&r);
 	return r.status;
@@ -245,8 +259,10 @@ START_TEST(answer_is_notified)
 	await(&peer.notified, 1);
 	ck_assert_str_eq(peer.last_correlation, "c-1 ");
 	ck_assert_ptr_nonnull(strstr(peer.last_notify, "responseNotify"));
-	ck_assert_ptr_nonnull(strstr(peer.last_notify, "<m2m:statusCode>STATUS_OK</m2m:statusCode>"));
-	ck_assert_ptr_nonnull(strstr(peer.last_notify, "<locationHeader>" OTHER "/x</locationHeader>"));
+	ck_assert_ptr_nonnull(
+		strstr(peer.last_notify, "<m2m:statusCode>STATUS_OK</m2m:statusCode>"));
+	ck_assert_ptr_nonnull(
+		strstr(peer.last_notify, "<locationHeader>" OTHER "/x</locationHeader>"));
 	ck_assert_str_eq(peer.order, "one ");
 }
 END_TEST
@@ -261,7 +277,8 @@ fetched(void *arg)
 {
 	struct fetching *f = arg;
 
-	f->r = ask(f->method, OTHER "/c", (struct headers){ .correlation = f->correlation }, f->body);
+	f->r = ask(f->method, OTHER "/c", (struct headers){ .correlation = f->correlation },
+	           f->body);
 	if (f->r.status != 202)
 		return true;
 	reply_fini(&f->r);
@@ -277,7 +294,8 @@ START_TEST(answer_is_fetched_once)
 	ck_assert(!fetched(&f));
 	/* The correlationID is the issuer's: of another request, of another issuer. */
 	ck_assert_int_eq(send_one("c-1", NULL, "other"), 409);
-	f.r = ask("GET", OTHER "/c", (struct headers){ .correlation = "c-1", .from = ISSUER "2" }, "");
+	f.r = ask("GET", OTHER "/c", (struct headers){ .correlation = "c-1", .from = ISSUER "2" },
+	          "");
 	ck_assert_int_eq(f.r.status, 202);
 	reply_fini(&f.r);
 	peer_says(200, 204);
@@ -291,7 +309,8 @@ END_TEST
 
 START_TEST(only_the_first_scl_answers_later)
 {
-	struct reply r = ask("POST", OTHER "/c", (struct headers){ LATER("c", SINK), .via = "1.1 gw2" }, "x");
+	struct reply r = ask("POST", OTHER "/c",
+	                     (struct headers){ LATER("c", SINK), .via = "1.1 gw2" }, "x");
 
 	ck_assert_int_eq(r.status, 204);
 	reply_fini(&r);
@@ -347,9 +366,10 @@ START_TEST(rcat_and_trpdt_have_their_forms)
 	static const char *const trpdt[] = { "PT10M", "04:30:00Z", "600" };
 
 	for (size_t i = 0; i < NITEMS(trpdt); i++) {
-		struct reply r = ask("POST", OTHER "/c",
-		                     (struct headers){ .trpdt = trpdt[i], .rcat = i == 1 ? "7" : "RCAT_0" },
-		                     "x");
+		struct reply r =
+			ask("POST", OTHER "/c",
+		            (struct headers){ .trpdt = trpdt[i], .rcat = i == 1 ? "7" : "RCAT_0" },
+		            "x");
 
 		ck_assert_int_eq(r.status, 204);
 		reply_fini(&r);
@@ -552,6 +572,30 @@ START_TEST(one_at_a_time_for_a_destination)
 }
 END_TEST
 
+START_TEST(dead_destination_costs_others_nothing)
+{
+	char name[16];
+	struct reply r;
+
+	bed.conf.forward_timeout_ms = 60000;
+	scl_reconfigure(bed.scl, &bed.conf);
+	register_scl("dead", DEAD);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "d%02d", i);
+		r = ask("POST", DEAD "/c", (struct headers){ LATER(name, SINK) }, "x");
+		ck_assert_int_eq(r.status, 202);
+		reply_fini(&r);
+	}
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "n%02d", i);
+		ck_assert_int_eq(send_one(name, SINK, name), 202);
+	}
+	await(&peer.notified, 20);
+	/* One that nobody answers, one that somebody does, one notification. */
+	ck_assert_uint_le(port_fake_most(), 3);
+}
+END_TEST
+
 START_TEST(stops_with_everything_under_way)
 {
 	const struct headers h = { .trpdt = "PT60S" };
@@ -576,6 +620,237 @@ START_TEST(stops_with_everything_under_way)
 }
 END_TEST
 
+/* ---- policies: a gateway ---- */
+
+struct own_call {
+	struct scl_call call;
+	pthread_mutex_t lock;
+	bool done;
+	int status;
+};
+
+static void
+own_done(struct scl_call *call)
+{
+	struct own_call *c = call->owner;
+
+	pthread_mutex_lock(&c->lock);
+	c->status = call->answer->http_status;
+	c->done = true;
+	pthread_mutex_unlock(&c->lock);
+	scl_call_end(call);
+}
+
+static bool
+own_is_done(void *arg)
+{
+	struct own_call *c = arg;
+	bool done;
+
+	pthread_mutex_lock(&c->lock);
+	done = c->done;
+	pthread_mutex_unlock(&c->lock);
+	return done;
+}
+
+/* A creation by the SCL itself: only it may make its mirror of the NSCL. */
+static void
+own_create(const char *target, const char *body)
+{
+	struct own_call c = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+	c.call = (struct scl_call){ .method = SLICE_LIT("POST"),
+		                    .target = slice_of(target),
+		                    .body = slice_of(body),
+		                    .done = own_done,
+		                    .owner = &c };
+	scl_call(bed.scl, &c.call);
+	ck_assert(core_await(own_is_done, &c));
+	ck_assert_int_eq(c.status, 201);
+}
+
+static void
+setup_gateway(void)
+{
+	peer.sent = peer.notified = 0;
+	peer.delay = 0;
+	peer.order[0] = '\0';
+	peer_says(204, 204);
+	port_fake_set(answer, NULL);
+	core_init(&bed);
+	atomic_store(&bed.clock.now, START);
+	bed.conf.role = SCL_GSCL;
+	bed.conf.forward_timeout_ms = 60000;
+	bed.conf.saf.requests_max = 100;
+	bed.conf.saf.octets_max = 1u << 20;
+	bed.conf.saf.waiting_max = 8;
+	bed.conf.saf.lifetime = 36000 * CLOCK_SECOND;
+	bed.conf.saf.linger = 5 * CLOCK_SECOND;
+	bed.conf.saf.retry_first = CLOCK_SECOND;
+	bed.conf.saf.retry_max = CLOCK_SECOND;
+	core_start(&bed);
+	own_create("/m2m/scls", "<m2m:scl " NS " sclId=\"nscl\"><m2m:link>" OTHER "</m2m:link>"
+	                        "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
+	                        "<m2m:pocs><reference>" OTHER "</reference></m2m:pocs>"
+	                        "<m2m:sclType>NSCL</m2m:sclType></m2m:scl>");
+}
+
+#define XSI "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type"
+#define RIGHT "<m2m:accessRightID>/m2m/accessRights/default</m2m:accessRightID>"
+#define MO "/m2m/scls/mgmtObjs"
+
+static void
+put_parameters(const char *at, const char *type, const char *name, const char *inner)
+{
+	ck_assert_int_eq(core_do(&bed, "POST", at,
+	                         "<m2m:parameters " NS " " XSI "=\"m2m:%s\" m2m:id=\"%s\">" RIGHT
+	                         "%s</m2m:parameters>",
+	                         type, name, inner),
+	                 201);
+}
+
+/* The default set with RCAT_3 for the network "default"; item is what its schedItem holds. */
+static void
+put_policy(const char *item, const char *blocks, const char *reqs)
+{
+	char inner[2048];
+
+	ck_assert_int_eq(
+		core_do(&bed, "POST", MO,
+	                "<m2m:mgmtObj " NS " " XSI "=\"m2m:EtsiSclMo\" m2m:id=\"mo\">" RIGHT
+	                "<m2m:moID>x</m2m:moID><m2m:originalMO>x</m2m:originalMO></m2m:mgmtObj>"),
+		201);
+	put_parameters(MO "/mo", "SafPolicySet", "s",
+	               "<m2m:policyScope><m2m:reference>default</m2m:reference></m2m:policyScope>");
+	snprintf(inner, sizeof(inner),
+	         "<m2m:anName>default</m2m:anName><m2m:rcatSchedList m2m:id=\"l\">"
+	         "<m2m:rcatSchedule m2m:id=\"s\"><m2m:rcatValue>RCAT_3</m2m:rcatValue>"
+	         "<m2m:schedItem "
+	         "m2m:id=\"i\">%s</m2m:schedItem></m2m:rcatSchedule></m2m:rcatSchedList>%s",
+	         item, blocks);
+	put_parameters(MO "/mo/s", "AnpPolicy", "an", inner);
+	put_parameters(MO "/mo/s", "M2mSpPolicy", "sp",
+	               "<m2m:defaultRcatValue>RCAT_3</m2m:defaultRcatValue>");
+	snprintf(inner, sizeof(inner),
+	         "<m2m:rcatValue>RCAT_3</m2m:rcatValue><m2m:defaultTrpdtValue>"
+	         "<tolerableDelay>PT10M</tolerableDelay></m2m:defaultTrpdtValue>%s"
+	         "<m2m:rankedAnList m2m:id=\"r\"><m2m:accessNetwork>default</m2m:accessNetwork>"
+	         "</m2m:rankedAnList>",
+	         reqs);
+	put_parameters(MO "/mo/s/sp", "RcatParamList", "r", inner);
+}
+
+/* Long enough for a look at what waits. */
+static void
+look_around(void)
+{
+	usleep(1300000);
+}
+
+#define ALWAYS                                                                                     \
+	"<m2m:schedule><m2m:scheduleString id=\"c\">* * * * *</m2m:scheduleString></m2m:schedule>"
+
+START_TEST(schedule_opens)
+{
+	/* START is 16:53:20 UTC, 18:53:20 in the zone of the span. */
+	put_policy("<m2m:absTimeSpan "
+	           "m2m:id=\"a\"><m2m:startTime>2014-05-13T00:00:00+02:00</m2m:startTime>"
+	           "<m2m:endTime>2014-05-14T00:00:00+02:00</m2m:endTime></m2m:absTimeSpan>"
+	           "<m2m:schedule><m2m:scheduleString id=\"c\">0-59 19 * * "
+	           "*</m2m:scheduleString></m2m:schedule>",
+	           "", "<m2m:maxPendReqs>0</m2m:maxPendReqs>");
+	ck_assert_int_eq(send_one("c", SINK, "x"), 202);
+	look_around();
+	ck_assert_uint_eq(peer_read(&peer.sent), 0);
+	atomic_store(&bed.clock.now, START + 400 * CLOCK_SECOND);
+	await(&peer.notified, 1);
+	ck_assert_ptr_nonnull(strstr(peer.last_notify, "STATUS_OK"));
+}
+END_TEST
+
+START_TEST(default_trpdt_ends)
+{
+	put_policy(
+		"<m2m:absTimeSpan m2m:id=\"a\"><m2m:startTime>2010-05-13T00:00:00Z</m2m:startTime>"
+		"<m2m:endTime>2010-05-14T00:00:00Z</m2m:endTime></m2m:absTimeSpan>",
+		"", "");
+	ck_assert_int_eq(send_one("c", SINK, "x"), 202);
+	atomic_store(&bed.clock.now, START + 599 * CLOCK_SECOND);
+	look_around();
+	ck_assert_uint_eq(peer_read(&peer.notified), 0);
+	atomic_store(&bed.clock.now, START + 601 * CLOCK_SECOND);
+	await(&peer.notified, 1);
+	ck_assert_ptr_nonnull(strstr(peer.last_notify, "STATUS_GATEWAY_TIMEOUT"));
+	ck_assert_uint_eq(peer_read(&peer.sent), 0);
+}
+END_TEST
+
+START_TEST(last_call_and_threshold)
+{
+	put_policy(ALWAYS, "",
+	           "<m2m:maxPendReqs>3</m2m:maxPendReqs><m2m:maxPendData>100B</m2m:maxPendData>");
+	ck_assert_int_eq(send_one("a", SINK, "a"), 202);
+	ck_assert_int_eq(send_one("b", SINK, "b"), 202);
+	look_around();
+	ck_assert_uint_eq(peer_read(&peer.sent), 0);
+	ck_assert_int_eq(send_one("c", SINK, "c"), 202);
+	await(&peer.notified, 3);
+	ck_assert_str_eq(peer.order, "a b c ");
+	/* The connection is there still. */
+	ck_assert_int_eq(send_one("d", SINK, "d"), 202);
+	await(&peer.notified, 4);
+	atomic_store(&bed.clock.now, START + 10 * CLOCK_SECOND);
+	ck_assert_int_eq(send_one("e", SINK, "e"), 202);
+	look_around();
+	ck_assert_uint_eq(peer_read(&peer.sent), 4);
+	/* 600 s after it was received its time is over; the attempt is made 5 s before. */
+	atomic_store(&bed.clock.now, START + 606 * CLOCK_SECOND);
+	await(&peer.notified, 5);
+	ck_assert_ptr_nonnull(strstr(peer.last_notify, "STATUS_OK"));
+}
+END_TEST
+
+START_TEST(blocked_after_failures)
+{
+	put_policy(
+		ALWAYS,
+		"<m2m:blockPeriods m2m:id=\"b\"><m2m:blockItem m2m:id=\"x\"><m2m:failedAttempts>1"
+		"</m2m:failedAttempts><m2m:blockDuration>PT1M</m2m:blockDuration></m2m:blockItem>"
+		"</m2m:blockPeriods>",
+		"<m2m:maxPendReqs>0</m2m:maxPendReqs>");
+	peer_says(ANSWER_REFUSED, 204);
+	ck_assert_int_eq(send_one("c", SINK, "x"), 202);
+	look_around();
+	peer_says(204, 204);
+	atomic_store(&bed.clock.now, START + 59 * CLOCK_SECOND);
+	look_around();
+	ck_assert_uint_eq(peer_read(&peer.sent), 0);
+	atomic_store(&bed.clock.now, START + 61 * CLOCK_SECOND);
+	await(&peer.notified, 1);
+}
+END_TEST
+
+START_TEST(policies_that_change_are_followed)
+{
+	struct core_call c;
+	const struct headers h = { .trpdt = "PT1H" };
+	struct reply r;
+
+	put_policy(ALWAYS, "", "<m2m:maxPendReqs>50</m2m:maxPendReqs>");
+	ck_assert_int_eq(send_one("a", SINK, "a"), 202);
+	ck_assert_int_eq(send_one("b", SINK, "b"), 202);
+	begin(&c, "POST", OTHER "/c", &h, "c");
+	look_around();
+	ck_assert_uint_eq(peer_read(&peer.sent), 0);
+	ck_assert(!core_is_done(&c));
+	ck_assert_int_eq(core_status(&bed, "DELETE", MO "/mo/s", ADMIN, NULL), 204);
+	r = core_end(&c);
+	ck_assert_int_eq(r.status, 204);
+	reply_fini(&r);
+	await(&peer.notified, 2);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -583,6 +858,16 @@ suite(void)
 	TCase *later = tcase_create("later"), *limits = tcase_create("limits"),
 	      *lost = tcase_create("lost"), *time_case = tcase_create("time");
 	TCase *all[] = { later, limits, lost, time_case };
+	TCase *policies = tcase_create("policies");
+
+	suite_add_tcase(s, policies);
+	tcase_add_checked_fixture(policies, setup_gateway, teardown);
+	tcase_set_timeout(policies, 120);
+	tcase_add_test(policies, schedule_opens);
+	tcase_add_test(policies, default_trpdt_ends);
+	tcase_add_test(policies, last_call_and_threshold);
+	tcase_add_test(policies, blocked_after_failures);
+	tcase_add_test(policies, policies_that_change_are_followed);
 
 	for (size_t i = 0; i < NITEMS(all); i++) {
 		suite_add_tcase(s, all[i]);
@@ -603,6 +888,7 @@ suite(void)
 	tcase_add_test(time_case, busy_peer_is_asked_again);
 	tcase_add_test(time_case, contact_that_refuses_is_given_up);
 	tcase_add_test(time_case, one_at_a_time_for_a_destination);
+	tcase_add_test(time_case, dead_destination_costs_others_nothing);
 	tcase_add_test(time_case, stops_with_everything_under_way);
 	return s;
 }

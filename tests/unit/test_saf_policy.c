@@ -29,8 +29,10 @@ at(const char *text)
 
 START_TEST(rcat_has_two_spellings)
 {
-	static const char *const wrong[] = { "",       "8",      "-1",    "RCAT_8", "RCAT_",
-		                             "rcat_1", "RCAT_01", "RCAT_1 ", "00",     "RCAT_RCAT_1" };
+	static const char *const wrong[] = {
+		"",       "8",       "-1",      "RCAT_8", "RCAT_",
+		"rcat_1", "RCAT_01", "RCAT_1 ", "00",     "RCAT_RCAT_1"
+	};
 	unsigned rcat = 99;
 	char text[8];
 
@@ -49,12 +51,18 @@ END_TEST
 static const struct {
 	const char *text, *deadline;
 } tolerances[] = {
-	{ "PT10M", "2014-03-01T08:10:00Z" },       { "P1DT1S", "2014-03-02T08:00:01Z" },
-	{ "PT0S", "2014-03-01T08:00:00Z" },        { "90", "2014-03-01T08:01:30Z" },
-	{ "0", "2014-03-01T08:00:00Z" },           { "08:00:01Z", "2014-03-01T08:00:01Z" },
-	{ "08:00:00Z", "2014-03-02T08:00:00Z" },   { "07:59:59.5Z", "2014-03-02T07:59:59.5Z" },
-	{ "04:30:00", "2014-03-02T04:30:00Z" },    { "09:30:00+01:00", "2014-03-01T08:30:00Z" },
-	{ "00:30:00+01:00", "2014-03-01T23:30:00Z" }, { "24:00:00Z", "2014-03-02T00:00:00Z" },
+	{ "PT10M", "2014-03-01T08:10:00Z" },
+	{ "P1DT1S", "2014-03-02T08:00:01Z" },
+	{ "PT0S", "2014-03-01T08:00:00Z" },
+	{ "90", "2014-03-01T08:01:30Z" },
+	{ "0", "2014-03-01T08:00:00Z" },
+	{ "08:00:01Z", "2014-03-01T08:00:01Z" },
+	{ "08:00:00Z", "2014-03-02T08:00:00Z" },
+	{ "07:59:59.5Z", "2014-03-02T07:59:59.5Z" },
+	{ "04:30:00", "2014-03-02T04:30:00Z" },
+	{ "09:30:00+01:00", "2014-03-01T08:30:00Z" },
+	{ "00:30:00+01:00", "2014-03-01T23:30:00Z" },
+	{ "24:00:00Z", "2014-03-02T00:00:00Z" },
 };
 
 START_TEST(tolerance_gives_a_deadline)
@@ -62,16 +70,29 @@ START_TEST(tolerance_gives_a_deadline)
 	struct saf_tolerance t;
 	int64_t received = at("2014-03-01T08:00:00Z");
 
-	ck_assert_msg(saf_parse_tolerance(slice_of(tolerances[_i].text), &t), "%s", tolerances[_i].text);
+	ck_assert_msg(saf_parse_tolerance(slice_of(tolerances[_i].text), &t), "%s",
+	              tolerances[_i].text);
 	ck_assert_int_eq(saf_deadline(&t, received), at(tolerances[_i].deadline));
 }
 END_TEST
 
 START_TEST(tolerance_refuses)
 {
-	static const char *const wrong[] = { "", "-5", "1.5", "PT", "-PT5S", "10m", "25:00:00Z", "24:00:01Z",
-		                             "08:00Z", "08:60:00", "08:00:60", "08:00:00+15:00",
-		                             "99999999999999999999", "315360000001", "PT10M x" };
+	static const char *const wrong[] = { "",
+		                             "-5",
+		                             "1.5",
+		                             "PT",
+		                             "-PT5S",
+		                             "10m",
+		                             "25:00:00Z",
+		                             "24:00:01Z",
+		                             "08:00Z",
+		                             "08:60:00",
+		                             "08:00:60",
+		                             "08:00:00+15:00",
+		                             "99999999999999999999",
+		                             "315360000001",
+		                             "PT10M x" };
 	struct saf_tolerance t;
 
 	for (size_t i = 0; i < NITEMS(wrong); i++)
@@ -85,7 +106,9 @@ END_TEST
 
 START_TEST(memory_sizes)
 {
-	static const char *const wrong[] = { "", "1", "K", "1k", "1 K", "-1K", "1234567890123456B", "1KB" };
+	static const char *const wrong[] = {
+		"", "1", "K", "1k", "1 K", "-1K", "1234567890123456B", "1KB"
+	};
 	int64_t v;
 
 	ck_assert(saf_parse_memory(SLICE_LIT("64K"), &v) && v == 65536);
@@ -192,13 +215,15 @@ END_TEST
 START_TEST(crontabs_are_in_the_zone_of_the_spans)
 {
 	struct saf_span span = { at("2014-03-01T00:00:00+02:00"), at("2015-03-01T00:00:00+02:00") };
-	struct saf_item item = { .spans = &span, .nspans = 1, .crontabs = edges, .ncrontabs = 2,
-		                 .zone = 2 * HOUR };
+	struct saf_item item = {
+		.spans = &span, .nspans = 1, .crontabs = edges, .ncrontabs = 2, .zone = 2 * HOUR
+	};
 	struct saf_schedule s = { .items = &item, .nitems = 1 };
 
 	ck_assert(saf_open(&s, at("2014-03-05T06:30:00+02:00")));
 	ck_assert(!saf_open(&s, at("2014-03-05T06:30:00Z")));
-	ck_assert_int_eq(saf_change(&s, at("2014-03-05T06:30:00Z")), at("2014-03-05T20:00:00+02:00"));
+	ck_assert_int_eq(saf_change(&s, at("2014-03-05T06:30:00Z")),
+	                 at("2014-03-05T20:00:00+02:00"));
 }
 END_TEST
 
@@ -206,8 +231,10 @@ END_TEST
 
 static const struct saf_item always_items[] = { { .crontabs = always, .ncrontabs = 1 } };
 static const struct saf_item night_items[] = { { .crontabs = night, .ncrontabs = 1 } };
-static const struct saf_schedule ethernet_schedules[] = { { 3, always_items, 1 }, { 1, always_items, 1 } };
-static const struct saf_schedule gprs_schedules[] = { { 3, night_items, 1 }, { 5, always_items, 1 } };
+static const struct saf_schedule ethernet_schedules[] = { { 3, always_items, 1 },
+	                                                  { 1, always_items, 1 } };
+static const struct saf_schedule gprs_schedules[] = { { 3, night_items, 1 },
+	                                              { 5, always_items, 1 } };
 static const struct saf_schedule sat_schedules[] = { { 3, always_items, 1 } };
 static const struct saf_block gprs_blocks[] = { { 5, 2 * HOUR }, { 3, 15 * MINUTE } };
 static const struct saf_anp anps[] = {
@@ -225,8 +252,13 @@ static const struct slice default_scope[] = { SLICE_INIT("default") };
 static const struct slice lamp_scope[] = { SLICE_INIT("/m2m/applications/lamp"),
 	                                   SLICE_INIT("/m2m/applications/door") };
 static const struct saf_set sets[] = {
-	{ .scope = default_scope, .nscope = 1, .default_rcat = 3, .params = params, .nparams = 3,
-	  .anps = anps, .nanps = 3 },
+	{ .scope = default_scope,
+	  .nscope = 1,
+	  .default_rcat = 3,
+	  .params = params,
+	  .nparams = 3,
+	  .anps = anps,
+	  .nanps = 3 },
 	{ .scope = lamp_scope, .nscope = 2, .default_rcat = 6 },
 	{ .default_rcat = -1 },
 };
@@ -240,7 +272,8 @@ START_TEST(application_has_its_set)
 	ck_assert_ptr_eq(saf_set_of(&policy, SLICE_LIT("/m2m/applications/other")), &sets[0]);
 	ck_assert_ptr_eq(saf_set_of(&policy, SLICE_NONE), &sets[0]);
 	ck_assert_ptr_eq(saf_set_of(&none, lamp_scope[0]), &saf_always);
-	ck_assert_ptr_eq(saf_set_of(&no_default, SLICE_LIT("/m2m/applications/other")), &saf_always);
+	ck_assert_ptr_eq(saf_set_of(&no_default, SLICE_LIT("/m2m/applications/other")),
+	                 &saf_always);
 }
 END_TEST
 
@@ -339,8 +372,10 @@ START_TEST(failures_block)
 
 	n->failed = at("2014-03-01T08:00:00Z");
 	for (n->failures = 0; n->failures < 7; n->failures++)
-		ck_assert_int_eq(saf_blocked_until(&anps[1], n), n->failures < 3
-		                 ? 0 : n->failed + (n->failures < 5 ? 15 * MINUTE : 2 * HOUR));
+		ck_assert_int_eq(saf_blocked_until(&anps[1], n),
+		                 n->failures < 3
+		                         ? 0
+		                         : n->failed + (n->failures < 5 ? 15 * MINUTE : 2 * HOUR));
 	n->failures = 3;
 	ck_assert_int_eq(decide(5, 9, 10, CLOCK_NEVER, "2014-03-01T08:14:59Z"), -1);
 	ck_assert_int_eq(look, at("2014-03-01T08:15:00Z"));
@@ -376,8 +411,10 @@ START_TEST(unknown_networks_are_passed_over)
 {
 	struct saf_backlog b = { 3, 3, 10, CLOCK_NEVER };
 
-	ck_assert_int_eq(saf_decide(&sets[0], &b, networks + GPRS, 2, at("2014-03-01T23:00:00Z"), &look), 0);
-	ck_assert_int_eq(saf_decide(&sets[0], &b, networks + SAT, 1, at("2014-03-01T23:00:00Z"), &look), -1);
+	ck_assert_int_eq(
+		saf_decide(&sets[0], &b, networks + GPRS, 2, at("2014-03-01T23:00:00Z"), &look), 0);
+	ck_assert_int_eq(
+		saf_decide(&sets[0], &b, networks + SAT, 1, at("2014-03-01T23:00:00Z"), &look), -1);
 	/* One without AnpPolicy admits nothing. */
 	networks[ETHERNET].name = SLICE_LIT("wlan0");
 	ck_assert_int_eq(decide(3, 3, 10, CLOCK_NEVER, "2014-03-01T08:00:00Z"), -1);

@@ -133,6 +133,8 @@ void rem_push_free(struct rem_push *p);
 void rem_push_begin(struct rem_push *p);
 /* The same, and everything is told again. */
 void rem_push_all(struct rem_push *p);
+/* No round is begun any more. */
+void rem_push_stop(struct rem_push *p);
 
 /* ---- rem_mid.c: at an NSCL, commands for the SCLs that are registered ---- */
 

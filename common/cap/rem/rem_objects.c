@@ -373,11 +373,12 @@ is_installed_file(const struct rem_record *r, const char *file)
 static void
 recall(struct rem_objects *o)
 {
+	const struct mgmt_export how = { .max = OWN_MAX };
 	struct mgmt_document *d = NULL;
 	const struct val *vals;
 
 	o->recalled = true;
-	if (mgmt_documents(o->r->scl, o->arena, OWN_MAX, SLICE_NONE, &d) != RC_OK)
+	if (mgmt_documents(o->r->scl, o->arena, &how, &d) != RC_OK)
 		return;
 	for (; d != NULL; d = d->next)
 		for (unsigned i = 0; i < REM_KINDS; i++) {

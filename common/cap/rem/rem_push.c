@@ -8,12 +8,14 @@
 
 #include <stdlib.h>
 
+#include "base/uri.h"
 #include "cap/rem/rem_doc.h"
 #include "cap/rem/rem_impl.h"
 
 #define DOCUMENTS_MAX 1024
 #define ROUND_ARENA (32u << 20)
 #define RETRY_DELAY (5 * CLOCK_SECOND)
+#define REGISTRATION_DELAY CLOCK_SECOND
 #define TIMEOUT_MS 10000u
 
 /* What the NSCL was told. */
@@ -101,7 +103,7 @@ static struct slice
 copy_uri(struct rem_push *p, struct slice name)
 {
 	return arena_printf(p->arena, "%.*s/scls/%s/mgmtObjs%s%.*s", (int)p->nscl.n, p->nscl.p,
-	                    p->r->conf.scl_id, name.n > 0 ? "/" : "", (int)name.n, name.p);
+	                    p->r->conf.scl_id, name.n > 0 ? "/" : "", (int)name.n, name.n > 0 ? name.p : "");
 }
 
 static struct slice
@@ -193,9 +195,16 @@ removed(struct rem_push *p, enum rc rc)
 static void
 begin_documents(struct rem_push *p)
 {
-	enum rc rc = mgmt_documents(p->r->scl, p->arena, DOCUMENTS_MAX,
-	                            p->right == NULL ? SLICE_NONE : slice_of(p->right), &p->at);
+	struct mgmt_export how = { .max = DOCUMENTS_MAX };
+	struct slice home = copy_uri(p, SLICE_NONE);
+	struct uri u;
+	enum rc rc;
 
+	if (p->right != NULL)
+		how.right = slice_of(p->right);
+	if (uri_parse(home, &u))
+		how.home = u.path;
+	rc = mgmt_documents(p->r->scl, p->arena, &how, &p->at);
 	if (rc != RC_OK) {
 		round_end(p, true);
 		return;
@@ -276,15 +285,23 @@ same_home(struct rem_push *p)
 }
 
 void
+rem_push_stop(struct rem_push *p)
+{
+	scl_cancel(p->r->scl, &p->retry);
+}
+
+void
 rem_push_begin(struct rem_push *p)
 {
 	p->again = p->busy;
 	if (p->busy || p->r->leaving)
 		return;
 	arena_reset(p->arena);
-	/* Before the registration there is nobody to tell; the next look asks again. */
-	if (mgmt_registered_with(p->r->scl, p->arena, &p->nscl) != RC_OK || p->nscl.n == 0)
+	/* Before the registration there is nobody to tell. */
+	if (mgmt_registered_with(p->r->scl, p->arena, &p->nscl) != RC_OK || p->nscl.n == 0) {
+		scl_post(p->r->scl, &p->retry, REGISTRATION_DELAY);
 		return;
+	}
 	scl_cancel(p->r->scl, &p->retry);
 	p->busy = true;
 	rem_hold(p->r);

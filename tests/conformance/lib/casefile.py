@@ -16,9 +16,11 @@ _STEPS = ("set", "save", "fixture", "sleep", "restart", "expect-close", RAW, WAI
           START, AWAIT, PENDING, PART, ENCODE, ANSWER, SINK, PEER, UPSTREAM)
 _JUDGED = (REQUEST, RAW, WAIT, NOTIFY, AWAIT, PART)
 # Words a step must have at least.
-_WORDS = {REQUEST: 2, WAIT: 2, START: 3, ANSWER: 4, PART: 2, "set": 2, "save": 3, "restart": 0, "expect-close": 0, RAW: 0}
+_WORDS = {REQUEST: 2, WAIT: 2, START: 3, ANSWER: 4, PART: 2, "set": 2, "save": 3, "restart": 0,
+          "expect-close": 0, RAW: 0}
 # How a daemon comes to register with the NSCL of an upstream line.
-UPSTREAM_OPTIONS = (("register.nscl", "$upstream"), ("register.retry", "200 ms"), ("register.retry_max", "1 s"))
+UPSTREAM_OPTIONS = (("register.nscl", "$upstream"), ("register.retry", "200 ms"),
+                    ("register.retry_max", "1 s"))
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):\s?(.*)$")
 
 

@@ -88,18 +88,18 @@ def communication_channel(run):
 
 
 def mgmt_obj(run):
-    """$mo: mgmtObj in scls/mgmtObjs, of type EtsiDeviceInfo."""
-    _created(run, "mo", "$base/scls/mgmtObjs",
+    """$mo: mgmtObj in applications/mgmtObjs, of type EtsiDeviceInfo; scls/mgmtObjs is the SCL's own device."""
+    _created(run, "mo", "$base/applications/mgmtObjs",
              f'<m2m:mgmtObj {_NS} xsi:type="m2m:EtsiDeviceInfo" m2m:id="$id-mo">{_AR}<m2m:moID>etsiDeviceInfo</m2m:moID>'
              "<m2m:originalMO>Device.DeviceInfo.</m2m:originalMO><m2m:parametersCollection/>"
              "<m2m:manufacturer>Example</m2m:manufacturer></m2m:mgmtObj>")
 
 
 def mgmt_cmd(run):
-    """$cmd: mgmtCmd REBOOT in scls/mgmtObjs."""
-    _created(run, "cmd", "$base/scls/mgmtObjs",
+    """$cmd: mgmtCmd REBOOT in applications/mgmtObjs, which restarts nothing."""
+    _created(run, "cmd", "$base/applications/mgmtObjs",
              f'<m2m:mgmtCmd {_NS} m2m:id="$id-cmd">{_AR}<m2m:cmdType>REBOOT</m2m:cmdType>'
-             "<m2m:execEnable>$base/scls/mgmtObjs/$id-cmd/execEnable</m2m:execEnable></m2m:mgmtCmd>")
+             "<m2m:execEnable>$base/applications/mgmtObjs/$id-cmd/execEnable</m2m:execEnable></m2m:mgmtCmd>")
 
 
 def attached_device(run):

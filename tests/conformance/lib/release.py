@@ -31,7 +31,8 @@ _SEGMENTS = re.compile(r"(?:^|[/?&\s])(%s)(?=$|[/?=\s])" % "|".join(sorted(NAMES
 _ELEMENTS = re.compile(r"<(?:m2m:)?(%s)\b" % "|".join(sorted(NAMES - {"consistencyStrategy"})))
 # In answers: those two, and what only some resources got in Release 2.
 _SHOWN = NAMES | {"sclType"}
-_PLACES = re.compile(r"contentInstance/m2m:searchStrings|(scl|Annc)/m2m:announceTo|attachedDevices/m2m:mgmtObjsReference")
+_PLACES = re.compile(r"contentInstance/m2m:searchStrings|(scl|Annc)/m2m:announceTo|"
+                     r"attachedDevices/m2m:mgmtObjsReference")
 _VALUES = re.compile(r">(MIXED|LOCATION_CONTAINER|MGMT_OBJ|MGMT_CMD|ATTACHED_DEVICE|NSCL|DSCL)<")
 _WORD = re.compile(r"[A-Za-z]\w*")
 _PAIRS = {"mgmtProtocolType": (("OMA_DM", "OMA DM"), ("BBF_TR069", "BBF TR 069")),

@@ -14,6 +14,7 @@ from .daemon import Daemon, DaemonError
 from .execute import Run, StepFailed
 from .expand import expand
 
+DAEMONS = 6     # at a time, one per case group
 _RIGHT = ('<m2m:accessRight xmlns:m2m="http://uri.etsi.org/m2m" m2m:id="{id}">{lists}</m2m:accessRight>')
 _LIST = ('<m2m:{name}><m2m:permission m2m:id="all"><m2m:permissionFlags><m2m:flag>READ</m2m:flag>'
          '<m2m:flag>WRITE</m2m:flag><m2m:flag>CREATE</m2m:flag><m2m:flag>DELETE</m2m:flag>'
@@ -98,6 +99,7 @@ class Suite:
         self.results, self.documents = {}, []
         self.lock = threading.Lock()
         self.number = 0
+        self.places = threading.Semaphore(options.concurrency)
 
     def run(self):
         """Run everything; returns the results."""
@@ -111,8 +113,8 @@ class Suite:
         if self.options.target:
             self._guarded(Target(self.options.target, self.options.release, self.options.context), runnable)
         else:
-            for group in self._groups(runnable):
-                self._run_group(group)
+            with concurrent.futures.ThreadPoolExecutor(DAEMONS) as pool:
+                list(pool.map(self._run_group, self._groups(runnable)))
         return [self.results[c.name] for c in self.cases]
 
     def _skip_reason(self, case):
@@ -135,10 +137,11 @@ class Suite:
 
     @staticmethod
     def _groups(cases):
+        """Cases that share a daemon; what takes long begins first."""
         groups = {}
         for case in cases:
             groups.setdefault(case.group, []).append(case)
-        return list(groups.values())
+        return sorted(groups.values(), key=lambda g: (not any(c.slow for c in g), -len(g)))
 
     def _run_group(self, cases):
         opened = peers.open_upstream(cases[0], self.options.sinks)
@@ -186,14 +189,15 @@ class Suite:
         with self.lock:
             self.number += 1
             number = self.number
-        started = time.monotonic()
-        run = Run(case, target, target.variables(number, self.options.originator), self.options)
-        try:
-            run.execute()
-            outcome, reason = "passed", ""
-        except StepFailed as error:
-            outcome, reason = "failed", str(error) + self._death(target)
-        run.cleanup()
+        with self.places:
+            started = time.monotonic()
+            run = Run(case, target, target.variables(number, self.options.originator), self.options)
+            try:
+                run.execute()
+                outcome, reason = "passed", ""
+            except StepFailed as error:
+                outcome, reason = "failed", str(error) + self._death(target)
+            run.cleanup()
         with self.lock:
             self.documents += [(case.name, *found) for found in run.documents]
         self._store(case, outcome, reason, time.monotonic() - started)
