@@ -53,6 +53,7 @@ enum type {
 	T_MGMT_CMD = 37,
 	T_EXEC_INSTANCES = 38,
 	T_EXEC_INSTANCE = 39,
+	T_ATTACHED_DEVICE = 40,
 	/* mgmtObj by xsi:type */
 	T_ETSI_DEVICE_INFO = 50,
 	T_ETSI_DEVICE_CAPABILITY = 51,

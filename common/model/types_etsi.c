@@ -180,9 +180,13 @@ static const struct rule mgmt_objs_rules[] = {
 };
 
 static const struct rule attached_devices_rules[] = {
-	RIGHT, TIMES, MEMBERS(ATTACHED_DEVICE_COLLECTION, NONE),
+	RIGHT, TIMES, MEMBERS(ATTACHED_DEVICE_COLLECTION, ATTACHED_DEVICE),
 	SUBSCRIBED,
 	{ A_MGMT_OBJS_REFERENCE, E_QUALIFIED | E_RELEASE2, P_NP, P_NP, P_M, S_CHILD, T_MGMT_OBJS }, END,
+};
+
+static const struct rule attached_device_rules[] = {
+	M2M_ID, RIGHT, TIMES, CHILD(MGMT_OBJS_REFERENCE, MGMT_OBJS), SUBSCRIBED, END,
 };
 
 static const struct rule notification_channels_rules[] = {
@@ -201,6 +205,7 @@ static const uint8_t creates_container[] = { T_CONTAINER, T_CONTAINER_ANNC, T_LO
 	                                     T_LOCATION_CONTAINER_ANNC, 0 };
 static const uint8_t creates_subcontainer[] = { T_CONTAINER, 0 };
 static const uint8_t creates_group[] = { T_GROUP, T_GROUP_ANNC, 0 };
+static const uint8_t creates_attached_device[] = { T_ATTACHED_DEVICE, 0 };
 static const uint8_t creates_notification_channel[] = { T_NOTIFICATION_CHANNEL, 0 };
 static const uint8_t creates_communication_channel[] = { T_COMMUNICATION_CHANNEL, 0 };
 static const uint8_t creates_content_instance[] = { T_CONTENT_INSTANCE, 0 };
@@ -309,7 +314,12 @@ const struct rtype types_etsi[TYPES_ETSI] = {
 	[T_ATTACHED_DEVICES] = {
 		.number = T_ATTACHED_DEVICES, .name = "attachedDevices", .short_name = "AD",
 		.shape = "AttachedDevices", .flags = RT_COLLECTION, .methods = COLLECTION_METHODS,
-		.rules = attached_devices_rules, .clause = "10.34",
+		.rules = attached_devices_rules, .creates = creates_attached_device, .clause = "10.34",
+	},
+	[T_ATTACHED_DEVICE] = {
+		.number = T_ATTACHED_DEVICE, .name = "attachedDevice", .shape = "AttachedDevice",
+		.methods = RESOURCE_METHODS, .code = CODE_RS, .id_attr = A_ID,
+		.rules = attached_device_rules, .clause = "10.35",
 	},
 	[T_DISCOVERY] = {
 		.number = T_DISCOVERY, .name = "discovery", .short_name = "DC",
