@@ -156,6 +156,7 @@ struct options {
 		const char *contact_uri; /* "" = that of the first listener */
 		bool channel;
 		struct options_strings search_strings;
+		struct options_strings announce_to;
 		const char *mgmt_protocol;
 	} register_at; /* group "register" */
 	struct {

@@ -292,6 +292,7 @@ scl_conf_capability(struct capability_conf *conf, enum role role, const struct o
 	conf->contact_uri = contact != NULL ? contact : base_uri;
 	conf->channel = o->register_at.channel;
 	conf->search_strings = ended(a, &o->register_at.search_strings);
+	conf->announce_to = ended(a, &o->register_at.announce_to);
 	conf->peers = peers(a, o);
 	conf->n_peers = o->peers.n;
 	conf->mgmt_protocol = o->register_at.mgmt_protocol;

@@ -6,8 +6,11 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include "base/clock.h"
 #include "bind/http_server.h"
@@ -288,6 +291,16 @@ http_conn_alive(void *conn)
 	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
 
 	return poll(&p, 1, 0) == 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) == 0;
+}
+
+bool
+http_conn_acked(const struct http_conn *c)
+{
+	struct pollfd p = { .fd = c->fd };
+	int unacked;
+
+	return ioctl(c->fd, SIOCOUTQ, &unacked) == 0 && unacked == 0 &&
+	       (poll(&p, 1, 0) == 0 || (p.revents & (POLLHUP | POLLERR | POLLNVAL)) == 0);
 }
 
 bool

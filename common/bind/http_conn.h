@@ -73,6 +73,9 @@ struct http_conn {
 	bool has_body;
 	bool answered; /* rq has its answer */
 	struct http_conn *next_answered; /* in the list of the loop */
+	/* The request before, whose answer may not have arrived yet; the owner's. */
+	struct req *unproved;
+	struct http_link by_proof; /* in the list of the loop, while there is one */
 
 	/* Under the table's lock. */
 	struct http_link by_age;
@@ -128,6 +131,8 @@ bool http_conn_move(struct http_conn *c, enum conn_state from, enum conn_state t
  * does not look while the core has the request. Any thread, from submit to done.
  */
 bool http_conn_alive(void *conn);
+/* True when the peer's host has acknowledged all that was sent to it. Owner only. */
+bool http_conn_acked(const struct http_conn *c);
 /* True when c is in state s. */
 bool http_conn_is(const struct http_conn *c, enum conn_state s);
 

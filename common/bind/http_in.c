@@ -46,6 +46,8 @@ http_request_line(void *arg, const char *target, struct MHD_Connection *m)
 	(void)arg;
 	if (c == NULL || !keep_target(c, target))
 		return NULL;
+	/* Who asks again has read what was answered. */
+	http_loop_prove(c, true);
 	if (!c->fresh)
 		http_conn_time(c, c->server->limits.header);
 	c->fresh = false;
@@ -269,8 +271,9 @@ http_request_end(void *arg, struct MHD_Connection *m, void **state,
 	if (http_conn_is(c, CONN_LATE) && c->session == NULL)
 		http_reply_early(c, RC_TIMEOUT, "the body came too slowly");
 	if (c->rq != NULL && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		req_sent(c->rq);
-	req_free(c->rq);
+		http_loop_sent(c->loop, c);
+	else
+		req_free(c->rq);
 	c->rq = NULL;
 	buf_fini(&c->body);
 	c->begun = c->has_body = c->answered = false;

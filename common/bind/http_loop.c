@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
  * thousands (long polls): so long per one of them it waits for more to resume.
  */
 #define RESUME_NS_PER_SUSPENDED 500
+/* How often is looked whether answers have arrived: a client's host may take its time to say so. */
+#define PROVE_US 20000
 
 /* What libmicrohttpd says in words; an operator needs one of its lines. */
 static void
@@ -115,6 +118,65 @@ resume_answered(struct http_loop *l)
 	l->resume_at = clock_monotonic() + (int64_t)l->suspended * RESUME_NS_PER_SUSPENDED / 1000;
 }
 
+/* Microseconds until the answers that may not have arrived are looked at, INT64_MAX without any. */
+static int64_t
+prove_in(struct http_loop *l)
+{
+	int64_t us;
+
+	if (l->unproved.next == &l->unproved)
+		return INT64_MAX;
+	us = l->prove_at - clock_monotonic();
+	return us > 0 ? us : 0;
+}
+
+void
+http_loop_prove(struct http_conn *c, bool arrived)
+{
+	if (c->unproved == NULL)
+		return;
+	if (arrived)
+		req_sent(c->unproved);
+	req_free(c->unproved);
+	c->unproved = NULL;
+	c->by_proof.prev->next = c->by_proof.next;
+	c->by_proof.next->prev = c->by_proof.prev;
+}
+
+void
+http_loop_sent(struct http_loop *l, struct http_conn *c)
+{
+	if (!req_asks_sent(c->rq) || http_conn_acked(c)) {
+		req_sent(c->rq);
+		req_free(c->rq);
+		return;
+	}
+	if (l->unproved.next == &l->unproved)
+		l->prove_at = clock_monotonic() + PROVE_US;
+	c->unproved = c->rq;
+	c->by_proof = (struct http_link){ .next = &l->unproved, .prev = l->unproved.prev };
+	c->by_proof.prev->next = &c->by_proof;
+	l->unproved.prev = &c->by_proof;
+}
+
+static void
+prove(struct http_loop *l)
+{
+	struct http_link *next;
+
+	if (prove_in(l) > 0)
+		return;
+	for (struct http_link *at = l->unproved.next; at != &l->unproved; at = next) {
+		struct http_conn *c =
+			(struct http_conn *)(void *)((char *)at - offsetof(struct http_conn, by_proof));
+
+		next = at->next;
+		if (http_conn_acked(c))
+			http_loop_prove(c, true);
+	}
+	l->prove_at = clock_monotonic() + PROVE_US;
+}
+
 /*
  * A connection whose input buffer is full and whose end is not in sight (an overlong chunk header)
  * is ready all the time for the library; it must not cost a processor until its deadline.
@@ -127,7 +189,7 @@ wait_events(struct http_loop *l)
 	MHD_UNSIGNED_LONG_LONG ms;
 	eventfd_t count;
 	bool ready = MHD_get_timeout(l->daemon, &ms) == MHD_YES && ms == 0;
-	int64_t us = ready ? 1000 : POLL_MS * 1000, resume = resume_in(l);
+	int64_t us = ready ? 1000 : POLL_MS * 1000, resume = resume_in(l), proof = prove_in(l);
 	struct timespec ts;
 	int n;
 
@@ -135,6 +197,8 @@ wait_events(struct http_loop *l)
 		return;
 	if (us > resume)
 		us = resume;
+	if (us > proof)
+		us = proof;
 	ts = (struct timespec){ .tv_sec = us / CLOCK_SECOND, .tv_nsec = us % CLOCK_SECOND * 1000 };
 	n = ppoll(fds, 2, &ts, NULL);
 	if (n > 0 || !ready)
@@ -156,6 +220,7 @@ loop_run(void *arg)
 		if (!l->quiesced && atomic_load(&s->quiesced))
 			accept_no_more(l);
 		resume_answered(l);
+		prove(l);
 		MHD_run(l->daemon);
 	}
 	l->resume_at = 0;
@@ -169,6 +234,7 @@ http_loop_start(struct http_loop *l, struct http_server *s, size_t header_max)
 	int fd = dup(s->listen_fd);
 
 	l->server = s;
+	l->unproved.next = l->unproved.prev = &l->unproved;
 	l->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (fd >= 0 && l->wake >= 0)
 		l->daemon = daemon_start(l, fd, header_max);
@@ -200,10 +266,14 @@ http_loop_suspend(struct http_loop *l, struct http_conn *c)
 void
 http_loop_resume(struct http_loop *l, struct http_conn *c)
 {
-	c->next_answered = atomic_load(&l->answered);
-	while (!atomic_compare_exchange_weak(&l->answered, &c->next_answered, c))
-		continue;
-	http_loop_wake(l);
+	struct http_conn *next = atomic_load(&l->answered);
+
+	do
+		c->next_answered = next;
+	while (!atomic_compare_exchange_weak(&l->answered, &next, c));
+	/* From here on c may be gone. When there were others, the loop knows when to look. */
+	if (next == NULL)
+		http_loop_wake(l);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -362,8 +363,11 @@ conn_enter(struct http_conn *c)
 	struct http_server *s = c->server;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	unsigned unheard_ms = (unsigned)(s->limits.request / 1000);
 
 	c->fd = info->connect_fd;
+	/* A peer that acknowledges nothing for as long as it may take to ask has left. */
+	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof(unheard_ms));
 	if (s->listener.secure) {
 		c->session = MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)
 		                     ->tls_session;
@@ -403,6 +407,7 @@ conn_begin(struct http_loop *l, struct MHD_Connection *m, void **context)
 static void
 conn_end(struct http_conn *c)
 {
+	http_loop_prove(c, c->unproved != NULL && http_conn_acked(c));
 	http_table_remove(&c->server->table, c);
 	http_tls_unref(c->tls);
 	buf_fini(&c->body);

@@ -37,6 +37,8 @@ struct http_loop {
 	_Atomic(struct http_conn *) answered; /* by the core, latest first; not yet resumed */
 	unsigned suspended; /* connections; the loop's own, as the next */
 	int64_t resume_at; /* monotonic; not before */
+	struct http_link unproved; /* connections; head */
+	int64_t prove_at; /* monotonic; when they are looked at again */
 	unsigned idle_runs; /* since the last event */
 };
 
@@ -98,6 +100,14 @@ void http_loop_suspend(struct http_loop *l, struct http_conn *c);
 void http_loop_resume(struct http_loop *l, struct http_conn *c);
 /* Waits for the thread, which was told to end, and closes the connections. */
 void http_loop_stop(struct http_loop *l);
+
+/*
+ * c's request is at its end, its answer sent; what asks for it is told when that has arrived, at
+ * the latest by http_loop_prove. The loop's thread.
+ */
+void http_loop_sent(struct http_loop *l, struct http_conn *c);
+/* It has arrived, or not: what is known of it by now counts. Does nothing when it is known. */
+void http_loop_prove(struct http_conn *c, bool arrived);
 
 /* http_watch.c */
 bool http_watch_start(struct http_server *s);

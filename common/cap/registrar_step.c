@@ -79,12 +79,27 @@ put_granted(struct registrar *r, struct buf *b)
 	put_search_strings(b, r);
 }
 
+/* The NSCL is to announce this SCL to others (Release 2); nothing says it is not to. */
+static void
+put_announce_to(struct registrar *r, struct buf *b)
+{
+	const char *const *to = r->conf.announce_to;
+
+	if (to == NULL || *to == NULL)
+		return;
+	buf_puts(b, "<m2m:announceTo><m2m:sclList>");
+	for (; *to != NULL; to++)
+		put_plain(b, "reference", *to);
+	buf_puts(b, "</m2m:sclList></m2m:announceTo>");
+}
+
 static void
 body_refresh(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN ">", "scl");
 	put_granted(r, b);
 	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
+	put_announce_to(r, b);
 	buf_puts(b, "</m2m:scl>");
 }
 
@@ -96,6 +111,7 @@ body_register(struct registrar *r, struct buf *b)
 	put_granted(r, b);
 	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
 	put_text(b, "sclType", type_name(r->conf.role));
+	put_announce_to(r, b);
 	buf_puts(b, "</m2m:scl>");
 }
 

@@ -14,13 +14,10 @@
 
 #include <stdlib.h>
 
-#define SEGMENT "aggregation"
 /* Notifications in one notifyCollection. */
 #define TOGETHER_MAX 256u
 #define SCRATCH_MAX (64u << 20)
 #define ANSWER_MAX (1u << 20)
-/* A token: the group's number in hexadecimal digits, a hyphen, a name that nobody can guess. */
-#define TOKEN_MAX (16u + 1 + IDENT_LEN + 1)
 
 /* A notification that waits for its subscriber; with its texts in one piece of memory. */
 struct held {
@@ -29,9 +26,9 @@ struct held {
 	struct req *rq;
 	struct held *next;
 	int64_t due; /* monotonic microseconds: no longer than that */
-	size_t expected; /* members that can send one, 0 = unknown */
+	uint64_t group;
 	const struct codec *codec;
-	char token[TOKEN_MAX];
+	char token[IDENT_SECRET_LEN + 1];
 	struct slice contact, reference;
 	struct slice notify; /* encoded values */
 	char texts[];
@@ -42,7 +39,8 @@ struct collector {
 	struct scl_task task; /* first */
 	struct aggregator *ag;
 	struct collector *next;
-	char token[TOKEN_MAX];
+	char token[IDENT_SECRET_LEN + 1];
+	size_t senders; /* members that can notify, 0 = unknown */
 	struct held *first, **last;
 	size_t n;
 
@@ -62,190 +60,6 @@ struct aggregator {
 	_Atomic size_t bytes; /* of them */
 	struct collector *collectors; /* courier thread */
 };
-
-/* ---- entries: what the group keeps of an aggregation ---- */
-
-static const struct val *
-entries_of(const struct res *group)
-{
-	const struct val *list = val_get(group->vals, A_AGGREGATIONS);
-
-	return list == NULL ? NULL : list->first;
-}
-
-static int64_t
-entry_expires(const struct val *entry)
-{
-	return val_num(entry->first, A_EXPIRATION_TIME, CLOCK_NEVER);
-}
-
-static const struct val *
-entry_by_token(const struct res *group, struct slice token)
-{
-	for (const struct val *e = entries_of(group); e != NULL; e = e->next)
-		if (slice_eq(val_text(e->first, A_AGGREGATION_TOKEN), token))
-			return e;
-	return NULL;
-}
-
-/* The one that would deliver in the same way. */
-static const struct val *
-entry_like(const struct res *group, const struct val *wanted)
-{
-	for (const struct val *e = entries_of(group); e != NULL; e = e->next)
-		if (slice_eq(val_text(e->first, A_CONTACT), val_text(wanted, A_CONTACT)) &&
-		    slice_eq(val_text(e->first, A_SYNTAX), val_text(wanted, A_SYNTAX)) &&
-		    val_num(e->first, A_DELAY_TOLERANCE, 0) == val_num(wanted, A_DELAY_TOLERANCE, 0))
-			return e;
-	return NULL;
-}
-
-static unsigned
-entries_max(const struct scl *scl)
-{
-	return scl_conf(scl)->subscriptions_per_resource;
-}
-
-/* Drops the entry that is replaced, and what has expired when there are too many. */
-static size_t
-make_room(struct val *list, struct slice token, unsigned max, int64_t now)
-{
-	struct val **at;
-	size_t n = 0;
-
-	for (const struct val *e = list->first; e != NULL; e = e->next)
-		n++;
-	for (at = &list->first; *at != NULL;) {
-		bool replaced = slice_eq(val_text((*at)->first, A_AGGREGATION_TOKEN), token);
-		bool outlived = max > 0 && n >= max && entry_expires(*at) <= now;
-
-		if (replaced || outlived) {
-			*at = (*at)->next;
-			n--;
-		} else {
-			at = &(*at)->next;
-		}
-	}
-	return n;
-}
-
-enum rc
-aggregation_store(struct scl *scl, struct rtx *tx, uint64_t group, const struct val *entry)
-{
-	unsigned max = entries_max(scl);
-	struct res *old, *self;
-	struct val *list, *e;
-
-	TRY(repo_get(tx, group, &old));
-	TRY(repo_get(tx, group, &self));
-	list = val_find(self->vals, A_AGGREGATIONS);
-	if (list == NULL)
-		list = val_add(repo_arena(tx), &self->vals, A_AGGREGATIONS);
-	if (list == NULL)
-		return RC_UNAVAILABLE;
-	if (make_room(list, val_text(entry, A_AGGREGATION_TOKEN), max, repo_now(tx)) >= max && max > 0)
-		return RC_FORBIDDEN;
-	e = val_add(repo_arena(tx), &list->first, A_AGGREGATION);
-	if (e == NULL)
-		return RC_UNAVAILABLE;
-	/* The values are only read. */
-	e->first = (struct val *)(uintptr_t)entry;
-	return repo_update(tx, old, self);
-}
-
-/* ---- a subscription through the group ---- */
-
-static bool
-bind_subscription(struct req *rq, struct val **vals)
-{
-	struct binder b = { .arena = rq->arena, .ordered = !rq->conf->tolerate_unordered };
-	struct node *root;
-	const char *why;
-
-	if (rq->in_codec == NULL ||
-	    rq->in_codec->decode(rq->arena, rq->in.body, &rq->conf->document, &root, &why) != RC_OK ||
-	    !slice_is(root->name, "subscription"))
-		return false;
-	return bind_resource(&b, rtype_get(T_SUBSCRIPTION), BIND_CREATE, root, vals) == RC_OK;
-}
-
-/* Members on other SCLs read a path as one of theirs. */
-static struct slice
-absolute_contact(struct req *rq, struct slice contact)
-{
-	if (contact.n > 0 && contact.p[0] == '/')
-		return absolute_uri(rq->scl, rq->arena, contact);
-	return uri_is_absolute(contact) ? contact : SLICE_NONE;
-}
-
-static bool
-new_token(struct req *rq, struct val **entry)
-{
-	char random[IDENT_LEN + 1];
-	struct slice token;
-
-	ident_random(random);
-	token = arena_printf(rq->arena, "%llx-%s", (unsigned long long)rq->target.id, random);
-	return token.p != NULL && val_set_text(rq->arena, entry, A_AGGREGATION_TOKEN, token);
-}
-
-/* The entry that the subscription wants, with the token of one that is stored, if there is one. */
-static bool
-make_entry(struct req *rq, const struct val *sub, struct slice contact, struct val **entry, bool *stored)
-{
-	int64_t expires = val_num(sub, A_EXPIRATION_TIME, CLOCK_NEVER);
-	int64_t delay = val_num(sub, A_DELAY_TOLERANCE, 0);
-	const struct val *like;
-
-	*entry = NULL;
-	if (!val_set_text(rq->arena, entry, A_CONTACT, contact) ||
-	    !val_set_text(rq->arena, entry, A_SYNTAX, slice_of(rq->in_codec->media_type)) ||
-	    (delay != 0 && !val_set_num(rq->arena, entry, A_DELAY_TOLERANCE, delay)) ||
-	    (expires != CLOCK_NEVER && !val_set_num(rq->arena, entry, A_EXPIRATION_TIME, expires)))
-		return false;
-	like = entry_like(rq->target.node, *entry);
-	*stored = like != NULL && entry_expires(like) >= expires;
-	if (like == NULL)
-		return new_token(rq, entry);
-	return val_set_text(rq->arena, entry, A_AGGREGATION_TOKEN,
-	                    val_text(like->first, A_AGGREGATION_TOKEN));
-}
-
-static bool
-render_subscription(struct req *rq, struct val *vals, struct slice contact, struct slice token,
-                    struct slice *body)
-{
-	struct slice uri = ARENA_JOIN(rq->arena, rq->scl->own.base_uri, SLICE_LIT("/" SEGMENT "/"), token);
-	struct buf b;
-
-	if (uri.p == NULL || !val_set_text(rq->arena, &vals, A_CONTACT, contact) ||
-	    !val_set_text(rq->arena, &vals, A_AGGREGATE_URI, uri))
-		return false;
-	buf_init(&b, rq->conf->body_max * 2);
-	*body = encode_values(rq->in_codec, 2, rtype_get(T_SUBSCRIPTION), vals, &b)
-	            ? arena_copy(rq->arena, buf_view(&b))
-	            : SLICE_NONE;
-	buf_fini(&b);
-	return body->p != NULL;
-}
-
-bool
-aggregation_prepare(struct req *rq, struct aggregation *out)
-{
-	struct val *vals, *entry;
-	struct slice contact;
-	bool stored;
-
-	/* One that names its aggregateURI already comes through another group, or wants another way. */
-	if (rq->conf->aggregation_wait == 0 || !bind_subscription(rq, &vals) ||
-	    val_get(vals, A_AGGREGATE_URI) != NULL)
-		return false;
-	contact = absolute_contact(rq, val_text(vals, A_CONTACT));
-	if (contact.n == 0 || !make_entry(rq, vals, contact, &entry, &stored))
-		return false;
-	out->entry = stored ? NULL : entry;
-	return render_subscription(rq, vals, contact, val_text(entry, A_AGGREGATION_TOKEN), &out->body);
-}
 
 /* ---- answers to the members ---- */
 
@@ -291,8 +105,9 @@ static const struct val *
 read_statuses(struct collector *c, struct slice type, struct slice body)
 {
 	const struct scl_conf *conf = scl_conf(c->ag->scl);
-	const struct codec *codec = type.n >= 16 && memcmp(type.p, "application/json", 16) == 0 ? &codec_json
-	                                                                                  : &codec_xml;
+	const struct codec *codec = type.n >= 16 && memcmp(type.p, "application/json", 16) == 0
+	                                    ? &codec_json
+	                                    : &codec_xml;
 	struct binder b = { .arena = c->arena };
 	struct val *vals = NULL;
 	struct node *root;
@@ -345,7 +160,8 @@ report(struct collector *c, enum rc rc, struct slice type, struct slice body)
 	struct held *h = c->sent;
 
 	if (!status_is_success(rc))
-		LOG_INFO(c->ag->scl->log, "aggregate-refused", LOG_Z("status", status_of(rc)->text));
+		LOG_INFO(c->ag->scl->log, "aggregate-refused",
+		         LOG_Z("status", status_of(rc)->text));
 	c->sent = NULL;
 	while (h != NULL) {
 		struct held *next = h->next;
@@ -412,11 +228,13 @@ is_on_scl(struct collector *c, struct slice contact, bool *yes)
 static void
 send_to_scl(struct collector *c, struct slice contact, const struct codec *codec)
 {
-	c->call = (struct scl_call){ .method = SLICE_LIT("POST"), .target = contact,
+	c->call = (struct scl_call){ .method = SLICE_LIT("POST"),
+		                     .target = contact,
 		                     .content_type = slice_of(codec->media_type),
 		                     .body = buf_view(&c->body),
 		                     .timeout_ms = scl_conf(c->ag->scl)->notify_timeout_ms,
-		                     .done = call_done, .owner = c };
+		                     .done = call_done,
+		                     .owner = c };
 	scl_call(c->ag->scl, &c->call);
 }
 
@@ -425,10 +243,13 @@ send_out(struct collector *c, struct slice contact, const struct codec *codec)
 {
 	struct scl *scl = c->ag->scl;
 
-	c->ex = (struct exchange){ .method = SLICE_LIT("POST"), .url = contact,
+	c->ex = (struct exchange){ .method = SLICE_LIT("POST"),
+		                   .url = contact,
 		                   .body = buf_view(&c->body),
 		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms,
-		                   .answer_max = ANSWER_MAX, .done = exchange_done, .owner = c };
+		                   .answer_max = ANSWER_MAX,
+		                   .done = exchange_done,
+		                   .owner = c };
 	exchange_add_header(&c->ex, SLICE_LIT("Content-Type"), slice_of(codec->media_type));
 	exchange_add_header(&c->ex, SLICE_LIT("From"), scl->own.base_uri);
 	scl_send(scl, &c->ex);
@@ -505,7 +326,7 @@ static bool
 is_due(const struct collector *c, int64_t now)
 {
 	return c->first->due <= now || c->n >= TOGETHER_MAX ||
-	       (c->first->expected > 0 && c->n >= c->first->expected);
+	       (c->senders > 0 && c->n >= c->senders);
 }
 
 static void
@@ -529,12 +350,38 @@ collector_run(struct scl_task *t)
 
 /* ---- arrival ---- */
 
+/* When all have notified there is nothing to wait for. 0: some members are groups themselves. */
+static size_t
+count_senders(struct scl *scl, uint64_t id)
+{
+	struct arena *a = arena_new(scl->conf.arena_max);
+	struct res *group;
+	struct rtx *tx;
+	size_t n = 0;
+
+	if (a == NULL || repo_begin_read(scl->repo, a, &tx) != RC_OK) {
+		arena_free(a);
+		return 0;
+	}
+	if (repo_get(tx, id, &group) == RC_OK)
+		for (const struct val *m = group_members(group); m != NULL; m = m->next) {
+			n++;
+			if (members_content_owner(m->text).n > 0) {
+				n = 0;
+				break;
+			}
+		}
+	repo_end_read(tx);
+	arena_free(a);
+	return n;
+}
+
 static struct collector *
-collector_for(struct aggregator *ag, const char *token)
+collector_for(struct aggregator *ag, const struct held *h)
 {
 	struct collector *c = ag->collectors;
 
-	while (c != NULL && strcmp(c->token, token) != 0)
+	while (c != NULL && strcmp(c->token, h->token) != 0)
 		c = c->next;
 	if (c != NULL)
 		return c;
@@ -544,7 +391,8 @@ collector_for(struct aggregator *ag, const char *token)
 	c->task.run = collector_run;
 	c->ag = ag;
 	c->last = &c->first;
-	memcpy(c->token, token, sizeof(c->token));
+	memcpy(c->token, h->token, sizeof(c->token));
+	c->senders = count_senders(ag->scl, h->group);
 	c->next = ag->collectors;
 	ag->collectors = c;
 	return c;
@@ -555,7 +403,7 @@ held_arrive(struct scl_task *t)
 {
 	struct held *h = (struct held *)(void *)t;
 	struct scl *scl = h->ag->scl;
-	struct collector *c = courier_stopping(scl->courier) ? NULL : collector_for(h->ag, h->token);
+	struct collector *c = courier_stopping(scl->courier) ? NULL : collector_for(h->ag, h);
 
 	if (c == NULL) {
 		held_answer(h, RC_UNAVAILABLE);
@@ -581,31 +429,6 @@ held_take(struct req *rq)
 
 /* ---- on the serving thread ---- */
 
-/* The group and the entry that the token belongs to. */
-static enum rc
-find_entry(struct req *rq, struct res **group, const struct val **entry)
-{
-	struct slice token = rq->target.rest;
-	char text[TOKEN_MAX], *end;
-	uint64_t id;
-	enum rc rc;
-
-	if (token.n == 0 || token.n >= sizeof(text))
-		return RC_NOT_FOUND;
-	memcpy(text, token.p, token.n);
-	text[token.n] = '\0';
-	id = strtoull(text, &end, 16);
-	if (*end != '-')
-		return RC_NOT_FOUND;
-	rc = repo_get(rq->tx, id, group);
-	if (rc != RC_OK)
-		return rc;
-	if ((*group)->type->number != T_GROUP || (*group)->expires <= repo_now(rq->tx))
-		return RC_NOT_FOUND;
-	*entry = entry_by_token(*group, token);
-	return *entry == NULL ? RC_NOT_FOUND : RC_OK;
-}
-
 static enum rc
 read_notify(struct req *rq, struct val **vals)
 {
@@ -629,41 +452,58 @@ read_notify(struct req *rq, struct val **vals)
 
 /*
  * What a member's subscription sends is below the member. What comes through another group is
- * below one of that group's, which is not ours to know. *expected: how many can send, 0 = unknown.
+ * below one of that group's, which is not ours to know.
  */
 static bool
-comes_from_member(struct req *rq, const struct res *group, struct slice reference, size_t *expected)
+is_below_member(struct req *rq, const struct res *group, struct slice normal)
 {
-	struct slice normal = comparable_uri(rq->scl, rq->arena, reference);
-	bool nested = false, found = false;
+	const struct val *members = group_members(group);
 
-	*expected = 0;
-	for (const struct val *m = group_members(group); m != NULL; m = m->next) {
+	/* Nearly always it is written like that. */
+	for (const struct val *m = members; m != NULL; m = m->next)
+		if (uri_path_below(normal, m->text))
+			return true;
+	for (const struct val *m = members; m != NULL; m = m->next) {
 		struct arena_mark mark = arena_mark(rq->arena);
 		struct slice member = comparable_uri(rq->scl, rq->arena, m->text);
+		bool found = member.n > 0 && (members_content_owner(member).n > 0 ||
+		                              uri_path_below(normal, member));
 
-		++*expected;
-		nested = nested || members_content_owner(member).n > 0;
-		found = found || (member.n > 0 && uri_path_below(normal, member));
 		arena_rewind(rq->arena, mark);
+		if (found)
+			return true;
 	}
-	if (nested)
-		*expected = 0;
-	return normal.n > 0 && (found || nested);
+	return false;
+}
+
+static enum rc
+check_sender(struct req *rq, uint64_t id, struct slice reference)
+{
+	struct slice normal;
+	struct res *group;
+	enum rc rc;
+
+	/* This SCL knows what it sends. */
+	if (rq->own)
+		return RC_OK;
+	rc = repo_get(rq->tx, id, &group);
+	if (rc != RC_OK)
+		return rc;
+	normal = comparable_uri(rq->scl, rq->arena, reference);
+	return normal.n > 0 && is_below_member(rq, group, normal) ? RC_OK : RC_NOT_FOUND;
 }
 
 /* Not beyond the subscription's delayTolerance (TS 102 921 10.25). */
 static int64_t
-longest_wait(struct req *rq, const struct val *entry)
+longest_wait(struct req *rq, const struct aggregation_entry *entry)
 {
-	int64_t wait = rq->conf->aggregation_wait;
-	int64_t until = val_num(entry->first, A_DELAY_TOLERANCE, 0), now = repo_now(rq->tx);
+	int64_t wait = rq->conf->aggregation_wait, now = repo_now(rq->tx);
 
-	if (until == 0)
+	if (entry->delay == 0)
 		return wait;
-	if (until <= now)
+	if (entry->delay <= now)
 		return 0;
-	return until - now < wait ? until - now : wait;
+	return entry->delay - now < wait ? entry->delay - now : wait;
 }
 
 static struct slice
@@ -678,11 +518,10 @@ put_text(char **at, struct slice s)
 }
 
 static struct held *
-held_new(struct aggregator *ag, struct req *rq, const struct val *entry, const struct val *notify)
+held_new(struct aggregator *ag, struct req *rq, const struct aggregation_entry *entry,
+         const struct val *notify)
 {
-	struct slice contact = val_text(entry->first, A_CONTACT);
 	struct slice reference = val_text(notify, A_SUBSCRIPTION_REFERENCE);
-	struct slice token = rq->target.rest;
 	struct held *h = NULL;
 	struct buf b;
 	char *at;
@@ -690,17 +529,18 @@ held_new(struct aggregator *ag, struct req *rq, const struct val *entry, const s
 	buf_init(&b, rq->conf->body_max * 2);
 	vals_encode(&b, notify);
 	if (!b.failed)
-		h = calloc(1, sizeof(*h) + contact.n + reference.n + b.n);
+		h = calloc(1, sizeof(*h) + entry->contact.n + reference.n + b.n);
 	if (h != NULL) {
 		h->ag = ag;
 		h->rq = rq;
 		at = h->texts;
-		h->contact = put_text(&at, contact);
+		h->contact = put_text(&at, entry->contact);
 		h->reference = put_text(&at, reference);
 		h->notify = put_text(&at, buf_view(&b));
-		memcpy(h->token, token.p, token.n);
-		h->codec = slice_is(val_text(entry->first, A_SYNTAX), codec_json.media_type) ? &codec_json
-		                                                                             : &codec_xml;
+		memcpy(h->token, rq->target.rest.p, IDENT_SECRET_LEN);
+		h->group = entry->group;
+		h->codec =
+			slice_is(entry->syntax, codec_json.media_type) ? &codec_json : &codec_xml;
 		h->due = clock_monotonic() + longest_wait(rq, entry);
 	}
 	buf_fini(&b);
@@ -729,31 +569,20 @@ not_found(struct req *rq, enum rc rc)
 }
 
 static enum rc
-aggregation_serve(const struct segment *segment, struct req *rq)
+take_notify(struct aggregator *ag, struct req *rq, const struct aggregation_entry *entry)
 {
-	struct aggregator *ag = segment->owner;
-	const struct val *entry;
-	struct res *group;
 	struct val *notify;
 	struct held *h;
-	size_t expected;
 	enum rc rc;
 
-	TRY(not_found(rq, find_entry(rq, &group, &entry)));
-	if (rq->in.op != REQ_CREATE) {
-		rq->out.allow = SLICE_LIT("POST");
-		return req_fail(rq, rq->in.op == REQ_EXECUTE ? RC_BAD_REQUEST : RC_NOT_ALLOWED,
-		                "only a notify is taken here");
-	}
 	TRY(read_notify(rq, &notify));
-	if (!comes_from_member(rq, group, val_text(notify, A_SUBSCRIPTION_REFERENCE), &expected))
-		return not_found(rq, RC_NOT_FOUND);
-	if (!val_set_text(rq->arena, &notify, A_CONTACT, val_text(entry->first, A_CONTACT)))
+	TRY(not_found(rq,
+	              check_sender(rq, entry->group, val_text(notify, A_SUBSCRIPTION_REFERENCE))));
+	if (!val_set_text(rq->arena, &notify, A_CONTACT, entry->contact))
 		return RC_UNAVAILABLE;
 	h = held_new(ag, rq, entry, notify);
 	if (h == NULL)
 		return RC_UNAVAILABLE;
-	h->expected = expected;
 	rc = hold(ag, rq, h);
 	if (rc != RC_OK) {
 		free(h);
@@ -762,6 +591,19 @@ aggregation_serve(const struct segment *segment, struct req *rq)
 	rq->taken = h;
 	rq->take = held_take;
 	return RC_PENDING;
+}
+
+static enum rc
+aggregation_serve(const struct segment *segment, struct req *rq)
+{
+	struct aggregation_entry entry;
+
+	TRY(not_found(rq, aggregation_find(rq->tx, rq->target.rest, &entry)));
+	if (rq->in.op == REQ_CREATE)
+		return take_notify(segment->owner, rq, &entry);
+	rq->out.allow = SLICE_LIT("POST");
+	return req_fail(rq, rq->in.op == REQ_EXECUTE ? RC_BAD_REQUEST : RC_NOT_ALLOWED,
+	                "only a notify is taken here");
 }
 
 /* ---- life ---- */
@@ -775,7 +617,9 @@ aggregator_new(struct scl *scl, struct aggregator **out)
 	if (ag == NULL)
 		return RC_UNAVAILABLE;
 	ag->scl = scl;
-	ag->segment = (struct segment){ .name = SEGMENT, .serve = aggregation_serve, .owner = ag };
+	ag->segment = (struct segment){ .name = AGGREGATION_SEGMENT,
+		                        .serve = aggregation_serve,
+		                        .owner = ag };
 	rc = segment_add(scl, &ag->segment);
 	if (rc == RC_OK)
 		*out = ag;

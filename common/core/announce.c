@@ -431,6 +431,8 @@ announce_removed(struct scl *scl, struct rtx *tx, const struct res *node, bool n
 	for (size_t i = 0; i < list.n; i++) {
 		struct announcement *an = &list.v[i];
 
+		if (an->refresh != 0)
+			TRY(repo_work_remove(tx, WORK_ANNOUNCE, an->refresh));
 		if (goes_with(&above, an))
 			TRY(an->work == 0 ? RC_OK : repo_work_remove(tx, WORK_ANNOUNCE, an->work));
 		else

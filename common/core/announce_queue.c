@@ -28,6 +28,20 @@ bucket_of(struct announcer *an, struct slice scl)
 	return at;
 }
 
+/* Something is due: the works of the SCL are looked through again. */
+static void
+wake_run(struct scl_task *task)
+{
+	struct dest *d = (struct dest *)(void *)((char *)task - offsetof(struct dest, wake));
+
+	if (courier_stopping(d->an->scl->courier) || d->parked)
+		return;
+	d->scanned = 0;
+	d->more = true;
+	dest_ready(d);
+	announcer_pump(d->an);
+}
+
 static struct dest *
 dest_of(struct announcer *an, struct slice scl, uint64_t key)
 {
@@ -40,6 +54,7 @@ dest_of(struct announcer *an, struct slice scl, uint64_t key)
 		return NULL;
 	d->an = an;
 	d->retry.run = announce_retry_run;
+	d->wake.run = wake_run;
 	d->scanned = key - 1;
 	d->scl_n = scl.n;
 	memcpy(d->scl, scl.p, scl.n);
@@ -51,7 +66,7 @@ static bool
 is_idle(const struct dest *d)
 {
 	return d->working == 0 && d->n == 0 && !d->ready && !d->parked && !d->more &&
-	       !courier_posted(&d->retry);
+	       !courier_posted(&d->retry) && !courier_posted(&d->wake);
 }
 
 void
@@ -154,6 +169,7 @@ dest_park(struct dest *d)
 	d->more = false;
 	d->parked = true;
 	courier_cancel(d->an->scl->courier, &d->retry);
+	courier_cancel(d->an->scl->courier, &d->wake);
 }
 
 /* ---- finding works in the store ---- */
@@ -166,12 +182,32 @@ struct scan {
 	bool failed;
 };
 
+/* True when it is not due yet: then it is remembered when it will be. */
+static bool
+dest_defers(struct dest *d, const struct announce_work *w)
+{
+	struct scl *scl = d->an->scl;
+	int64_t wait = w->after - clock_now(scl->clock);
+
+	if (w->form != ANNOUNCE_REFRESH || wait <= 0)
+		return false;
+	if (!courier_posted(&d->wake) || w->after < d->wake_at) {
+		d->wake_at = w->after;
+		courier_post(scl->courier, &d->wake, wait);
+	}
+	return true;
+}
+
 /* False when the queue is full. */
 static bool
-dest_offer(struct dest *d, uint64_t key)
+dest_offer(struct dest *d, uint64_t key, const struct announce_work *w)
 {
 	if (key <= d->scanned)
 		return true;
+	if (dest_defers(d, w)) {
+		d->scanned = key;
+		return true;
+	}
 	d->more = !queue_add(d, key);
 	if (d->more)
 		return false;
@@ -195,11 +231,11 @@ scan_one(void *arg, uint64_t key, struct slice bytes)
 	}
 	if (s->only != NULL)
 		return !slice_eq(slice_make(s->only->scl, s->only->scl_n), w.scl) ||
-		       dest_offer(s->only, key);
+		       dest_offer(s->only, key, &w);
 	d = dest_of(s->an, w.scl, key);
 	s->failed = d == NULL;
 	if (d != NULL && !d->parked && !d->more)
-		(void)dest_offer(d, key);
+		(void)dest_offer(d, key, &w);
 	return d != NULL;
 }
 

@@ -6,6 +6,8 @@
 
 /* Nodes that one portion of an ANNOUNCE_AGAIN changes. */
 #define AGAIN_BATCH 64u
+/* Nothing is prolonged more often. */
+#define REFRESH_MIN CLOCK_SECOND
 
 /* ---- announceTo ---- */
 
@@ -146,6 +148,35 @@ apply(struct rtx *tx, struct edit *e, const struct announce_result *r)
 	return RC_OK;
 }
 
+static enum rc
+drop_refresh(struct rtx *tx, struct announcement *an)
+{
+	uint64_t key = an->refresh;
+
+	an->refresh = 0;
+	return key == 0 ? RC_OK : repo_work_remove(tx, WORK_ANNOUNCE, key);
+}
+
+/* The other SCL lets it live shorter than its original: it is updated at half of that time. */
+static enum rc
+plan_refresh(struct scl *scl, struct rtx *tx, const struct announce_work *w,
+             const struct announce_result *r, struct edit *e)
+{
+	int64_t now = repo_now(tx), half = (r->until - now) / 2;
+	bool shown = r->outcome == OUTCOME_CREATED || r->outcome == OUTCOME_UPDATED;
+
+	if (!shown && e->an->uri.n > 0)
+		return RC_OK;
+	TRY(drop_refresh(tx, e->an));
+	if (!shown || r->until == 0 || r->until >= e->self->expires)
+		return RC_OK;
+	TRY(repo_new_number(tx, &e->an->refresh));
+	return announce_work_put(scl, tx, e->an->refresh,
+	                         &(struct announce_work){
+	                             .form = ANNOUNCE_REFRESH, .node = w->node, .scl = w->scl,
+	                             .after = now + (half > REFRESH_MIN ? half : REFRESH_MIN) });
+}
+
 /* What is left to do when the outcome is known; the node may have changed meanwhile. */
 static bool
 is_settled(const struct edit *e)
@@ -174,6 +205,7 @@ store_node(struct scl *scl, struct rtx *tx, const struct announce_work *w, struc
 	bool host;
 
 	TRY(apply(tx, e, r));
+	TRY(plan_refresh(scl, tx, w, r, e));
 	host = e->lost && rtype_rule(announced_as(e->self->type), A_CONTAINERS_REFERENCE) != NULL;
 	/* What could not be deleted stays as it is until announceTo changes. */
 	r->more = r->outcome != OUTCOME_NOT_DELETED && !is_settled(e);
@@ -181,8 +213,10 @@ store_node(struct scl *scl, struct rtx *tx, const struct announce_work *w, struc
 		e->an->work = 0;
 		TRY(repo_work_remove(tx, WORK_ANNOUNCE, r->key));
 	}
-	if (!announce_wanted(e->self, e->an->reference) && e->an->uri.n == 0)
+	if (!announce_wanted(e->self, e->an->reference) && e->an->uri.n == 0) {
+		TRY(drop_refresh(tx, e->an));
 		forget(e);
+	}
 	TRY(edit_end(scl, tx, e));
 	return host ? lose_children(scl, tx, w) : RC_OK;
 }
@@ -227,6 +261,29 @@ announce_result_store(struct scl *scl, struct rtx *tx, const struct announce_wor
 	return store_node(scl, tx, w, r, &e);
 }
 
+enum rc
+announce_refresh(struct scl *scl, struct rtx *tx, const struct announce_work *w,
+                 struct announce_result *r)
+{
+	struct edit e;
+	enum rc rc = edit_begin(tx, w->node, w->scl, &e);
+
+	r->more = false;
+	TRY(repo_work_remove(tx, WORK_ANNOUNCE, r->key));
+	if (rc == RC_NOT_FOUND || (rc == RC_OK && (e.an == NULL || e.an->refresh != r->key)))
+		return RC_OK;
+	TRY(rc);
+	e.an->refresh = 0;
+	e.an->stamp = 0;
+	if (e.an->work == 0) {
+		TRY(repo_new_number(tx, &e.an->work));
+		TRY(announce_work_put(scl, tx, e.an->work,
+		                      &(struct announce_work){ .form = ANNOUNCE_NODE, .node = w->node,
+		                                               .scl = w->scl }));
+	}
+	return edit_end(scl, tx, &e);
+}
+
 /* ---- announcing again ---- */
 
 struct again {
@@ -253,6 +310,7 @@ lose(struct scl *scl, struct rtx *tx, const struct announce_work *w, uint64_t id
 	TRY(edit_begin(tx, id, w->scl, &e));
 	if (e.an == NULL || (w->node != ID_NONE && e.self->parent != w->node))
 		return RC_OK;
+	TRY(drop_refresh(tx, e.an));
 	e.an->uri = SLICE_NONE;
 	e.an->stamp = 0;
 	/* What is under way may have been done before the loss: its result does not count. */

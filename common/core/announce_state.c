@@ -18,6 +18,7 @@ read_one(const struct val *v, struct announcement *out)
 		.uri = val_text(v->first, A_ANNC_URI),
 		.stamp = val_num(v->first, A_ANNC_STAMP, 0),
 		.work = (uint64_t)val_num(v->first, A_ANNC_WORK, 0),
+		.refresh = (uint64_t)val_num(v->first, A_ANNC_REFRESH, 0),
 	};
 }
 
@@ -57,7 +58,8 @@ announcements_write(struct arena *a, struct val **vals, const struct announcemen
 		    !val_set_text(a, &v->first, A_ANNC_REFERENCE, an->reference) ||
 		    !val_set_text(a, &v->first, A_ANNC_URI, an->uri) ||
 		    !val_set_num(a, &v->first, A_ANNC_STAMP, an->stamp) ||
-		    !val_set_num(a, &v->first, A_ANNC_WORK, (int64_t)an->work))
+		    !val_set_num(a, &v->first, A_ANNC_WORK, (int64_t)an->work) ||
+		    !val_set_num(a, &v->first, A_ANNC_REFRESH, (int64_t)an->refresh))
 			return RC_UNAVAILABLE;
 	}
 	return RC_OK;
@@ -284,6 +286,7 @@ announce_work_put(struct scl *scl, struct rtx *tx, uint64_t key, const struct an
 	buf_be(&b, w->form, 1);
 	buf_be(&b, w->node, 8);
 	buf_be(&b, w->cursor, 8);
+	buf_be(&b, (uint64_t)w->after, 8);
 	buf_be(&b, w->unsure, 1);
 	put_text(&b, w->scl);
 	put_text(&b, w->uri);
@@ -329,11 +332,12 @@ announce_work_read(struct slice bytes, struct announce_work *w)
 	w->form = (enum announce_form)cut_be(&bytes, 1, &ok);
 	w->node = cut_be(&bytes, 8, &ok);
 	w->cursor = cut_be(&bytes, 8, &ok);
+	w->after = (int64_t)cut_be(&bytes, 8, &ok);
 	w->unsure = cut_be(&bytes, 1, &ok) != 0;
 	w->scl = cut_text(&bytes, &ok);
 	w->uri = cut_text(&bytes, &ok);
 	w->link = cut_text(&bytes, &ok);
 	w->from = cut_text(&bytes, &ok);
 	return ok && version == WORK_VERSION && bytes.n == 0 && w->form >= ANNOUNCE_NODE &&
-	       w->form <= ANNOUNCE_AGAIN;
+	       w->form <= ANNOUNCE_REFRESH;
 }

@@ -14,6 +14,7 @@ struct announcement {
 	struct slice uri; /* absolute URI of the announcement there; empty = none that is known of */
 	int64_t stamp; /* announce_stamp of what it shows, 0 = unknown */
 	uint64_t work; /* key of the work that is to be done for it, 0 = none */
+	uint64_t refresh; /* of that which prolongs its life there, 0 = none */
 };
 
 struct announcements {
@@ -63,13 +64,15 @@ struct slice announce_issuer(const struct res *node, struct slice link);
 enum announce_form {
 	ANNOUNCE_NODE = 1, /* bring the announcement of a node at an SCL up to date */
 	ANNOUNCE_GONE = 2, /* remove an announcement whose original is gone */
-	ANNOUNCE_AGAIN = 3 /* the announcements at an SCL are lost: work for each */
+	ANNOUNCE_AGAIN = 3, /* the announcements at an SCL are lost: work for each */
+	ANNOUNCE_REFRESH = 4 /* update the announcement of a node before it expires there */
 };
 
 struct announce_work {
 	enum announce_form form;
-	uint64_t node; /* NODE; AGAIN: only children of this, ID_NONE = all */
+	uint64_t node; /* NODE, REFRESH; AGAIN: only children of this, ID_NONE = all */
 	uint64_t cursor; /* AGAIN: nodes from this id on */
+	int64_t after; /* REFRESH: not before that time */
 	bool unsure; /* GONE: whether it is there, and whose it is */
 	struct slice scl; /* SCL-ID */
 	struct slice uri, link, from; /* GONE: what to remove, its original, requestingEntity or empty */
@@ -123,6 +126,8 @@ enum rc announce_step_find(struct scl *scl, struct rtx *tx, uint64_t key, unsign
 void announce_step_owner(struct announce_step *s);
 /* Location of a creation by s, when it is a place that the peer may have given; or s->uri. */
 struct slice announce_location(struct arena *a, const struct announce_step *s, struct slice location);
+/* expirationTime in the document of an announcement, 0 when it has none. */
+int64_t announce_lifetime(struct arena *a, struct slice document);
 /* True when the document is an announcement of link. */
 bool announce_is_of(struct arena *a, struct slice document, struct slice link);
 
@@ -131,12 +136,16 @@ struct announce_result {
 	enum announce_outcome outcome;
 	struct slice uri; /* CREATED, TAKEN */
 	int64_t stamp; /* CREATED, UPDATED, KEPT_AS_IS */
+	int64_t until; /* CREATED, UPDATED: expirationTime that the SCL has given it, 0 = as asked */
 	bool more; /* result: the work goes on */
 };
 
 /* In the write transaction. */
 enum rc announce_result_store(struct scl *scl, struct rtx *tx, const struct announce_work *w,
                               struct announce_result *r);
+/* An ANNOUNCE_REFRESH that is due: makes it work for the node. */
+enum rc announce_refresh(struct scl *scl, struct rtx *tx, const struct announce_work *w,
+                         struct announce_result *r);
 /* One portion of an ANNOUNCE_AGAIN. */
 enum rc announce_again(struct scl *scl, struct rtx *tx, struct announce_work *w,
                        struct announce_result *r);

@@ -2,6 +2,7 @@
 /* From a work to the next request that it needs. */
 #include "config.h"
 
+#include "base/times.h"
 #include "core/announce_state.h"
 
 static enum rc
@@ -196,6 +197,7 @@ announce_step_find(struct scl *scl, struct rtx *tx, uint64_t key, unsigned name,
 	case ANNOUNCE_GONE:
 		return find_gone_step(tx, w, s);
 	case ANNOUNCE_AGAIN:
+	case ANNOUNCE_REFRESH:
 		break;
 	}
 	return settle(s, NEXT_STORE, OUTCOME_NONE);
@@ -223,19 +225,36 @@ announce_location(struct arena *a, const struct announce_step *s, struct slice l
 	return normal;
 }
 
-bool
-announce_is_of(struct arena *a, struct slice document, struct slice link)
+/* The child of the document element called name, NULL when there is none. */
+static const struct node *
+element(struct arena *a, struct slice document, const char *name)
 {
 	static const struct codec_limits limits = { 8, 4096, 64, 65536 };
 	struct node *root = NULL;
-	struct slice ours = uri_normalise(a, link);
 	const char *why;
 
-	if (document.n == 0 || ours.p == NULL ||
-	    codec_xml.decode(a, document, &limits, &root, &why) != RC_OK)
-		return false;
+	if (document.n == 0 || codec_xml.decode(a, document, &limits, &root, &why) != RC_OK)
+		return NULL;
 	for (const struct node *n = root->first; n != NULL; n = n->next)
-		if (slice_is(n->name, "link"))
-			return slice_eq(uri_normalise(a, n->text), ours);
-	return false;
+		if (slice_is(n->name, name))
+			return n;
+	return NULL;
+}
+
+int64_t
+announce_lifetime(struct arena *a, struct slice document)
+{
+	const struct node *n = element(a, document, "expirationTime");
+	int64_t until;
+
+	return n != NULL && times_parse(n->text, &until) ? until : 0;
+}
+
+bool
+announce_is_of(struct arena *a, struct slice document, struct slice link)
+{
+	const struct node *n = element(a, document, "link");
+	struct slice ours = uri_normalise(a, link);
+
+	return n != NULL && ours.p != NULL && slice_eq(uri_normalise(a, n->text), ours);
 }

@@ -123,6 +123,8 @@ job_run(struct own_job *oj, struct rtx *tx)
 
 	if (w->work.form == ANNOUNCE_AGAIN)
 		return announce_again(oj->scl, tx, &work, &w->result);
+	if (w->work.form == ANNOUNCE_REFRESH)
+		return announce_refresh(oj->scl, tx, &work, &w->result);
 	return announce_result_store(oj->scl, tx, &w->work, &w->result);
 }
 
@@ -180,11 +182,20 @@ try_other_name(struct worker *w)
 	return true;
 }
 
+static int64_t
+granted(struct worker *w, const struct req_answer *answer)
+{
+	return answer->body == NULL
+	           ? 0
+	           : announce_lifetime(w->arena, slice_make(answer->body, answer->body_len));
+}
+
 static void
 judge_create(struct worker *w, int http, const struct req_answer *answer)
 {
 	if (http >= 200 && http < 300) {
 		w->result.uri = announce_location(w->arena, &w->step, answer->location);
+		w->result.until = granted(w, answer);
 		worker_store(w, OUTCOME_CREATED);
 	} else if (http == 409) {
 		announce_step_owner(&w->step);
@@ -217,7 +228,7 @@ judge_owner(struct worker *w, int http, const struct req_answer *answer)
 static void
 judge_update(struct worker *w, int http, const struct req_answer *answer)
 {
-	(void)answer;
+	w->result.until = granted(w, answer);
 	worker_store(w, http >= 200 && http < 300 ? OUTCOME_UPDATED
 	                : is_missing(http)        ? OUTCOME_LOST
 	                                          : OUTCOME_KEPT_AS_IS);
@@ -474,6 +485,7 @@ scl_registered_anew(struct scl *scl, struct slice link)
 {
 	struct anew *a = calloc(1, sizeof(*a) + link.n);
 
+	mgmt_registered_anew(scl->mgmt);
 	if (a == NULL)
 		return;
 	a->n = link.n;

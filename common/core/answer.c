@@ -133,13 +133,16 @@ add_stored(struct builder *b, const struct rule *r, const struct val *vals)
 		return RC_OK;
 	if (stored == NULL)
 		return r->answer == P_M ? add_default(b, r) : RC_OK;
-	v = append(b, r->attr);
-	if (v == NULL)
-		return RC_UNAVAILABLE;
-	v->num = stored->num;
-	v->text = stored->text;
-	v->first = stored->first;
-	v->any = stored->any;
+	/* What a wildcard took is several values. */
+	for (; stored != NULL && stored->attr == r->attr; stored = stored->next) {
+		v = append(b, r->attr);
+		if (v == NULL)
+			return RC_UNAVAILABLE;
+		v->num = stored->num;
+		v->text = stored->text;
+		v->first = stored->first;
+		v->any = stored->any;
+	}
 	return RC_OK;
 }
 

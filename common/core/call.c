@@ -49,6 +49,7 @@ static const struct {
 	size_t from, to;
 } copied[] = {
 #define COPIED(a, b) { offsetof(struct scl_call, a), offsetof(struct req_input, b) }
+	COPIED(authorization, authorization),
 	COPIED(content_type, content_type),
 	COPIED(accept, accept),
 	COPIED(body, body),
@@ -74,6 +75,8 @@ fill_input(struct req *rq, const struct scl_call *call)
 		if (s->n > 0)
 			*to = arena_copy(rq->arena, *s);
 	}
+	if (call->authorization.n > 0)
+		rq->in.from = SLICE_NONE;
 	if (call->listener != NULL)
 		rq->listener = call->listener;
 	rq->in.has_length = true;

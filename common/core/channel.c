@@ -37,7 +37,33 @@ ends_add(struct ends *ends, struct ended *e, enum rc rc, const char *why)
 	ends->last = &e->next;
 }
 
-/* The binding is done with the answer of a poll. */
+static void
+list_remove(struct message **at, const struct message *m)
+{
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+}
+
+/* Not taken away after all. */
+static void
+put_back(struct message *m, struct ends *ends)
+{
+	struct channel *ch = m->channel;
+
+	list_remove(&ch->handed, m);
+	m->handed = false;
+	m->next = ch->first;
+	ch->first = m;
+	if (m->next == NULL)
+		ch->last = &m->next;
+	if (m->sender != NULL && !waits_add(&ch->all->waits, &m->wait, m->wait.due))
+		message_end(m, RC_UNAVAILABLE, ends);
+	else
+		hand_out(ch, ends);
+}
+
+/* The answer of a poll has arrived as a whole, or it has not and will not. */
 static void
 poll_sent(struct req *rq, bool whole)
 {
@@ -47,21 +73,12 @@ poll_sent(struct req *rq, bool whole)
 	struct ends ends;
 
 	channels_lock(cs, &ends);
-	if (whole || (m->ended.rq == NULL && m->tunnel == NULL)) {
+	if (whole || (m->sender == NULL && m->tunnel == NULL))
 		message_end(m, RC_OK, &ends);
-	} else if (ch->gone || cs->stopped) {
+	else if (ch->gone || cs->stopped)
 		message_end(m, RC_NOT_FOUND, &ends);
-	} else {
-		m->handed = false;
-		m->next = ch->first;
-		ch->first = m;
-		if (m->next == NULL)
-			ch->last = &m->next;
-		if (m->ended.rq != NULL && !waits_add(&cs->waits, &m->wait, m->wait.due))
-			message_end(m, RC_UNAVAILABLE, &ends);
-		else
-			hand_out(ch, &ends);
-	}
+	else
+		put_back(m, &ends);
 	channels_unlock(cs, &ends);
 }
 
@@ -182,29 +199,34 @@ channel_release(struct channel *ch)
 
 /* ---- messages ---- */
 
+static struct message **
+last_of(struct message *first)
+{
+	while (first->next != NULL)
+		first = first->next;
+	return &first->next;
+}
+
 void
 message_end(struct message *m, enum rc rc, struct ends *ends)
 {
 	struct channel *ch = m->channel;
 
 	waits_remove(&ch->all->waits, &m->wait);
-	for (struct message **at = &ch->first; !m->handed && *at != NULL; at = &(*at)->next)
-		if (*at == m) {
-			*at = m->next;
-			if (*at == NULL)
-				ch->last = at;
-			break;
-		}
+	list_remove(m->handed ? &ch->handed : &ch->first, m);
+	if (ch->first == NULL)
+		ch->last = &ch->first;
+	else if (!m->handed && m->next == NULL)
+		ch->last = last_of(ch->first);
 	ch->n--;
 	ch->bytes -= m->n;
 	ch->all->bytes -= m->n;
 	if (m->tunnel != NULL)
 		m->tunnel->message = NULL;
+	if (m->sender != NULL)
+		ends_add(ends, m->sender, rc, why_of[rc]);
 	free(m->body);
-	if (m->ended.rq != NULL)
-		ends_add(ends, &m->ended, rc, why_of[rc]);
-	else
-		free(m);
+	free(m);
 	channel_release(ch);
 }
 
@@ -275,6 +297,8 @@ hand_out(struct channel *ch, struct ends *ends)
 	if (ch->first == NULL)
 		ch->last = &ch->first;
 	m->handed = true;
+	m->next = ch->handed;
+	ch->handed = m;
 	if (m->tunnel != NULL)
 		m->tunnel->handed = true;
 	waits_remove(&ch->all->waits, &m->wait);
@@ -301,6 +325,17 @@ channel_poll(struct channel *ch, struct poll *p, struct ends *ends)
 	return RC_OK;
 }
 
+/* Those of messages that are handed out do not wait until it is known what came of that. */
+static void
+release_senders(struct channel *ch, struct ends *ends)
+{
+	for (struct message *m = ch->handed; m != NULL; m = m->next)
+		if (m->sender != NULL) {
+			ends_add(ends, m->sender, RC_UNAVAILABLE, why_of[RC_UNAVAILABLE]);
+			m->sender = NULL;
+		}
+}
+
 /* All that waits in ch ends; ch may be gone afterwards. */
 static void
 channel_empty(struct channel *ch, enum rc rc, struct ends *ends)
@@ -313,6 +348,8 @@ channel_empty(struct channel *ch, enum rc rc, struct ends *ends)
 		           "the channel was removed, or the service is stopping");
 	while (ch->first != NULL)
 		message_end(ch->first, rc, ends);
+	if (rc == RC_UNAVAILABLE)
+		release_senders(ch, ends);
 	/* Whoever waits finds out. */
 	watch_returned(ch);
 	waits_remove(&ch->all->waits, &ch->absent);

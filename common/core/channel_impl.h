@@ -13,7 +13,7 @@
 
 enum wait_kind { WAIT_POLL, WAIT_SENDER, WAIT_TUNNEL, WAIT_ABSENT };
 
-/* A request that is to be answered when the lock is released. First member, heap. */
+/* A request that is to be answered when the lock is released. Heap. */
 struct ended {
 	struct ended *next;
 	struct req *rq;
@@ -29,17 +29,17 @@ struct ends {
 
 /* A poll that waits. */
 struct poll {
-	struct ended ended;
+	struct ended ended; /* first */
 	struct channel *channel;
 	struct wait wait;
 };
 
 /* Something for whoever polls. In the queue, or handed to a poll whose answer is on its way. */
 struct message {
-	struct ended ended; /* of its sender; rq NULL = of a tunnel, or of nobody any more */
 	struct channel *channel;
-	struct message *next;
-	struct tunnel *tunnel;
+	struct message *next; /* in the queue, or among those that are handed out */
+	struct ended *sender; /* who waits for it to be taken away, or NULL */
+	struct tunnel *tunnel; /* or the request that it is */
 	struct wait wait; /* of the sender */
 	const char *media_type; /* constant */
 	char *body; /* heap */
@@ -74,8 +74,9 @@ struct channel {
 	char contact[IDENT_SECRET_LEN + 1];
 	char secret[IDENT_SECRET_LEN + 1]; /* of the longPollingURI */
 	struct poll *poll;
-	struct message *first, **last;
-	unsigned n; /* messages, also handed ones */
+	struct message *first, **last; /* the queue */
+	struct message *handed;
+	unsigned n; /* of both */
 	size_t bytes; /* of them */
 	struct wait absent; /* while nobody polls */
 	struct tunnel *tunnels;

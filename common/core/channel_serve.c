@@ -129,17 +129,20 @@ channel_describe(struct channel *ch, const struct res *node, const struct res *p
 
 /* ---- taking ---- */
 
-/* Makes what the request is while it waits; false without memory. */
+static void
+refuse(struct req *rq, const char *why)
+{
+	req_fail(rq, RC_UNAVAILABLE, "%s", why);
+	req_finish(rq);
+}
+
+/* Makes rq one that waits; false without memory. */
 static bool
 take(struct req *rq, struct ended *e, struct taking *t)
 {
 	*t = *(struct taking *)rq->taken;
-	if (e == NULL || req_park(rq) != RC_OK) {
-		free(e);
-		req_fail(rq, RC_UNAVAILABLE, "no memory to wait");
-		req_finish(rq);
+	if (req_park(rq) != RC_OK)
 		return false;
-	}
 	rq->taken = NULL;
 	e->rq = rq;
 	return true;
@@ -186,8 +189,11 @@ take_poll(struct req *rq)
 	struct ends ends;
 	enum rc rc = RC_UNAVAILABLE;
 
-	if (!take(rq, p == NULL ? NULL : &p->ended, &t))
+	if (p == NULL || !take(rq, &p->ended, &t)) {
+		free(p);
+		refuse(rq, "no memory to wait");
 		return;
+	}
 	p->wait.kind = WAIT_POLL;
 	channels_lock(cs, &ends);
 	ch = channel_get(cs, &t.like);
@@ -201,8 +207,17 @@ take_poll(struct req *rq)
 		return;
 	}
 	free(p);
-	req_fail(rq, rc, "too many polls are waiting");
-	req_finish(rq);
+	refuse(rq, "too many polls are waiting");
+}
+
+static void
+message_free(struct message *m)
+{
+	if (m == NULL)
+		return;
+	free(m->sender);
+	free(m->body);
+	free(m);
 }
 
 static struct message *
@@ -210,8 +225,12 @@ message_of(const struct req *rq)
 {
 	struct message *m = calloc(1, sizeof(*m));
 
-	if (m == NULL || (m->body = malloc(rq->in.body.n)) == NULL) {
-		free(m);
+	if (m == NULL)
+		return NULL;
+	m->sender = calloc(1, sizeof(*m->sender));
+	m->body = malloc(rq->in.body.n);
+	if (m->sender == NULL || m->body == NULL) {
+		message_free(m);
 		return NULL;
 	}
 	memcpy(m->body, rq->in.body.p, rq->in.body.n);
@@ -221,44 +240,47 @@ message_of(const struct req *rq)
 	return m;
 }
 
+/* RC_OK: m waits, or has ended. */
+static enum rc
+enter(struct channels *cs, struct message *m, const struct taking *t, unsigned ms)
+{
+	bool own = m->sender->rq->own;
+	struct channel *ch;
+	struct ends ends;
+	enum rc rc = RC_UNAVAILABLE;
+
+	channels_lock(cs, &ends);
+	m->channel = ch = channel_get(cs, &t->like);
+	if (ch != NULL && waits_add(&cs->waits, &m->wait, clock_monotonic() + (int64_t)ms * 1000))
+		rc = channel_put(ch, m, &ends);
+	if (rc != RC_OK)
+		waits_remove(&cs->waits, &m->wait);
+	/* The core's own come again when there is a poll; others may not be able to. */
+	else if (own && !m->handed)
+		message_end(m, RC_GATEWAY_TIMEOUT, &ends);
+	if (ch != NULL)
+		channel_release(ch);
+	channels_unlock(cs, &ends);
+	return rc;
+}
+
 static void
 take_message(struct req *rq)
 {
 	struct channels *cs = rq->scl->channels;
 	struct message *m = message_of(rq);
 	unsigned ms = rq->timeout_ms > 0 ? rq->timeout_ms : rq->conf->notify_timeout_ms;
-	char *body = m == NULL ? NULL : m->body;
 	struct taking t;
-	struct ends ends;
-	enum rc rc = RC_UNAVAILABLE;
 
-	if (!take(rq, m == NULL ? NULL : &m->ended, &t)) {
-		free(body);
-		return;
-	}
-	channels_lock(cs, &ends);
-	m->channel = channel_get(cs, &t.like);
-	if (m->channel != NULL) {
-		struct channel *ch = m->channel;
-
-		if (waits_add(&cs->waits, &m->wait, clock_monotonic() + (int64_t)ms * 1000))
-			rc = channel_put(ch, m, &ends);
-		if (rc != RC_OK)
-			waits_remove(&cs->waits, &m->wait);
-		/* The core's own come again when there is a poll; others may not be able to. */
-		else if (rq->own && !m->handed)
-			message_end(m, RC_GATEWAY_TIMEOUT, &ends);
-		channel_release(ch);
-	}
-	channels_unlock(cs, &ends);
-	if (rc == RC_OK) {
+	if (m == NULL || !take(rq, m->sender, &t)) {
+		message_free(m);
+		refuse(rq, "no memory to wait");
+	} else if (enter(cs, m, &t, ms) == RC_OK) {
 		look_again(cs, &t);
-		return;
+	} else {
+		message_free(m);
+		refuse(rq, "too many messages are waiting for the channel");
 	}
-	free(m);
-	free(body);
-	req_fail(rq, rc, "too many messages are waiting for the channel");
-	req_finish(rq);
 }
 
 /* ---- serving ---- */

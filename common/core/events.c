@@ -201,6 +201,7 @@ subscription_end(struct scl *scl, struct rtx *tx, const struct res *sub, enum rc
 	lane.version++;
 	lane.contact = val_text(sub->vals, A_CONTACT);
 	lane.aggregate = val_text(sub->vals, A_AGGREGATE_URI);
+	lane.creator = val_text(sub->vals, A_SUBSCRIBER_ID);
 	lane.reference = absolute_uri(scl, repo_arena(tx), path);
 	lane.syntax = val_text(sub->vals, A_SYNTAX);
 	return repo_lane_put(tx, &lane, true);

@@ -57,6 +57,7 @@ struct fanout {
 	uint64_t group;
 	const struct val *next; /* member that is not called yet */
 	int64_t deadline; /* of the whole */
+	int release; /* that the issuer speaks */
 	struct buf out;
 	struct writer w;
 	size_t reserve; /* octets that are kept for the statuses still to come */
@@ -152,7 +153,7 @@ try_status(struct fanout *f, struct slice member, enum rc rc, const struct scl_c
 	    !val_set_text(f->scratch, &status.first, A_RESOURCE_URI, resource_uri(f, member)) ||
 	    (call != NULL && !add_answer(f, &status.first, call)))
 		return false;
-	render_list_entry(&f->w, &shape_members_content_responses, &status, 2);
+	render_list_entry(&f->w, &shape_members_content_responses, &status, f->release);
 	if (!f->out.failed)
 		return true;
 	f->w = before;
@@ -262,8 +263,10 @@ make_target(struct fanout *f, struct slice member)
 static const char *
 method_of(enum req_op op)
 {
-	static const char *const names[] = { [REQ_CREATE] = "POST", [REQ_RETRIEVE] = "GET",
-		                             [REQ_UPDATE] = "PUT", [REQ_DELETE] = "DELETE",
+	static const char *const names[] = { [REQ_CREATE] = "POST",
+		                             [REQ_RETRIEVE] = "GET",
+		                             [REQ_UPDATE] = "PUT",
+		                             [REQ_DELETE] = "DELETE",
 		                             [REQ_EXECUTE] = "POST" };
 
 	return names[op];
@@ -293,15 +296,25 @@ leg_start(struct fanout *f, struct leg *leg)
 	f->all->calls++;
 	make_target(f, leg->member);
 	leg->call = (struct scl_call){
-		.method = slice_of(method_of(in->op)), .target = buf_view(&f->target),
-		.from = rq->who.self ? SLICE_NONE : rq->who.uri, .listener = rq->listener,
-		.content_type = in->content_type, .accept = f->plan->accept,
-		.body = f->plan->aggregation.body, .via = in->via,
-		.group_request_id = f->plan->id, .rcat = in->rcat, .trpdt = in->trpdt,
-		.if_match = in->if_match, .if_none_match = in->if_none_match,
+		.method = slice_of(method_of(in->op)),
+		.target = buf_view(&f->target),
+		.from = rq->who.self ? SLICE_NONE : rq->who.uri,
+		.authorization = in->from.p == NULL ? in->authorization : SLICE_NONE,
+		.listener = rq->listener,
+		.content_type = in->content_type,
+		.accept = f->plan->accept,
+		.body = f->plan->aggregation.body,
+		.via = in->via,
+		.group_request_id = f->plan->id,
+		.rcat = in->rcat,
+		.trpdt = in->trpdt,
+		.if_match = in->if_match,
+		.if_none_match = in->if_none_match,
 		.if_modified_since = in->if_modified_since,
 		.if_unmodified_since = in->if_unmodified_since,
-		.timeout_ms = member_timeout_ms(rq), .done = leg_done, .owner = leg,
+		.timeout_ms = member_timeout_ms(rq),
+		.done = leg_done,
+		.owner = leg,
 	};
 	scl_call(f->all->scl, &leg->call);
 }
@@ -419,8 +432,10 @@ store_done(struct own_job *oj, enum rc rc)
 	if (status_is_success(rc))
 		fanout_run(&f->task);
 	else
-		fanout_fail(f, rc, rc == RC_FORBIDDEN ? "the group aggregates for too many subscribers already"
-		                                      : "the aggregation could not be stored");
+		fanout_fail(f, rc,
+		            rc == RC_FORBIDDEN
+		                    ? "the group aggregates for too many subscribers already"
+		                    : "the aggregation could not be stored");
 }
 
 static void
@@ -455,6 +470,7 @@ fanout_new(struct req *rq)
 	f->rq = rq;
 	f->plan = plan;
 	f->group = rq->target.id;
+	f->release = req_release(rq);
 	f->next = group_members(rq->target.node);
 	f->window = window;
 	f->reserve = plan->reserve;
@@ -464,7 +480,8 @@ fanout_new(struct req *rq)
 	buf_init(&f->target, rq->conf->answer_max);
 	f->task.run = plan->aggregation.entry != NULL ? store_first : fanout_run;
 	rq->out_codec->writer(&f->w, &f->out);
-	render_list_begin(&f->w, "membersContentResponses", &shape_members_content_responses, 2);
+	render_list_begin(&f->w, "membersContentResponses", &shape_members_content_responses,
+	                  f->release);
 	if (f->scratch != NULL && !f->out.failed)
 		return f;
 	buf_fini(&f->out);
@@ -485,8 +502,10 @@ enter(struct req *rq, struct fanouts *all)
 	if (rc == RC_OK)
 		return rc;
 	atomic_fetch_sub(&all->under_way, 1);
-	return req_fail(rq, rc, rc == RC_BAD_REQUEST ? "the group has seen this groupRequestIdentifier already"
-	                                             : "too many requests to groups are under way");
+	return req_fail(rq, rc,
+	                rc == RC_BAD_REQUEST
+	                        ? "the group has seen this groupRequestIdentifier already"
+	                        : "too many requests to groups are under way");
 }
 
 /* From any thread. */
@@ -530,18 +549,17 @@ is_hex(struct slice s)
 static enum rc
 take_id(struct req *rq, struct plan *plan)
 {
-	char random[IDENT_LEN + 1];
+	char secret[IDENT_SECRET_LEN + 1];
 
 	plan->id = rq->in.group_request_id;
 	if (plan->id.n > REQUEST_ID_MAX || !is_hex(plan->id))
-		return req_fail(rq, RC_BAD_REQUEST, "X-etsi-group-request-id is no hexBinary of up to %u digits",
+		return req_fail(rq, RC_BAD_REQUEST,
+		                "X-etsi-group-request-id is no hexBinary of up to %u digits",
 		                REQUEST_ID_MAX);
 	if (plan->id.n > 0)
 		return RC_OK;
-	ident_random(random);
-	for (size_t i = 0; i < IDENT_LEN; i++)
-		plan->id = arena_printf(rq->arena, "%.*s%02x", (int)plan->id.n, plan->id.p,
-		                        (unsigned)(unsigned char)random[i]);
+	ident_secret(secret);
+	plan->id = arena_copy(rq->arena, slice_of(secret));
 	return plan->id.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -554,7 +572,8 @@ take_accept(struct req *rq, struct plan *plan)
 	for (const char *const *m = rq->out_codec->accepted; *m != NULL; m++)
 		covered = covered || accept_covers(rq->in.accept, slice_of(*m));
 	if (!covered)
-		return req_fail(rq, RC_NOT_ACCEPTABLE, "no acceptable media type: %s and %s are offered",
+		return req_fail(rq, RC_NOT_ACCEPTABLE,
+		                "no acceptable media type: %s and %s are offered",
 		                codec_xml.media_type, codec_json.media_type);
 	plan->accept = arena_printf(rq->arena, "%s, */*;q=0.5", rq->out_codec->accepted[0]);
 	return plan->accept.p == NULL ? RC_UNAVAILABLE : RC_OK;
@@ -582,7 +601,8 @@ take_members(struct req *rq, struct plan *plan)
 		plan->reserve += status_length(rq->scl, v->text, plan->suffix);
 	}
 	if (plan->reserve + STATUS_FRAME > rq->conf->answer_max)
-		return req_fail(rq, RC_UNAVAILABLE, "the answers of so many members are over the limit");
+		return req_fail(rq, RC_UNAVAILABLE,
+		                "the answers of so many members are over the limit");
 	return RC_OK;
 }
 

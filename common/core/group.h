@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups (TS 102 921 10.20 to 10.23): what the files of the subject share. rt_group.c checks members,
- * group_validate.c looks at those of other SCLs, fanout.c carries out requests to membersContent,
- * aggregate.c collects the notifications of subscriptions that were made through a group.
+ * Groups (TS 102 921 10.20 to 10.23): what the files of the subject share. rt_group.c checks
+ * members, group_validate.c looks at those of other SCLs, fanout.c carries out requests to
+ * membersContent, aggregate.c collects the notifications of subscriptions made through a group.
  */
 #ifndef CORE_GROUP_H
 #define CORE_GROUP_H
@@ -27,7 +27,7 @@ void groups_free(struct groups *g);
 const char *member_element(int64_t member_type);
 /* First member of a group, NULL when it has none; they are linked by next. */
 const struct val *group_members(const struct res *group);
-/* The path of the group when path is that of its membersContent (also in short form), else empty. */
+/* The path of the group whose membersContent path is (also in short form), else empty. */
 struct slice members_content_owner(struct slice path);
 
 /* ---- group_validate.c ---- */
@@ -65,8 +65,8 @@ struct seen;
 struct seen *seen_new(size_t room);
 void seen_free(struct seen *s);
 /*
- * Notes that the group takes up a request. RC_OK; RC_BAD_REQUEST when it has seen it; RC_UNAVAILABLE
- * when too many are under way. id has at most REQUEST_ID_MAX octets.
+ * Notes that the group takes up a request. RC_OK; RC_BAD_REQUEST when it has seen it;
+ * RC_UNAVAILABLE when too many are under way. id has at most REQUEST_ID_MAX octets.
  */
 enum rc seen_enter(struct seen *s, uint64_t group, struct slice id);
 /* It is over; remembered for keep microseconds. */
@@ -74,13 +74,25 @@ void seen_leave(struct seen *s, uint64_t group, struct slice id, int64_t keep);
 
 /* ---- aggregate.c ---- */
 
+/* Below sclBase: the addresses where members notify. */
+#define AGGREGATION_SEGMENT "aggregation"
+
 enum rc aggregator_new(struct scl *scl, struct aggregator **out);
 void aggregator_free(struct aggregator *ag);
+
+/* ---- aggregate_entry.c ---- */
 
 /* A CREATE of subscriptions through a group. */
 struct aggregation {
 	struct slice body; /* what the members get instead */
 	struct val *entry; /* to be stored with the group first, or NULL when it is already */
+};
+
+struct aggregation_entry {
+	uint64_t group;
+	struct slice contact; /* absolute URI */
+	struct slice syntax; /* media type */
+	int64_t delay; /* delayTolerance, 0 = none */
 };
 
 /*
@@ -93,5 +105,9 @@ bool aggregation_prepare(struct req *rq, struct aggregation *out);
  * has too many. Transaction.
  */
 enum rc aggregation_store(struct scl *scl, struct rtx *tx, uint64_t group, const struct val *entry);
+/* The entry that the last segment of an address names; RC_NOT_FOUND. In the arena of tx. */
+enum rc aggregation_find(struct rtx *tx, struct slice token, struct aggregation_entry *out);
+/* The group goes, with all its entries. Transaction. */
+enum rc aggregations_end(struct rtx *tx, const struct res *group);
 
 #endif

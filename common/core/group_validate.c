@@ -200,8 +200,8 @@ judge_document(const struct check *c, struct slice uri, struct slice body)
 
 	if (a != NULL && codec_xml.decode(a, body, &conf->document, &root, &why) == RC_OK) {
 		bool fits = members_content_owner(uri).n > 0
-		                ? group_holds(root, c->wanted)
-		                : slice_is(root->name, member_element(c->wanted));
+		                    ? group_holds(root, c->wanted)
+		                    : slice_is(root->name, member_element(c->wanted));
 
 		v = fits ? FITS : OTHER_TYPE;
 	}
@@ -250,7 +250,8 @@ leg_start(struct check *c, struct leg *leg)
 		                       .target = owner.n > 0 ? owner : uri,
 		                       .accept = slice_of(codec_xml.media_type),
 		                       .timeout_ms = scl_conf(c->v->scl)->notify_timeout_ms,
-		                       .done = leg_done, .owner = leg };
+		                       .done = leg_done,
+		                       .owner = leg };
 	scl_call(c->v->scl, &leg->call);
 }
 
@@ -265,11 +266,12 @@ abandon_members(struct check *c, struct rtx *tx, struct res *group)
 	size_t i = 0;
 
 	for (at = members == NULL ? NULL : &members->first; at != NULL && *at != NULL;) {
-		while (i < c->n && c->subjects[i].verdict != MISSING && c->subjects[i].verdict != OTHER_TYPE)
+		while (i < c->n && c->subjects[i].verdict != MISSING &&
+		       c->subjects[i].verdict != OTHER_TYPE)
 			i++;
 		if (i < c->n && slice_eq(c->subjects[i].uri, (*at)->text)) {
-			LOG_INFO(c->v->scl->log, "group-member-abandoned", LOG_S("group", group->name),
-			         LOG_S("member", c->subjects[i].uri));
+			LOG_INFO(c->v->scl->log, "group-member-abandoned",
+			         LOG_S("group", group->name), LOG_S("member", c->subjects[i].uri));
 			*at = (*at)->next;
 			i++;
 			continue;
@@ -277,8 +279,9 @@ abandon_members(struct check *c, struct rtx *tx, struct res *group)
 		n++;
 		at = &(*at)->next;
 	}
-	return val_set_num(repo_arena(tx), &group->vals, A_CURRENT_NR_OF_MEMBERS, n) ? RC_OK
-	                                                                            : RC_UNAVAILABLE;
+	return val_set_num(repo_arena(tx), &group->vals, A_CURRENT_NR_OF_MEMBERS, n)
+	               ? RC_OK
+	               : RC_UNAVAILABLE;
 }
 
 static size_t
@@ -350,8 +353,9 @@ apply_strategy(struct check *c, struct rtx *tx, struct res *self, bool *mixed)
 	TRY(abandon_members(c, tx, self));
 	if (!*mixed)
 		return RC_OK;
-	return val_set_num(repo_arena(tx), &self->vals, A_MEMBER_TYPE, MEMBER_MIXED) ? RC_OK
-	                                                                            : RC_UNAVAILABLE;
+	return val_set_num(repo_arena(tx), &self->vals, A_MEMBER_TYPE, MEMBER_MIXED)
+	               ? RC_OK
+	               : RC_UNAVAILABLE;
 }
 
 static bool
@@ -402,7 +406,8 @@ check_applied(struct own_job *oj, enum rc rc)
 	struct validator *v = c->v;
 
 	if (!status_is_success(rc))
-		LOG_ERROR(v->scl->log, "group-validation-failed", LOG_Z("status", status_of(rc)->text));
+		LOG_ERROR(v->scl->log, "group-validation-failed",
+		          LOG_Z("status", status_of(rc)->text));
 	check_free(c);
 	if (!courier_stopping(v->scl->courier))
 		scl_post(v->scl, &v->look, status_is_success(rc) ? 0 : CLOCK_SECOND);
@@ -425,7 +430,8 @@ check_end(struct check *c)
 static void
 check_go_on(struct check *c)
 {
-	for (unsigned i = 0; i < LEGS && c->next < c->n && !courier_stopping(c->v->scl->courier); i++)
+	for (unsigned i = 0; i < LEGS && c->next < c->n && !courier_stopping(c->v->scl->courier);
+	     i++)
 		if (!c->legs[i].busy)
 			leg_start(c, &c->legs[i]);
 	if (c->under_way == 0)
@@ -479,7 +485,8 @@ check_start(struct validator *v, uint64_t group)
 		return;
 	}
 	if (rc != RC_NOT_FOUND)
-		LOG_ERROR(scl->log, "group-validation-failed", LOG_Z("status", status_of(rc)->text));
+		LOG_ERROR(scl->log, "group-validation-failed",
+		          LOG_Z("status", status_of(rc)->text));
 	check_free(c);
 }
 
@@ -532,7 +539,8 @@ look_again(struct validator *v, int64_t delay)
 static void
 look_run(struct scl_task *task)
 {
-	struct validator *v = (struct validator *)(void *)((char *)task - offsetof(struct validator, look));
+	struct validator *v =
+		(struct validator *)(void *)((char *)task - offsetof(struct validator, look));
 	struct search s = { .v = v, .now = clock_now(v->scl->clock), .next = CLOCK_NEVER };
 	int64_t since = clock_monotonic() - v->looked;
 

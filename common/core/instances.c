@@ -191,13 +191,14 @@ is_text_type(struct slice media)
 }
 
 /* It comes back as a header and as an attribute: what both can carry. */
+/* The schema of xmime:contentType wants three characters at least. */
 static bool
 is_usable_type(struct slice media)
 {
 	for (size_t i = 0; i < media.n; i++)
 		if (media.p[i] < ' ' || media.p[i] > '~')
 			return false;
-	return media.n > 0 && media.n <= 255;
+	return media.n >= 3 && media.n <= 255;
 }
 
 /* A POST body that is no contentInstance document is the content itself. */

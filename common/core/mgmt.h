@@ -143,7 +143,10 @@ enum rc mgmt_documents(struct scl *scl, struct arena *a, const struct mgmt_expor
  * the type. RC_NOT_FOUND. All in a. Any thread.
  */
 enum rc mgmt_own_values(struct scl *scl, struct arena *a, const char *name, const struct val **vals);
-/* link of the SCL that this one is registered with; RC_NOT_FOUND. In a. Any thread. */
-enum rc mgmt_registered_with(struct scl *scl, struct arena *a, struct slice *link);
+/*
+ * link of the SCL that this one is registered with, in a, and a number that is another one when it has
+ * been registered anew. RC_NOT_FOUND. Any thread.
+ */
+enum rc mgmt_registered_with(struct scl *scl, struct arena *a, struct slice *link, unsigned *which);
 
 #endif

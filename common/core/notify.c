@@ -469,6 +469,22 @@ timeout_ms(const struct delivery *d)
 }
 
 /*
+ * In the tree of this SCL a notify changes what the subscription's creator may change: the SCL lends
+ * nobody its own rights. Elsewhere it is the SCL that notifies (TS 102 921 10.25).
+ */
+static struct slice
+in_the_name_of(const struct delivery *d, const struct owed *o)
+{
+	const struct scl *scl = d->all->scl;
+	struct originator creator;
+
+	if (d->collected || own_path(scl, d->arena, o->to).n == 0 || o->creator.n == 0 ||
+	    !originator_set(d->all->scl, d->arena, o->creator, &creator) || creator.self)
+		return SLICE_NONE;
+	return o->creator;
+}
+
+/*
  * A contact on this SCL, where the notify may become content, or on one that is registered, which
  * may have to be reached through a channel.
  */
@@ -476,6 +492,7 @@ static void
 send_to_scl(struct delivery *d, const struct owed *o)
 {
 	d->call = (struct scl_call){ .method = SLICE_LIT("POST"), .target = o->to,
+		                     .from = in_the_name_of(d, o),
 		                     .content_type = slice_of(o->codec->media_type),
 		                     .body = buf_view(&d->body), .timeout_ms = timeout_ms(d),
 		                     .done = call_done, .owner = d };

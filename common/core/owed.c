@@ -332,6 +332,7 @@ owed_by_subscription(struct look *l)
 	o->contact = val_text(l->sub->vals, A_CONTACT);
 	o->to = sent_to(val_text(l->sub->vals, A_AGGREGATE_URI), o->contact);
 	o->reference = absolute_uri(l->scl, repo_arena(l->tx), path);
+	o->creator = val_text(l->sub->vals, A_SUBSCRIBER_ID);
 	set_syntax(o, val_text(l->sub->vals, A_SYNTAX));
 	o->wait = pacing(l, repo_now(l->tx));
 	if (o->wait > 0)
@@ -386,6 +387,7 @@ owed_find(struct scl *scl, struct rtx *tx, uint64_t subscription, const struct p
 		o->contact = l.lane.contact;
 		o->to = sent_to(l.lane.aggregate, o->contact);
 		o->reference = l.lane.reference;
+		o->creator = l.lane.creator;
 		set_syntax(o, l.lane.syntax);
 		owe_final(scl, repo_arena(tx), l.lane.final, o);
 		return RC_OK;

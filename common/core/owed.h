@@ -24,6 +24,7 @@ struct owed {
 	int64_t wait; /* > 0: not before that many microseconds, whatever kind says */
 	struct slice contact, reference;
 	struct slice to; /* where it is sent: aggregateURI, or contact */
+	struct slice creator; /* of the subscription; empty: not known */
 	const struct codec *codec;
 	int release; /* that the subscriber speaks */
 	struct slice document, media_type; /* representation; none when document.p is NULL */

@@ -87,7 +87,9 @@ enum rc
 body_bind(struct req *rq, const struct rtype *t, enum bind_column column, struct val **out,
           bool *release1)
 {
-	struct binder b = { .arena = rq->arena, .ordered = !rq->conf->tolerate_unordered };
+	const struct res *node = rq->target.node;
+	struct binder b = { .arena = rq->arena, .ordered = !rq->conf->tolerate_unordered,
+		            .name = node == NULL ? SLICE_NONE : node->name };
 	enum rc rc = bind_resource(&b, t, column, rq->doc, out);
 
 	if (release1 != NULL)

@@ -132,6 +132,12 @@ req_free(struct req *rq)
 	free(rq);
 }
 
+bool
+req_asks_sent(const struct req *rq)
+{
+	return rq->sent != NULL;
+}
+
 void
 req_sent(struct req *rq)
 {

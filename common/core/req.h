@@ -87,7 +87,12 @@ typedef void req_done(struct req *rq, void *arg);
 /* NULL when memory or the limit of requests under way is exhausted (answer 503). Any thread. */
 struct req *req_new(struct scl *scl, const struct req_listener *listener);
 void req_free(struct req *rq);
-/* The answer was given to the network as a whole; before req_free. */
+/*
+ * True for an answer that must not be lost on the way: req_sent is then to be called when the peer
+ * has it, as far as a transport can tell, and req_free when that is known.
+ */
+bool req_asks_sent(const struct req *rq);
+/* The answer was sent as a whole; before req_free. */
 void req_sent(struct req *rq);
 
 struct arena *req_arena(struct req *rq);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * group: its members are held against memberType (TS 102 921 10.21). Those of this SCL are looked up
- * in the transaction of the request, those of others afterwards (group_validate.c).
+ * group: its members are held against memberType (TS 102 921 10.21). Those of this SCL are looked
+ * up in the transaction of the request, those of others afterwards (group_validate.c).
  */
 #include "config.h"
 
@@ -79,7 +79,8 @@ read_member(struct req *rq, struct slice text, struct member *m)
 	m->text = text;
 	if (text.n > 0 && text.p[0] != '/' && memchr(text.p, ':', text.n) == NULL)
 		m->text = ARENA_JOIN(rq->arena, SLICE_LIT("/"), text);
-	if (!uri_parse(m->text, &u) || u.query.p != NULL || !uri_decode(rq->arena, u.path, &decoded))
+	if (!uri_parse(m->text, &u) || u.query.p != NULL ||
+	    !uri_decode(rq->arena, u.path, &decoded))
 		return refuse_uri(rq, text);
 	m->key = comparable_uri(rq->scl, rq->arena, m->text);
 	return m->key.n == 0 ? refuse_uri(rq, text) : RC_OK;
@@ -168,7 +169,8 @@ check_count(struct req *rq, struct res *self, size_t n)
 	int64_t max = val_num(self->vals, A_MAX_NR_OF_MEMBERS, -1);
 
 	if (max < -1)
-		return req_fail(rq, RC_BAD_REQUEST, "maxNrOfMembers is neither a number of members nor -1");
+		return req_fail(rq, RC_BAD_REQUEST,
+		                "maxNrOfMembers is neither a number of members nor -1");
 	if (!val_set_num(rq->arena, &self->vals, A_MAX_NR_OF_MEMBERS, max))
 		return RC_UNAVAILABLE;
 	if (max >= 0 && n > (uint64_t)max)
@@ -210,7 +212,8 @@ look_up(struct req *rq, const struct res *self, struct member *m, int64_t wanted
 	if (rc != RC_OK)
 		return rc;
 	if (t.kind == TARGET_FANOUT && t.id == self->id)
-		return req_fail(rq, RC_BAD_REQUEST, "a group cannot contain its own membersContent");
+		return req_fail(rq, RC_BAD_REQUEST,
+		                "a group cannot contain its own membersContent");
 	*v = type_fits(&t, wanted) ? MEMBER_FITS : MEMBER_OTHER_TYPE;
 	if (t.kind == TARGET_NODE && t.attr == NULL && !slice_eq(t.path, m->key))
 		m->key = t.path;
@@ -234,7 +237,8 @@ apply_strategy(struct req *rq, struct res *self, struct member *m, enum verdict 
 		m->dropped = true;
 		return RC_OK;
 	}
-	return val_set_num(rq->arena, &self->vals, A_MEMBER_TYPE, MEMBER_MIXED) ? RC_OK : RC_UNAVAILABLE;
+	return val_set_num(rq->arena, &self->vals, A_MEMBER_TYPE, MEMBER_MIXED) ? RC_OK
+	                                                                        : RC_UNAVAILABLE;
 }
 
 static bool
@@ -273,7 +277,8 @@ check_not_itself(struct req *rq, const struct target *place, const struct res *o
 
 	for (size_t i = 0; i < ms->n; i++)
 		if (slice_eq(members_content_owner(ms->list[i].key), own))
-			return req_fail(rq, RC_BAD_REQUEST, "a group cannot contain its own membersContent");
+			return req_fail(rq, RC_BAD_REQUEST,
+			                "a group cannot contain its own membersContent");
 	return own.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -323,9 +328,10 @@ check_members(struct req *rq, const struct target *place, const struct res *old,
 	TRY(store_members(rq, self, &ms));
 	validated = val_num(self->vals, A_MEMBER_TYPE, 0) == MEMBER_MIXED || !any_remote(&ms);
 	return val_set_num(rq->arena, &self->vals, A_CURRENT_NR_OF_MEMBERS, (int64_t)ms.n) &&
-	               val_set_num(rq->arena, &self->vals, A_MEMBER_TYPE_VALIDATED, validated)
-	           ? RC_OK
-	           : RC_UNAVAILABLE;
+	                       val_set_num(rq->arena, &self->vals, A_MEMBER_TYPE_VALIDATED,
+	                                   validated)
+	               ? RC_OK
+	               : RC_UNAVAILABLE;
 }
 
 static enum rc
@@ -365,7 +371,8 @@ static enum rc
 group_removed(struct scl *scl, struct rtx *tx, struct res *self, enum rc final)
 {
 	(void)scl;
-	(void)final;
+	(void) final;
+	TRY(aggregations_end(tx, self));
 	return validate_end(tx, self->id);
 }
 

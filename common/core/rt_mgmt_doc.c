@@ -2,7 +2,7 @@
 /* The own management collection, read: as documents for another SCL, and value by value. */
 #include "config.h"
 
-#include "core/rt_mgmt.h"
+#include "core/rt_mgmt_order.h"
 
 #define BODY_MAX (1u << 20)
 
@@ -206,13 +206,14 @@ take_scl(void *arg, const struct child *c)
 }
 
 enum rc
-mgmt_registered_with(struct scl *scl, struct arena *a, struct slice *link)
+mgmt_registered_with(struct scl *scl, struct arena *a, struct slice *link, unsigned *which)
 {
 	struct child c = { 0 };
 	struct res *node;
 	struct rtx *tx;
 	enum rc rc;
 
+	*which = atomic_load(&scl->mgmt->registrations);
 	TRY(repo_begin_read(scl->repo, a, &tx));
 	rc = repo_children(tx, ID_SCL_BASE, T_SCLS, 0, take_scl, &c);
 	if (rc == RC_OK)

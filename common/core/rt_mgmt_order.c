@@ -177,6 +177,18 @@ job_run(struct own_job *oj, struct rtx *tx)
 
 /* ---- an order goes on ---- */
 
+/* Told when it is durable. */
+static void
+log_end(const struct order *o)
+{
+	const struct val *item = o->items, *value = item == NULL ? NULL : val_get(item->first, A_ARG_VALUE);
+
+	LOG(o->m->scl->log, o->success ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "management-order",
+	    LOG_S("path", o->public.place.path), LOG_Z("what", attr_info(o->public.attr)->name),
+	    LOG_Z("outcome", o->success ? "success" : "failure"),
+	    LOG_S("text", value == NULL ? SLICE_NONE : value->any->text));
+}
+
 static void
 order_gone(struct order *o)
 {
@@ -236,6 +248,8 @@ job_done(struct own_job *oj, enum rc rc)
 		scl_post(o->m->scl, &o->retry, RETRY_DELAY);
 		return;
 	}
+	if (o->doing == ORDER_ENDS)
+		log_end(o);
 	if (o->doing == ORDER_ENDS || (o->doing == ORDER_BEGINS && rc == RC_NOT_FOUND))
 		order_gone(o);
 	else if (o->doing == ORDER_BEGINS)
@@ -322,10 +336,6 @@ mgmt_order_end(struct mgmt_order *order, bool success, const struct mgmt_item *i
 {
 	struct order *o = (struct order *)(void *)order;
 
-	LOG(o->m->scl->log, success ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "management-order",
-	    LOG_S("path", order->place.path), LOG_Z("what", attr_info(order->attr)->name),
-	    LOG_Z("outcome", success ? "success" : "failure"),
-	    LOG_S("text", n > 0 ? items[0].value : SLICE_NONE));
 	o->state = ORDER_ENDS;
 	o->success = success;
 	o->registered = NULL;
@@ -390,6 +400,13 @@ order_is_restart(const struct order *o)
 	if (o->number == 0)
 		return o->public.cmd_type == CMD_REBOOT || o->public.cmd_type == CMD_RESET;
 	return o->public.attr == A_REBOOT || o->public.attr == A_FACTORY_RESET;
+}
+
+void
+mgmt_registered_anew(struct mgmt *m)
+{
+	atomic_fetch_add(&m->registrations, 1);
+	mgmt_tell_changed(m);
 }
 
 /* ---- adaptors that come and go ---- */

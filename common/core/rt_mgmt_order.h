@@ -49,6 +49,7 @@ struct mgmt {
 	struct scl *scl;
 	struct scl_task wake, left_over;
 	struct order *orders;
+	_Atomic unsigned registrations; /* of this SCL, anew */
 	_Atomic unsigned batch; /* that the committer is at */
 	_Atomic unsigned under_way; /* noted or ordered, but for cancellations */
 	struct mgmt_kept *kept;

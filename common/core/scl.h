@@ -145,7 +145,7 @@ void scl_free(struct scl *scl);
 
 /* Caller's memory, alive until it ran or was cancelled by scl_stop. */
 struct scl_task {
-	/* On the courier thread, when due. May post itself again, send and call scl_local. */
+	/* On the courier thread, when due. May post itself again, send and make calls. */
 	void (*run)(struct scl_task *task);
 	int64_t due, wanted; /* private: monotonic microseconds */
 	size_t place; /* private */
@@ -169,6 +169,7 @@ struct scl_call {
 	struct slice method; /* GET, POST, PUT, DELETE */
 	struct slice target; /* path on this SCL or absolute URI, with its query */
 	struct slice from; /* requestingEntity; empty = this SCL, which may do everything here */
+	struct slice authorization; /* of a Release 1 issuer, who gave from in it; else empty */
 	const struct req_listener *listener; /* where the request that causes this one came in, or NULL */
 	struct slice content_type, accept; /* empty = XML */
 	struct slice body;

@@ -434,6 +434,8 @@ void mgmt_free(struct mgmt *m);
 void mgmt_start(struct mgmt *m);
 /* A batch of the committer was stored or lost. Committer thread, before courier_committed. */
 void mgmt_batch_ended(struct mgmt *m);
+/* The SCL that this one registers with knows nothing of it but the registration. Courier thread. */
+void mgmt_registered_anew(struct mgmt *m);
 /* The EtsiSclMo of this SCL itself; RC_NOT_FOUND. */
 enum rc mgmt_scl_mo(struct rtx *tx, struct res **mo);
 

@@ -157,6 +157,33 @@ bind_simple(struct binder *b, const struct attr_info *info, const struct node *n
 	return RC_OK;
 }
 
+/*
+ * Any content is kept as it came but for xsi:type and its kin: their values use prefixes, whose
+ * declarations stay behind.
+ */
+static struct node *
+without_xsi(struct arena *a, const struct node *n)
+{
+	struct node *copy = ARENA_NEW(a, struct node), **tail;
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *n;
+	copy->first = copy->last = NULL;
+	tail = &copy->first;
+	for (const struct node *c = n->first; c != NULL; c = c->next) {
+		if (slice_is(c->ns, NS_XSI))
+			continue;
+		*tail = without_xsi(a, c);
+		if (*tail == NULL)
+			return NULL;
+		(*tail)->next = NULL;
+		copy->last = *tail;
+		tail = &(*tail)->next;
+	}
+	return copy;
+}
+
 static enum rc
 bind_value(struct binder *b, const struct node *n, struct val *v)
 {
@@ -165,8 +192,8 @@ bind_value(struct binder *b, const struct node *n, struct val *v)
 	if (info->kind == K_ANY) {
 		if (!is_tree_portable(n))
 			return refuse(b, "%s has a character that XML cannot carry", info->name);
-		v->any = n;
-		return RC_OK;
+		v->any = without_xsi(b->arena, n);
+		return v->any == NULL ? RC_UNAVAILABLE : RC_OK;
 	}
 	if (info->kind == K_STRUCT)
 		return bind_shape(b, info->shape, n, &v->first);
@@ -432,6 +459,20 @@ check_type(struct binder *b, const struct rtype *t, enum bind_column column, con
 	return refuse(b, "xsi:type must be %s", t->xsi_type != NULL ? t->xsi_type : t->shape);
 }
 
+/* Some schemas demand the id also in an UPDATE, where it cannot change. */
+static enum rc
+check_id(struct binder *b, const struct rtype *t, struct val **vals)
+{
+	const struct val *id = t->id_attr == A_END ? NULL : val_get(*vals, t->id_attr);
+
+	if (id == NULL)
+		return RC_OK;
+	if (!slice_eq(id->text, b->name))
+		return refuse(b, "%s may not change", attr_info(t->id_attr)->name);
+	val_remove(vals, t->id_attr);
+	return RC_OK;
+}
+
 /* What only the SCL knows and some documents must carry nevertheless. */
 static void
 drop_references(const struct rtype *t, struct val **vals)
@@ -459,6 +500,8 @@ bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
 	rc = bind_children(b, &p, root, out);
 	if (rc == RC_OK)
 		rc = check_presence(b, t, column, *out);
+	if (rc == RC_OK && column == BIND_UPDATE)
+		rc = check_id(b, t, out);
 	if (rc == RC_OK)
 		drop_references(t, out);
 	return rc;

@@ -13,6 +13,7 @@ enum bind_column { BIND_CREATE, BIND_UPDATE };
 struct binder {
 	struct arena *arena; /* of the results and of why */
 	bool ordered; /* refuse elements out of schema order (tolerate_unordered off) */
+	struct slice name; /* of the resource that an UPDATE addresses: an id may repeat it */
 	bool release1; /* set when the document used a form that only Release 1 has */
 	struct slice why; /* set on failure: what is wrong, with the names of the dictionary */
 };

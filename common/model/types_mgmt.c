@@ -15,12 +15,14 @@ extern const struct hooks hooks_mgmt_obj, hooks_parameters;
 /* The schema demands parametersCollection even in requests: there it says nothing. */
 #define PARAMETERS_LISTED                                                                          \
 	{ A_PARAMETERS_COLLECTION, E_QUALIFIED, P_O, P_O, P_M, S_MEMBERS, T_PARAMETERS }
+/* So it does the id, which a client need not choose and cannot change. */
+#define SAME_ID { A_ID, E_ATTRIBUTE_M2M, P_O, P_O, P_M, S_HEADER, 0 }
 #define MGMT_OBJ                                                                                   \
-	M2M_ID, LIFETIME, RIGHT, LABELS, TIMES, STORED(MO_ID, M, NP, M),                           \
+	SAME_ID, LIFETIME, RIGHT, LABELS, TIMES, STORED(MO_ID, M, NP, M),                          \
 	    STORED(ORIGINAL_MO, O, NP, M), STORED(CONTENT_TYPE, O, O, O),                          \
 	    STORED(DESCRIPTION, O, O, O), PARAMETERS_LISTED, SUBSCRIBED, FOREIGN
 #define PARAMETERS                                                                                 \
-	M2M_ID, RIGHT, TIMES, STORED(ORIGINAL_MO, O, NP, O), PARAMETERS_LISTED, SUBSCRIBED, FOREIGN
+	SAME_ID, RIGHT, TIMES, STORED(ORIGINAL_MO, O, NP, O), PARAMETERS_LISTED, SUBSCRIBED, FOREIGN
 
 #define OPTIONAL(id) STORED(id, O, O, O)
 #define NEEDED(id) STORED(id, M, M, M)

@@ -211,6 +211,7 @@ struct lane {
 	enum rc final; /* RC_OK, or why the subscription ended: a final notify is owed */
 	struct slice contact; /* of an ended subscription */
 	struct slice aggregate; /* aggregateURI of an ended subscription */
+	struct slice creator; /* subscriberId of an ended subscription */
 	struct slice reference; /* absolute URI of an ended subscription */
 	struct slice syntax; /* media type of an ended subscription */
 };
@@ -246,6 +247,7 @@ enum work_kind {
 	WORK_FORWARD = 2, /* key: a number; a request that was accepted and is to be forwarded */
 	WORK_RESULT = 3, /* key: a number; the answer of such a request */
 	WORK_VALIDATE = 4, /* key: group whose members are to be checked */
+	WORK_AGGREGATE = 5, /* key: half of a secret; where a group's notifications are collected */
 	WORK_KINDS
 };
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define LANE_VERSION 2u
-/* Without aggregate. */
+/* Without aggregate and creator. */
 #define LANE_VERSION_1 1u
 
 static void
@@ -58,10 +58,12 @@ repo_lane_get(struct rtx *tx, uint64_t subscription, struct lane *out)
 	out->contact = read_text(&r);
 	out->reference = read_text(&r);
 	out->syntax = read_text(&r);
-	if (version == LANE_VERSION)
+	if (version == LANE_VERSION) {
 		out->aggregate = read_text(&r);
-	else if (version != LANE_VERSION_1)
+		out->creator = read_text(&r);
+	} else if (version != LANE_VERSION_1) {
 		return RC_INTERNAL;
+	}
 	return r.ok && r.rest.n == 0 && final < RC_COUNT ? RC_OK : RC_INTERNAL;
 }
 
@@ -97,6 +99,7 @@ repo_lane_put(struct rtx *tx, const struct lane *lane, bool pending)
 	put_text(b, lane->reference);
 	put_text(b, lane->syntax);
 	put_text(b, lane->aggregate);
+	put_text(b, lane->creator);
 	rc = rec_put(tx, &k);
 	if (rc == RC_OK)
 		rc = pending_set(tx, lane->subscription, pending);

@@ -12,13 +12,14 @@ import time
 
 import growing
 import hostile
+import longpoll
 import notifying
 import serving
 from daemon import INSTANCE, Daemon
 from procs import BenchError, Tools
 from report import Report
 
-GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "hostile", "idle", "filled",
+GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "hostile", "idle", "filled",
           "tree")
 
 
@@ -37,6 +38,7 @@ class Context:
         self.record = args.record
         self.filled = args.filled
         self.backlog = 5000 if args.quick else 40000
+        self.polls = 500 if args.quick else 10000
         self.daemon_options = args.option
         self.report = Report(environment(self))
 
@@ -179,6 +181,8 @@ def main():
     pin(args.cpus)
     ctx = Context(args)
     try:
+        if "polls" in args.only:
+            longpoll.bench(ctx)
         for engine in args.engines:
             engine_run(ctx, args, engine)
     except BenchError as error:

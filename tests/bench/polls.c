@@ -25,7 +25,7 @@
 
 #include "ticks.h"
 
-enum { SENDERS = 256, HEAD_MAX = 1024, REQUEST_MAX = 1024, EVENTS = 512, WAIT_MS = 30000 };
+enum { SENDERS = 1024, HEAD_MAX = 1024, REQUEST_MAX = 1024, EVENTS = 512, WAIT_MS = 30000 };
 
 #define NOTIFY                                                                                     \
 	"<m2m:notify xmlns:m2m=\"http://uri.etsi.org/m2m\"><m2m:statusCode>STATUS_OK"              \

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Device management of a gscl, at itself and through its nscl: facts, packages, commands, restarts."""
 
+import functools
+import http.server
 import os
 import signal
 import subprocess
+import threading
 
 from lib import report as reports
 from lib import xml
@@ -90,34 +93,6 @@ rem = {{ managers = [ "{MANAGER}" ]; package_key = "{self.path('key.pub')}";
                                  "<m2m:parametersCollection/></m2m:parameters>")
         return path
 
-    def action(self, path, action, client=None):
-        """EXECUTE of an action of an instance, then its status when it has ended; (HTTP status, finalStatus)."""
-        client = client or self.device
-        holder = path.rsplit("/", 1)[0]
-        answer = client.post(f"{path}/{action}", None)
-        if answer.status != 204:
-            return answer.status, None
-
-        def ended():
-            document = client.get(holder).xml()
-            done = xml.text(document, "action", "").endswith("/" + action) and self.settled(client, path, action)
-            return document if done else None
-        document = wait_for(ended)
-        return answer.status, None if document is None else xml.text(document, "finalStatus")
-
-    def settled(self, client, path, action):
-        """No order is under way: another EXECUTE would not be refused for it. By the log of the device."""
-        del client
-        return f"path={OWN}" in self.gscl.log() and self.gscl.log().count(f"what={action} ") >= self.expected(path, action)
-
-    def expected(self, path, action):
-        """How often the action was executed until now."""
-        del path
-        self.counts[action] = self.counts.get(action, 0)
-        return self.counts[action]
-
-    counts = {}
-
 
 def ended(world, what, number):
     """Waits until so many orders of that name have ended at the device."""
@@ -170,7 +145,6 @@ def facts(report, bed):
 
 def registration(report, world):
     """EtsiSclMo drives the registration."""
-    before = world.gscl.log().count("event=registered")
     duration = f"<m2m:regExpirationDuration {xml.NS}>PT5M</m2m:regExpirationDuration>"
     report.equal(world.server.put(f"{world.copies}/sclMo/regExpirationDuration", duration).status, 204,
                  "EtsiSclMo is changed through nscl")
@@ -181,13 +155,14 @@ def registration(report, world):
     seen = wait_for(lambda: "managed" in xml.texts(
         world.nscl.client(world.gscl.base).get(f"/m2m/scls/{world.gscl.scl_id}").xml(), "searchString"))
     report.ok(seen, "the registration has the new searchStrings", world.gscl.log_tail())
+    ended(world, "reRegistration", 1)
     report.equal(world.device.post(f"{OWN}/sclMo/sclMoAction/deRegistration", None).status, 204, "deRegistration")
     gone = wait_for(lambda: world.nscl.client(world.gscl.base).get(f"/m2m/scls/{world.gscl.scl_id}").status == 404)
     report.ok(gone, "the scl is gone")
+    ended(world, "deRegistration", 1)
     report.equal(world.device.post(f"{OWN}/sclMo/sclMoAction/reRegistration", None).status, 204, "and again")
     report.ok(world.gscl.registered_at(world.nscl) is not None, "registered again", world.gscl.log_tail())
-    report.ok(wait_for(lambda: world.server.get(f"{world.copies}/deviceInfo").status == 200), "the copies are back")
-    del before
+    report.ok(wait_for(lambda: world.server.get(f"{world.copies}/software").status == 200), "the copies are back")
 
 
 def device_down(report, world):
@@ -199,7 +174,7 @@ def device_down(report, world):
                   "UPDATE while the device is down")
     report.equal(world.server.post(f"{world.copies}/reboot/rebootAction/reboot", None).status in (502, 504), True,
                  "EXECUTE while the device is down")
-    report.equal(xml.text(world.server.get(f"{world.copies}/deviceInfo").xml(), "deviceLabel"), None,
+    report.equal(xml.text(world.server.get(f"{world.copies}/deviceInfo").xml(), "deviceLabel"), "hall",
                  "the copy is unchanged")
     world.gscl.start()
 
@@ -250,10 +225,10 @@ def packages(report, bed):
     os.unlink(world.path("fail-install"))
     report.equal(install(), (204, "SUCCESS"), "the next trial succeeds")
     report.ok(wait_for(lambda: installed(world, "software", "app") == "5"), "and is told of")
-    killed(report, world, path, url)
+    killed(report, world, path, url, n + 1)
 
 
-def killed(report, world, path, url):
+def killed(report, world, path, url, n):
     """SIGKILL in the middle of an installation."""
     world.package("app-6.bin", "six", 6)
     world.write("hang-install", "")
@@ -267,8 +242,9 @@ def killed(report, world, path, url):
     world.device.close()
     report.ok(wait_for(lambda: world.calls()[-1:] == ["rollback app 5 five"]), "the next run rolls it back", world.calls)
     report.ok(wait_for(lambda: installed(world, "software", "app") == "5"), "the old one is installed")
-    report.ok(wait_for(lambda: final(world.device, path) == "FAILURE" and world.device.post(
-        f"{path}/a/swInstall", None).status == 204), "the action has failed and can be tried again")
+    report.ok(ended(world, "swInstall", n), "the action has ended")
+    report.equal(final(world.device, path), "FAILURE", "as a failure")
+    report.equal(world.device.post(f"{path}/a/swInstall", None).status, 204, "it can be tried again")
     report.ok(wait_for(lambda: installed(world, "software", "app") == "6"), "which succeeds", world.gscl.log_tail())
 
 
@@ -299,35 +275,39 @@ def commands(report, bed):
                                   ("DOWNLOAD", (("FileType", "$(reboot)"),), "FileType"),
                                   ("CHANGEDUSTATE", (("OperationType", "Install"), ("Name", "../../x"),
                                                      ("URL", "file:x")), "name")):
-            items = finished(client, command(world, client, place, kind, args, f"{kind}-{where}"))
+            items = finished(client, command(world, client, place, kind, args, f"cmd-{kind}-{where}"))
             report.ok(items and error in items.get("error", ""), f"{where}: {kind} with hostile arguments ends with an error",
                       items)
     cancelled(report, world)
     software(report, world)
+    fetched(report, world)
     restarts(report, world)
 
 
 def cancelled(report, world):
     """Cancelling over mId."""
     client = world.server
-    instance = command(world, client, world.copies, "SCHEDULEINFORM", (("DelaySeconds", "3600"),), "later")
+
+    def at_device():
+        """Those that nscl has made there, and removes again."""
+        return [n for n in xml.names(world.device.get(OWN).xml(), "mgmtCmdCollection") if not n.startswith("cmd-")]
+    wait_for(lambda: not at_device())
+    instance = command(world, client, world.copies, "SCHEDULEINFORM", (("DelaySeconds", "3600"),), "cmd-later")
     started = wait_for(lambda: xml.text(client.get(instance).xml(), "execStatus") == "STARTED")
     report.ok(started, "nscl: a command is STARTED", lambda: client.get(instance))
-    at_device = wait_for(lambda: xml.names(world.device.get(OWN).xml(), "mgmtCmdCollection"))
-    report.ok(at_device, "the device has it, too")
+    report.ok(wait_for(lambda: len(at_device()) == 1), "the device has it, too")
     report.equal(client.post(instance + "/execDisable", None).status, 204, "nscl: it is cancelled")
     items = finished(client, instance)
     report.ok(items and "cancelled" in items.get("error", ""), "nscl: FINISHED says so", items)
     report.equal(client.post(instance + "/execDisable", None).status, 403, "nscl: a second time is refused")
-    report.ok(wait_for(lambda: not xml.names(world.device.get(OWN).xml(), "mgmtCmdCollection")),
-              "the device has it no more")
+    report.ok(wait_for(lambda: not at_device()), "the device has it no more", at_device)
 
 
 def software(report, world):
     """CHANGEDUSTATE at nscl installs at the device."""
     world.package("tool", "tool one", 3)
     items = finished(world.server, command(world, world.server, world.copies, "CHANGEDUSTATE", (
-        ("OperationType", "Install"), ("Name", "tool"), ("URL", "file:tool")), "install"))
+        ("OperationType", "Install"), ("Name", "tool"), ("URL", "file:tool")), "cmd-install"))
     report.equal(items, {"result": "done"}, "nscl: CHANGEDUSTATE installs at the device")
     report.equal(world.calls()[-1:], ["install tool 3 tool one"], "by the command")
     copy = f"{world.copies}/software/tool"
@@ -336,6 +316,52 @@ def software(report, world):
     report.ok(wait_for(lambda: world.calls()[-1:] == ["activate tool 3 tool one"]), "reaches the device")
     report.ok(wait_for(lambda: xml.text(world.server.get(copy).xml(), "finalStatus") == "SUCCESS" and xml.text(
         world.server.get(copy).xml(), "action", "").endswith("/swActivate")), "nscl: its status tells")
+
+
+def fetched(report, world):
+    """A package by http: its instance is made at nscl, it is fetched and installed by the device."""
+    world.package("remote", "from afar", 4)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(
+        Quiet, directory=world.path("packages")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    origin = f"http://127.0.0.1:{server.server_address[1]}"
+    body = (f'<m2m:parameters {xml.NS} {XSI} xsi:type="m2m:FwInstance" m2m:id="fetch"><m2m:parametersCollection/>'
+            "<m2m:firmwareName>remote</m2m:firmwareName><m2m:firmwareVersion>0</m2m:firmwareVersion>"
+            f"<m2m:firmwareURL>{origin}/remote</m2m:firmwareURL></m2m:parameters>")
+    answer = world.server.post(f"{world.copies}/firmware", body)
+    report.equal(answer.status, 201, "nscl: CREATE below a copy", answer)
+    copy = f"{world.copies}/firmware/fetch"
+    report.equal(world.device.get(f"{OWN}/firmware/fetch").status, 200, "reaches the device")
+    report.equal(xml.text(world.server.get(copy).xml(), "originalMO"), f"{world.gscl.base}/scls/mgmtObjs/firmware/fetch",
+                 "nscl: originalMO of the new copy")
+    world.server.create(copy, f'<m2m:parameters {xml.NS} {XSI} xsi:type="m2m:FirmwareAction" m2m:id="a">'
+                              "<m2m:parametersCollection/></m2m:parameters>")
+
+    def act(what, want, name):
+        report.equal(world.server.post(f"{copy}/a/{what}", None).status, 204, f"nscl: {what} {name}")
+        report.ok(ended(world, what, 1), f"{what} ends")
+        told = wait_for(lambda: (lambda d: xml.text(d, "action", "").endswith(f"{copy}/a/{what}") and xml.text(
+            d, "finalStatus") == want)(world.server.get(copy).xml()))
+        report.ok(told, f"nscl: its status is {want}", lambda: world.server.get(copy))
+    act("fwUpdate", "FAILURE", "before the download")
+    act("fwDownloadAndUpdate", "SUCCESS", "by http")
+    report.equal(world.calls()[-1:], ["install remote 4 from afar"], "the command got what was fetched")
+    report.ok(wait_for(lambda: installed(world, "firmware", "remote") == "4"), "the device tells of it")
+    world.write("packages/remote", "tampered")
+    act("fwDownload", "FAILURE", "of a tampered package")
+    server.shutdown()
+    server.server_close()
+    act("fwRemove", "SUCCESS", "")
+    report.equal(world.calls()[-1:], ["remove remote 4 from afar"], "the command removed it")
+    report.equal(world.server.delete(copy).status, 204, "nscl: DELETE of the copy")
+    report.equal(world.device.get(f"{OWN}/firmware/fetch").status, 404, "reaches the device")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files without a log."""
+
+    def log_message(self, *args):
+        """Says nothing."""
 
 
 def restarts(report, world):
@@ -347,7 +373,7 @@ def restarts(report, world):
     world.device.close()
     report.ok(world.gscl.alive() and world.gscl.pid == pid, "in the same process")
     report.ok(wait_for(lambda: final(world.device, f"{OWN}/reboot") == "SUCCESS"), "the status says so")
-    items = finished(world.server, command(world, world.server, world.copies, "REBOOT", (), "reboot"))
+    items = finished(world.server, command(world, world.server, world.copies, "REBOOT", (), "cmd-reboot"))
     report.equal(items, {}, "nscl: REBOOT over mId")
     report.equal(world.gscl.log().count("event=started"), n + 2, "the daemon has begun again")
     world.device.close()

@@ -26,20 +26,23 @@ def network(bed):
     return a, b
 
 
-def gateway(bed, name, nscl):
+def gateway(bed, name, nscl, *options):
     """A gateway that is known by its name alone and takes requests through a channel."""
     gscl = Daemon(bed, "gscl", name=name, nscl=nscl, lifetime=10,
-                  options=(*OPTIONS, "register.channel=true", f"scl.own_names=[ \"{name}.{DOMAIN}\" ]"))
+                  options=(*OPTIONS, "register.channel=true", f"scl.own_names=[ \"{name}.{DOMAIN}\" ]", *options))
     gscl.start()
-    uri = f"http://{name}.{DOMAIN}/m2m"
-    client = nscl.client(uri)
+    client = nscl.client()
 
     def online():
         answer = client.get(f"/m2m/scls/{gscl.scl_id}")
-        return answer.status == 200 and xml.text(answer.xml(), "onlineStatus") == "ONLINE"
-    if not wait_for(online):
+        return answer.status == 200 and xml.text(answer.xml(), "onlineStatus") == "ONLINE" and answer.xml()
+    scl = wait_for(online)
+    if not scl:
         raise AssertionError(f"{name} does not register\n{gscl.log_tail()}")
     client.close()
+    uri = xml.text(scl, "link")
+    if f"//{name}.{DOMAIN}" not in uri:
+        raise AssertionError(f"{name} is called {uri}")
     return gscl, uri
 
 
@@ -146,15 +149,17 @@ def announced(report, bed):
     a, b = network(bed)
     if a.registered_at(b) is None or b.registered_at(a) is None:
         raise AssertionError("the nscls do not register")
-    gb, gb_uri = gateway(bed, "gb", b)
+    gb, gb_uri = gateway(bed, "gb", b, f"register.announce_to=[ \"{a.base}\", \"nobody\" ]")
     at_b, at_a = b.client(gb_uri), a.client(b.base)
     there = f"/m2m/scls/{b.scl_id}/sclAnncs/{gb.scl_id}Annc"
     to_a = f"<m2m:announceTo {xml.NS}><m2m:sclList><reference>{a.base}</reference></m2m:sclList></m2m:announceTo>"
-    answer = at_b.put(f"/m2m/scls/{gb.scl_id}/announceTo", to_a)
-    report.ok(answer.status in (200, 204), "the gateway wants to be announced", answer)
     annc = wait_for(lambda: (r := at_a.get(there)).status == 200 and r.xml())
-    if not report.ok(annc, "it is", b.log_tail):
+    if not report.ok(annc, "the gateway is announced", b.log_tail):
         return
+    registered = xml.text(at_b.get(f"/m2m/scls/{gb.scl_id}").xml(), "expirationTime")
+    report.ok(wait_for(lambda: xml.text(at_b.get(f"/m2m/scls/{gb.scl_id}").xml(), "expirationTime") != registered) and
+              wait_for(lambda: at_a.get(there).xml().findtext(xml.q("expirationTime")) != registered),
+              "its announcement lives as long as its registration", b.log_tail)
     report.equal(xml.text(annc, "link"), f"{b.base}/scls/{gb.scl_id}", "link of the sclAnnc")
     more = f"<m2m:announceTo><m2m:sclList><reference>{b.base}</reference></m2m:sclList></m2m:announceTo>"
     make_application(gb, "da", more)

@@ -120,7 +120,7 @@ class Document:
             self.report.ok(False, f"{self.name}: the demonstration runs", self.demo.logs())
             return
         path = os.pathsep.join([os.path.join(BUILD, d) for d in
-                                ("nscl", "gscl", "dscl", "docs/examples/hostmon", "docs/examples/watcher")])
+                                ("nscl", "gscl", "dscl", "common/cli", "docs/examples/hostmon", "docs/examples/watcher")])
         env = {**os.environ, "OPENSCL_BUILD": BUILD, "PATH": path + os.pathsep + os.environ["PATH"],
                "TMPDIR": self.demo.temporary, "HOME": self.scratch}
         shell = subprocess.Popen(["sh", self.script()], cwd=self.scratch, env=env, stdin=subprocess.DEVNULL,

@@ -17,13 +17,22 @@ BOX = "/applications/na/containers/c/contentInstances"
 INSTANCES = "/m2m" + BOX
 
 
+class Link(Relay):
+    """The way to nscl."""
+
+    @property
+    def base(self):
+        """URI of the sclBase behind it."""
+        return f"http://127.0.0.1:{self.port}/m2m"
+
+
 class Pair:
     """nscl and gscl with a link between them, an application na with a container at nscl."""
 
     def __init__(self, bed, *options, extra=""):
         self.bed = bed
         self.nscl = Daemon(bed, "nscl", options=("lifetime.min=1", *QUICK))
-        self.link = bed.add(Relay(self.nscl.port))
+        self.link = bed.add(Link(self.nscl.port))
         self.nscl.options.append(f"scl.own_names=[ \"127.0.0.1:{self.link.port}\" ]")
         self.nscl.start()
         self.gscl = Daemon(bed, "gscl", nscl=self.link, options=("lifetime.min=1", *QUICK, *options), extra=extra)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/times.h"
+
 /* ---- what a peer does ---- */
 
 static struct peer_res *
@@ -54,6 +56,21 @@ res_fill(struct peer_res *r, const struct exchange *ex)
 			         ex->headers[i].value.p);
 }
 
+/* What it has made of expirationTime. */
+static void
+tell_lifetime(struct peers *ps, const struct peer *p, struct port_answer *a)
+{
+	char *text = ps->text[ps->texts++ % NITEMS(ps->text)], until[TIMES_TEXT_MAX];
+
+	if (p->grants == 0)
+		return;
+	times_format(clock_now(&clock_system) + p->grants, TIMES_MILLI, until);
+	snprintf(text, sizeof(ps->text[0]),
+	         "<m2m:applicationAnnc " NS "><m2m:expirationTime>%s</m2m:expirationTime></m2m:applicationAnnc>",
+	         until);
+	a->body = text;
+}
+
 /* A collection is there with what holds it: the scl, or an announcement. */
 static bool
 holds(struct peer *p, const char *path)
@@ -82,6 +99,7 @@ on_create(struct peers *ps, struct peer *p, const struct exchange *ex, const cha
 	if (res_at(p, full) != NULL)
 		return 409;
 	res_fill(res_add(p, full), ex);
+	tell_lifetime(ps, p, a);
 	a->location = p->location;
 	if (p->location != NULL)
 		return 201;
@@ -132,7 +150,8 @@ on_resource(struct peers *ps, struct peer *p, const struct exchange *ex, const c
 		return 404;
 	if (slice_is(ex->method, "PUT")) {
 		res_fill(r, ex);
-		return 204;
+		tell_lifetime(ps, p, a);
+		return a->body == NULL ? 204 : 200;
 	}
 	text = ps->text[ps->texts++ % NITEMS(ps->text)];
 	snprintf(text, sizeof(ps->text[0]),

@@ -26,6 +26,7 @@ struct peer {
 	bool relative; /* Location is path-absolute */
 	const char *knows_as; /* path of the scl that it has of this SCL */
 	const char *location; /* of all creations, or NULL */
+	int64_t grants; /* lifetime that it gives, 0 = what it is asked for */
 	struct peer_res *res;
 	size_t n;
 	unsigned creates, updates, deletes, reads, asked;

@@ -215,9 +215,11 @@ group_make(struct group_bed *gb, const char *id, const char *type, const char *m
 	int status;
 
 	buf_init(&b, 4u << 20);
-	buf_printf(&b, "<m2m:group " NS " m2m:id=\"%s\"><m2m:memberType>%s</m2m:memberType>%s"
+	buf_printf(&b,
+	           "<m2m:group " NS " m2m:id=\"%s\"><m2m:memberType>%s</m2m:memberType>%s"
 	           "<m2m:accessRightID>" BASE "/accessRights/default</m2m:accessRightID>"
-	           "<m2m:members>", id, type, more);
+	           "<m2m:members>",
+	           id, type, more);
 	while (rest.n > 0 && slice_split(&rest, ' ', &one))
 		buf_printf(&b, "<reference>%.*s</reference>", (int)one.n, one.p);
 	buf_puts(&b, "</m2m:members></m2m:group>");
@@ -290,7 +292,8 @@ answered(struct req *rq, void *arg)
 static void
 carry_out(struct req *rq)
 {
-	struct waiting w = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	struct waiting w = { .lock = PTHREAD_MUTEX_INITIALIZER,
+		             .changed = PTHREAD_COND_INITIALIZER };
 
 	if (req_admit(rq) != RC_OK || req_prepare(rq) != RC_PENDING)
 		return;

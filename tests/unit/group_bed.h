@@ -48,7 +48,7 @@ unsigned group_posts(struct group_bed *gb, unsigned n);
 
 /* Container /m2m/applications/a/containers/NAME, and one content. */
 void group_container(struct group_bed *gb, const char *name, const char *content);
-/* POST of a group of sclBase with the right of everybody; members are separated by spaces. The status. */
+/* POST of a group of sclBase that everybody may use; members are separated by spaces. The status. */
 int group_make(struct group_bed *gb, const char *id, const char *type, const char *more,
                const char *members);
 /* The value of an element of the group, valid until the next call. */

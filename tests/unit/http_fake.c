@@ -122,6 +122,13 @@ req_new(struct scl *scl, const struct req_listener *listener)
 	return rq;
 }
 
+bool
+req_asks_sent(const struct req *rq)
+{
+	(void)rq;
+	return false;
+}
+
 void
 req_sent(struct req *rq)
 {

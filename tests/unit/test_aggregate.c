@@ -9,7 +9,7 @@
 
 #define C(name) BASE "/applications/a/containers/" name
 #define SUBSCRIPTIONS BASE "/groups/g/membersContent/contentInstances/subscriptions"
-#define SUBSCRIBE(contact, more)                                                                  \
+#define SUBSCRIBE(contact, more)                                                                   \
 	"<m2m:subscription " NS " m2m:id=\"s\">" more "<m2m:contact>" contact                      \
 	"</m2m:contact></m2m:subscription>"
 
@@ -58,7 +58,8 @@ contents(const char *text)
 static void
 stored(const char *element, char value[256])
 {
-	struct reply r = core_ask(&gb.b, "GET", C("x") "/contentInstances/subscriptions/s", ADMIN, NULL);
+	struct reply r =
+		core_ask(&gb.b, "GET", C("x") "/contentInstances/subscriptions/s", ADMIN, NULL);
 	char tag[64];
 	const char *at;
 
@@ -92,7 +93,8 @@ has_notifies(void *arg)
 static void
 await_notifies(unsigned n)
 {
-	ck_assert_msg(core_await(has_notifies, &n), "%u notifications, not %u", notifies_so_far(), n);
+	ck_assert_msg(core_await(has_notifies, &n), "%u notifications, not %u", notifies_so_far(),
+	              n);
 }
 
 START_TEST(notifications_come_together)
@@ -135,8 +137,8 @@ END_TEST
 START_TEST(final_notifications_are_collected_too)
 {
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CREATED"), 3);
-	ck_assert_int_eq(group_status(&gb, "DELETE", BASE "/groups/g/membersContent", ADMIN, NULL, NULL,
-	                           NULL),
+	ck_assert_int_eq(group_status(&gb, "DELETE", BASE "/groups/g/membersContent", ADMIN, NULL,
+	                              NULL, NULL),
 	                 200);
 	await_notifies(3);
 	ck_assert_uint_eq(occurrences(gb.posts[0], "STATUS_DELETED"), 3);
@@ -146,9 +148,12 @@ END_TEST
 START_TEST(each_member_gets_its_own_answer)
 {
 	static const char answer[] =
-		"<m2m:notifyCollectionResponse " NS "><status><targetId>http://scl.example.org:8080" C("y")
-		"/contentInstances/subscriptions/s</targetId><primitiveType>notify</primitiveType>"
-		"<statusCode>STATUS_SERVICE_UNAVAILABLE</statusCode></status></m2m:notifyCollectionResponse>";
+		"<m2m:notifyCollectionResponse " NS
+		"><status><targetId>http://scl.example.org:8080" C(
+			"y") "/contentInstances/subscriptions/s</targetId><primitiveType>notify</"
+			     "primitiveType>"
+			     "<statusCode>STATUS_SERVICE_UNAVAILABLE</statusCode></status></"
+			     "m2m:notifyCollectionResponse>";
 
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CREATED"), 3);
 	group_subscriber(&gb, 200, answer, 0);
@@ -190,11 +195,15 @@ START_TEST(one_address_for_one_subscriber)
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CREATED"), 3);
 	stored("aggregateURI", first);
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CONFLICT"), 3);
-	ck_assert_int_eq(core_do(&gb.b, "DELETE", C("x") "/contentInstances/subscriptions/s", "%s", ""), 204);
+	ck_assert_int_eq(
+		core_do(&gb.b, "DELETE", C("x") "/contentInstances/subscriptions/s", "%s", ""),
+		204);
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CREATED"), 1);
 	stored("aggregateURI", second);
 	ck_assert_str_eq(first, second);
-	ck_assert_int_eq(core_do(&gb.b, "DELETE", C("x") "/contentInstances/subscriptions/s", "%s", ""), 204);
+	ck_assert_int_eq(
+		core_do(&gb.b, "DELETE", C("x") "/contentInstances/subscriptions/s", "%s", ""),
+		204);
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER "/other", ""), "STATUS_CREATED"), 1);
 	stored("aggregateURI", second);
 	ck_assert_str_ne(first, second);
@@ -207,12 +216,15 @@ START_TEST(a_group_aggregates_for_so_many)
 
 	conf.subscriptions_per_resource = 2;
 	ck_assert_int_eq(scl_reconfigure(gb.b.scl, &conf), RC_OK);
-	ck_assert_uint_eq(subscribe(SUBSCRIBE("http://sub.example.org/1", ""), "STATUS_CREATED"), 3);
-	ck_assert_uint_eq(subscribe(SUBSCRIBE("http://sub.example.org/2", ""), "STATUS_CONFLICT"), 3);
+	ck_assert_uint_eq(subscribe(SUBSCRIBE("http://sub.example.org/1", ""), "STATUS_CREATED"),
+	                  3);
+	ck_assert_uint_eq(subscribe(SUBSCRIBE("http://sub.example.org/2", ""), "STATUS_CONFLICT"),
+	                  3);
 	ck_assert_int_eq(group_status(&gb, "POST", SUBSCRIPTIONS, ADMIN, NULL, NULL,
-	                           SUBSCRIBE("http://sub.example.org/3", "")),
+	                              SUBSCRIBE("http://sub.example.org/3", "")),
 	                 403);
-	ck_assert_uint_eq(subscribe(SUBSCRIBE("http://sub.example.org/1", ""), "STATUS_CONFLICT"), 3);
+	ck_assert_uint_eq(subscribe(SUBSCRIBE("http://sub.example.org/1", ""), "STATUS_CONFLICT"),
+	                  3);
 	ck_assert_str_eq(group_value(&gb, "g", "currentNrOfMembers"), "3");
 }
 END_TEST
@@ -237,9 +249,10 @@ START_TEST(what_is_no_subscription_is_the_members_to_refuse)
 }
 END_TEST
 
-#define NOTIFY(reference)                                                                         \
+#define NOTIFY(reference)                                                                          \
 	"<m2m:notify " NS "><m2m:statusCode>STATUS_OK</m2m:statusCode><representation>eA=="        \
-	"</representation><subscriptionReference>" reference "</subscriptionReference></m2m:notify>"
+	"</representation><subscriptionReference>" reference                                       \
+	"</subscriptionReference></m2m:notify>"
 
 START_TEST(strangers_find_nothing)
 {
@@ -249,10 +262,12 @@ START_TEST(strangers_find_nothing)
 
 	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CREATED"), 3);
 	stored("aggregateURI", uri);
-	ck_assert_int_eq(core_status(&gb.b, "POST", uri, ADMIN, NOTIFY("http://x.example.org/m2m/c/s")),
-	                 404);
-	ck_assert_int_eq(core_status(&gb.b, "POST", uri, ADMIN, NOTIFY(BASE "/applications/a/containers")),
-	                 404);
+	ck_assert_int_eq(
+		core_status(&gb.b, "POST", uri, ADMIN, NOTIFY("http://x.example.org/m2m/c/s")),
+		404);
+	ck_assert_int_eq(
+		core_status(&gb.b, "POST", uri, ADMIN, NOTIFY(BASE "/applications/a/containers")),
+		404);
 	ck_assert_int_eq(core_status(&gb.b, "POST", uri, ADMIN, "<m2m:notify " NS "/>"), 400);
 	ck_assert_int_eq(core_status(&gb.b, "POST", uri, ADMIN, "<m2m:container " NS "/>"), 400);
 	ck_assert_int_eq(core_status(&gb.b, "POST", uri, ADMIN, "rubbish"), 400);
@@ -288,8 +303,9 @@ START_TEST(so_many_may_wait)
 	conf.aggregation_max = 2;
 	ck_assert_int_eq(scl_reconfigure(gb.b.scl, &conf), RC_OK);
 	for (unsigned i = 0; i < NITEMS(calls); i++)
-		ck_assert(core_begin(&gb.b, &calls[i], "POST", uri, ADMIN, "application/xml",
-		                     NOTIFY("http://scl.example.org:8080" C("x") "/subscriptions/q")));
+		ck_assert(core_begin(
+			&gb.b, &calls[i], "POST", uri, ADMIN, "application/xml",
+			NOTIFY("http://scl.example.org:8080" C("x") "/subscriptions/q")));
 	for (unsigned i = 0; i < NITEMS(calls); i++) {
 		struct reply r = core_end(&calls[i]);
 
@@ -309,9 +325,8 @@ START_TEST(a_passed_tolerance_does_not_wait)
 
 	conf.aggregation_wait = 60 * CLOCK_SECOND;
 	ck_assert_int_eq(scl_reconfigure(gb.b.scl, &conf), RC_OK);
-	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER,
-	                                      "<m2m:delayTolerance>2014-01-01T00:00:00Z"
-	                                      "</m2m:delayTolerance>"),
+	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, "<m2m:delayTolerance>2014-01-01T00:00:00Z"
+	                                                  "</m2m:delayTolerance>"),
 	                            "STATUS_CREATED"),
 	                  3);
 	ck_assert_int_eq(core_post_text(&gb.b, C("x") "/contentInstances", "1"), 201);
@@ -347,15 +362,47 @@ START_TEST(stopping_answers)
 }
 END_TEST
 
+START_TEST(groups_in_groups_collect_once)
+{
+	char value[256];
+	struct reply r;
+
+	ck_assert_int_eq(group_make(&gb, "outer", "CONTAINER", "", BASE "/groups/g/membersContent"),
+	                 201);
+	r = group_ask(&gb, "POST",
+	              BASE "/groups/outer/membersContent/contentInstances/subscriptions", ADMIN,
+	              NULL, NULL, SUBSCRIBE(SUBSCRIBER, ""));
+	ck_assert_int_eq(r.status, 200);
+	reply_fini(&r);
+	contents("1");
+	await_notifies(3);
+	ck_assert_uint_eq(group_posts(&gb, 1), 1);
+	/* The address is that of the outer group, which knows the members of the inner one not. */
+	stored("aggregateURI", value);
+	ck_assert_int_eq(
+		core_status(&gb.b, "POST", value, ADMIN, NOTIFY("http://far.example.org/m2m/c/s")),
+		204);
+	ck_assert_int_eq(core_do(&gb.b, "DELETE", BASE "/groups/g", "%s", ""), 204);
+	ck_assert_int_eq(
+		core_status(&gb.b, "POST", value, ADMIN, NOTIFY("http://far.example.org/m2m/c/s")),
+		204);
+	ck_assert_int_eq(core_do(&gb.b, "DELETE", BASE "/groups/outer", "%s", ""), 204);
+	core_stop(&gb.b);
+	ck_assert_uint_eq(core_records(&gb.b, 'W'), 0);
+}
+END_TEST
+
 START_TEST(a_contact_here_gets_them_as_content)
 {
 	struct reply r;
 
 	group_container(&gb, "sink", NULL);
-	ck_assert_uint_eq(subscribe(SUBSCRIBE(C("sink") "/contentInstances", ""), "STATUS_CREATED"), 3);
+	ck_assert_uint_eq(subscribe(SUBSCRIBE(C("sink") "/contentInstances", ""), "STATUS_CREATED"),
+	                  3);
 	contents("1");
 	do {
-		r = core_ask(&gb.b, "GET", C("sink") "/contentInstances/latest/content", ADMIN, NULL);
+		r = core_ask(&gb.b, "GET", C("sink") "/contentInstances/latest/content", ADMIN,
+		             NULL);
 		if (r.status != 200)
 			reply_fini(&r);
 	} while (r.status == 404);
@@ -369,13 +416,20 @@ int
 main(void)
 {
 	const TTest *const tests[] = {
-		notifications_come_together,      a_single_one_goes_alone,
-		final_notifications_are_collected_too, each_member_gets_its_own_answer,
-		nothing_is_lost_when_the_subscriber_fails, one_address_for_one_subscriber,
-		a_group_aggregates_for_so_many,   what_is_no_subscription_is_the_members_to_refuse,
-		strangers_find_nothing,           so_many_may_wait,
-		a_passed_tolerance_does_not_wait, stopping_answers,
+		notifications_come_together,
+		a_single_one_goes_alone,
+		final_notifications_are_collected_too,
+		each_member_gets_its_own_answer,
+		nothing_is_lost_when_the_subscriber_fails,
+		one_address_for_one_subscriber,
+		a_group_aggregates_for_so_many,
+		what_is_no_subscription_is_the_members_to_refuse,
+		strangers_find_nothing,
+		so_many_may_wait,
+		a_passed_tolerance_does_not_wait,
+		stopping_answers,
 		a_contact_here_gets_them_as_content,
+		groups_in_groups_collect_once,
 	};
 	Suite *s = suite_create("aggregate");
 	TCase *tc = tcase_create("aggregate");

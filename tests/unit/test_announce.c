@@ -109,6 +109,7 @@ START_TEST(test_changes)
 	/* The same again: nothing to do. */
 	ck_assert_int_eq(update_app(&ps, "a", more), 204);
 	ck_assert_int_eq(core_do(&ps.b, "PUT", APP "/searchStrings", "<m2m:searchStrings " NS "/>"), 204);
+	ck_assert(works_await(&ps));
 	/* To one of them no more, and then to none. */
 	ck_assert_int_eq(update_app(&ps, "a", announce_to("1", "", "")), 204);
 	ck_assert(peer_await(&ps, 0, 0));
@@ -254,7 +255,7 @@ END_TEST
 START_TEST(test_location)
 {
 	static const char *const locations[] = {
-		"http://victim.example.org/m2m/applications/x", "", "/m2m",
+		"http://victim.example.org/m2m/applications/x", "/", "/m2m",
 		"/m2m/scls/scl.example.org/applications/../../peer1", "http://peer0.example.org/",
 		"m2m/x", "/m2m/scls/scl.example.org/applications/", "\xff"
 	};
@@ -531,6 +532,51 @@ START_TEST(test_expiry)
 }
 END_TEST
 
+struct updates {
+	struct peers *ps;
+	unsigned n;
+};
+
+static bool
+has_updates(void *arg)
+{
+	struct updates *u = arg;
+
+	return peer_look(u->ps, 0).updates >= u->n;
+}
+
+/* An SCL that gives less than is asked for is asked again in time. */
+START_TEST(test_lifetime)
+{
+	struct peers ps;
+	struct updates u = { &ps, 2 };
+
+	begin(&ps);
+	ps.v[0].grants = 3 * CLOCK_SECOND;
+	ck_assert_int_eq(create_app(&ps, ADMIN, "a", announce_to("01", "", "")), 201);
+	ck_assert(peer_await(&ps, 0, 1));
+	ck_assert(core_await(has_updates, &u));
+	/* Also after a restart, and not any more when it is withdrawn. */
+	core_stop(&ps.b);
+	core_start(&ps.b);
+	u.n += 2;
+	ck_assert(core_await(has_updates, &u));
+	ck_assert_int_eq(core_do(&ps.b, "PUT", APP "/announceTo",
+	                         "<m2m:announceTo " NS "><m2m:sclList/></m2m:announceTo>"),
+	                 204);
+	ck_assert(peer_await(&ps, 0, 0));
+	ck_assert(works_await(&ps));
+	ck_assert_uint_eq(peer_look(&ps, 1).updates, 0);
+	/* What goes meanwhile leaves nothing behind. */
+	ck_assert_int_eq(create_app(&ps, ADMIN, "b", announce_to("0", "", "")), 201);
+	ck_assert(peer_await(&ps, 0, 1));
+	ck_assert_int_eq(core_do(&ps.b, "DELETE", BASE "/applications/b", "%s", ""), 204);
+	ck_assert(peer_await(&ps, 0, 0));
+	ck_assert(works_await(&ps));
+	peers_fini(&ps);
+}
+END_TEST
+
 /* One dead SCL takes a few exchanges of the many, however much waits for it. */
 START_TEST(test_dead)
 {
@@ -695,8 +741,9 @@ step(struct world *w)
 
 /* What is announced at a peer is what the lists say. */
 static bool
-agrees(struct world *w)
+agrees(void *arg)
 {
+	struct world *w = arg;
 	size_t counts[2] = { 0 };
 	char target[96], list[256];
 
@@ -719,13 +766,23 @@ START_TEST(test_any_order)
 	struct world w = { 0 };
 
 	begin(&w.ps);
+	w.ps.v[1].grants = 3 * CLOCK_SECOND;
 	dice_init(&w.dice, "announcing");
 	for (unsigned i = 0; i < core_scale(300); i++)
 		step(&w);
 	peer_set(&w.ps, 0, PEER_WELL);
 	peer_set(&w.ps, 1, PEER_WELL);
+	/* What is prolonged has work all the time. */
+	ck_assert(core_await(agrees, &w));
+	for (unsigned i = 0; i < APPS; i++) {
+		char target[64];
+
+		snprintf(target, sizeof(target), BASE "/applications/a%u", i);
+		if (w.app[i])
+			ck_assert_int_eq(core_do(&w.ps.b, "DELETE", target, "%s", ""), 204);
+	}
 	ck_assert(works_await(&w.ps));
-	ck_assert(agrees(&w));
+	ck_assert_uint_eq(peer_count(&w.ps, 0) + peer_count(&w.ps, 1), 0);
 	peers_fini(&w.ps);
 }
 END_TEST
@@ -754,6 +811,7 @@ suite(void)
 	tcase_add_test(tc, test_lost_at_peer);
 	tcase_add_test(tc, test_other_name);
 	tcase_add_test(tc, test_expiry);
+	tcase_add_test(tc, test_lifetime);
 	tcase_add_test(tc, test_dead);
 	tcase_add_test(tc, test_scl_announced);
 	tcase_add_test(tc, test_any_order);

@@ -32,7 +32,7 @@ static enum rc
 bound(unsigned type, enum bind_column column, const struct codec *c, struct slice text,
       struct val **vals)
 {
-	binder = (struct binder){ .arena = arena, .ordered = binder.ordered };
+	binder = (struct binder){ .arena = arena, .ordered = binder.ordered, .name = SLICE_LIT("own") };
 	*vals = NULL;
 	return bind_resource(&binder, rtype_get(type), column, parsed(c, text), vals);
 }
@@ -625,6 +625,9 @@ static const struct {
 	{ T_MGMT_OBJ, BIND_UPDATE, MO "><m2m:parametersCollection/>" END_MO, NULL },
 	{ T_MGMT_OBJ, BIND_UPDATE, MO "><m2m:subscriptionsReference>a</m2m:subscriptionsReference>" END_MO,
 	  "not permitted" },
+	{ T_MGMT_OBJ, BIND_UPDATE, MO " m2m:id=\"own\"/>", NULL },
+	{ T_MGMT_OBJ, BIND_UPDATE, MO " m2m:id=\"Own\"/>", "id may not change" },
+	{ T_RCAT_PARAM_LIST, BIND_CREATE, PA " m2m:id=\"any\"/>", "xsi:type must be" },
 	/* facets */
 	{ T_ETSI_DEVICE_INFO, BIND_UPDATE,
 	  MO "><m2m:softwareVersion>\xc3\xa9" "2345678901234567890123456789012</m2m:softwareVersion>" END_MO,

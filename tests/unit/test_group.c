@@ -10,7 +10,7 @@
 #include "group_bed.h"
 
 #define C(name) BASE "/applications/a/containers/" name
-#define GROUP                                                                                     \
+#define GROUP                                                                                      \
 	"<m2m:group " NS "><m2m:accessRightID>" BASE "/accessRights/default</m2m:accessRightID>"
 #define ABANDON_GROUP_ "<m2m:consistencyStrategy>ABANDON_GROUP</m2m:consistencyStrategy>"
 #define MODIFY_TYPE_ "<m2m:consistencyStrategy>MODIFY_TYPE</m2m:consistencyStrategy>"
@@ -55,10 +55,11 @@ START_TEST(members_are_kept_once_and_in_order)
 	group_container(&gb, "x", NULL);
 	group_container(&gb, "y", NULL);
 	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "",
-	                            C("y") " http://SCL.example.org:8080" C("y") " " C("x") "/ " C("x")
-	                            " m2m/applications/a/containers/x /m2m/AP/a/CO/y "
-	                            "/m2m/applications/%61/containers/x http://far.example.org:80/z "
-	                            "http://far.example.org/z/"),
+	                            C("y") " http://SCL.example.org:8080" C("y") " " C("x") "/ " C(
+					    "x") " m2m/applications/a/containers/x /m2m/AP/a/CO/y "
+	                                         "/m2m/applications/%61/containers/x "
+	                                         "http://far.example.org:80/z "
+	                                         "http://far.example.org/z/"),
 	                 201);
 	ck_assert_str_eq(group_value(&gb, "g", "currentNrOfMembers"), "3");
 	r = core_ask(&gb.b, "GET", BASE "/groups/g/members", ADMIN, NULL);
@@ -74,15 +75,23 @@ END_TEST
 
 START_TEST(a_member_is_a_uri)
 {
-	static const char *const bad[] = { "//", "http://", "a%zz", "/m2m/%00", "http://x.example.org/?q=1",
-		                           "mailto:me", "/", "http://x.example.org/&#9;a", "/m2m#top",
+	static const char *const bad[] = { "//",
+		                           "http://",
+		                           "a%zz",
+		                           "/m2m/%00",
+		                           "http://x.example.org/?q=1",
+		                           "mailto:me",
+		                           "/",
+		                           "http://x.example.org/&#9;a",
+		                           "/m2m#top",
 		                           "http://%20/x?" };
 
 	for (size_t i = 0; i < NITEMS(bad); i++)
 		ck_assert_msg(group_make(&gb, "g", "CONTAINER", "", bad[i]) == 400, "%s", bad[i]);
 	ck_assert_int_eq(group_make(&gb, "g", "MIXED", "", "/m2m/groups/g/membersContent"), 400);
-	ck_assert_int_eq(group_make(&gb, "g", "MIXED", "", "http://scl.example.org:8080/m2m/groups/g/MC/"),
-	                 400);
+	ck_assert_int_eq(
+		group_make(&gb, "g", "MIXED", "", "http://scl.example.org:8080/m2m/groups/g/MC/"),
+		400);
 	ck_assert_int_eq(group_make(&gb, "g", "MIXED", "", "/m2m/groups/g"), 201);
 }
 END_TEST
@@ -91,18 +100,21 @@ START_TEST(their_number_is_limited)
 {
 	group_container(&gb, "x", NULL);
 	group_container(&gb, "y", NULL);
-	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "<m2m:maxNrOfMembers>1</m2m:maxNrOfMembers>",
+	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER",
+	                            "<m2m:maxNrOfMembers>1</m2m:maxNrOfMembers>",
 	                            C("x") " " C("y")),
 	                 403);
-	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "<m2m:maxNrOfMembers>-2</m2m:maxNrOfMembers>",
-	                            C("x")),
+	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER",
+	                            "<m2m:maxNrOfMembers>-2</m2m:maxNrOfMembers>", C("x")),
 	                 400);
-	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "<m2m:maxNrOfMembers>1</m2m:maxNrOfMembers>",
+	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER",
+	                            "<m2m:maxNrOfMembers>1</m2m:maxNrOfMembers>",
 	                            C("x") " " C("x")),
 	                 201);
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g/members",
-	                         "<m2m:members " NS "><reference>" C("x") "</reference><reference>" C("y")
-	                         "</reference></m2m:members>"),
+	                         "<m2m:members " NS
+	                         "><reference>" C("x") "</reference><reference>" C(
+					 "y") "</reference></m2m:members>"),
 	                 403);
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g/maxNrOfMembers",
 	                         "<m2m:maxNrOfMembers " NS ">0</m2m:maxNrOfMembers>"),
@@ -110,8 +122,9 @@ START_TEST(their_number_is_limited)
 	ck_assert_int_eq(core_do(&gb.b, "DELETE", BASE "/groups/g/maxNrOfMembers", "%s", ""), 204);
 	ck_assert_str_eq(group_value(&gb, "g", "maxNrOfMembers"), "-1");
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g/members",
-	                         "<m2m:members " NS "><reference>" C("x") "</reference><reference>" C("y")
-	                         "</reference></m2m:members>"),
+	                         "<m2m:members " NS
+	                         "><reference>" C("x") "</reference><reference>" C(
+					 "y") "</reference></m2m:members>"),
 	                 204);
 	ck_assert_str_eq(group_value(&gb, "g", "currentNrOfMembers"), "2");
 }
@@ -192,8 +205,9 @@ START_TEST(an_update_looks_again)
 	ck_assert_str_eq(group_value(&gb, "g", "currentNrOfMembers"), "2");
 	/* A member that went away is told: the list is not what was asked for. */
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g",
-	                         GROUP "<m2m:members><reference>" C("x")
-	                         "</reference><reference>" C("y") "</reference></m2m:members></m2m:group>"),
+	                         GROUP
+	                         "<m2m:members><reference>" C("x") "</reference><reference>" C(
+					 "y") "</reference></m2m:members></m2m:group>"),
 	                 200);
 	ck_assert_str_eq(group_value(&gb, "g", "currentNrOfMembers"), "1");
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g", GROUP "</m2m:group>"), 204);
@@ -236,7 +250,8 @@ START_TEST(the_strategy_holds_for_them_too)
 	group_register(&gb);
 	group_row(&gb, "/app", 200, "<m2m:application " NS "/>");
 	group_row(&gb, "/c", 200, "<m2m:container " NS "/>");
-	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", ABANDON_GROUP_, G1 "/c " G1 "/app"), 201);
+	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", ABANDON_GROUP_, G1 "/c " G1 "/app"),
+	                 201);
 	group_await(&gb, "g", "memberType", "404");
 	ck_assert_int_eq(group_make(&gb, "m", "CONTAINER", MODIFY_TYPE_, G1 "/c " G1 "/app"), 201);
 	group_await(&gb, "m", "memberType", "MIXED");
@@ -265,10 +280,11 @@ START_TEST(who_is_unreachable_is_asked_later)
 	ck_assert_str_eq(group_value(&gb, "g", "memberTypeValidated"), "false");
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g",
 	                         GROUP "<m2m:members><reference>" G1
-	                         "/c</reference></m2m:members></m2m:group>"),
+	                               "/c</reference></m2m:members></m2m:group>"),
 	                 204);
 	group_await(&gb, "g", "memberTypeValidated", "true");
-	ck_assert_int_eq(group_make(&gb, "h", "CONTAINER", "", "http://unknown.example.org/m2m/c"), 201);
+	ck_assert_int_eq(group_make(&gb, "h", "CONTAINER", "", "http://unknown.example.org/m2m/c"),
+	                 201);
 	ck_assert_int_eq(core_do(&gb.b, "DELETE", BASE "/groups/h", "%s", ""), 204);
 	core_stop(&gb.b);
 	ck_assert_uint_eq(core_records(&gb.b, 'W'), 0);
@@ -303,26 +319,29 @@ START_TEST(each_member_answers)
 	group_container(&gb, "x", "21.5");
 	group_container(&gb, "y", NULL);
 	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "", C("x") " " C("y") "/"), 201);
-	r = group_ask(&gb, "GET", BASE "/groups/g/membersContent/contentInstances/latest/content", ADMIN,
-	              NULL, NULL, NULL);
+	r = group_ask(&gb, "GET", BASE "/groups/g/membersContent/contentInstances/latest/content",
+	              ADMIN, NULL, NULL, NULL);
 	ck_assert_int_eq(r.status, 200);
 	ck_assert_ptr_nonnull(strstr(r.body, "<m2m:membersContentResponses"));
-	ck_assert_ptr_nonnull(strstr(r.body, "<status id=\"" C("x") "\"><statusCode>STATUS_OK</statusCode>"
-	                                     "<eTag>"));
-	ck_assert_ptr_nonnull(strstr(r.body, "<resourceURI>http://scl.example.org:8080" C("x")
-	                                     "/contentInstances/latest/content</resourceURI>"));
-	ck_assert_ptr_nonnull(strstr(r.body, "xmime:contentType=\"text/plain\">MjEuNQ==</resultBody>"));
-	ck_assert_ptr_nonnull(strstr(r.body, "<status id=\"" C("y")
-	                                     "/\"><statusCode>STATUS_NOT_FOUND</statusCode>"));
+	ck_assert_ptr_nonnull(strstr(r.body,
+	                             "<status id=\"" C("x") "\"><statusCode>STATUS_OK</statusCode>"
+	                                                    "<eTag>"));
+	ck_assert_ptr_nonnull(
+		strstr(r.body, "<resourceURI>http://scl.example.org:8080" C(
+				       "x") "/contentInstances/latest/content</resourceURI>"));
+	ck_assert_ptr_nonnull(
+		strstr(r.body, "xmime:contentType=\"text/plain\">MjEuNQ==</resultBody>"));
+	ck_assert_ptr_nonnull(strstr(
+		r.body, "<status id=\"" C("y") "/\"><statusCode>STATUS_NOT_FOUND</statusCode>"));
 	reply_fini(&r);
-	r = group_ask(&gb, "GET", BASE "/groups/g/MC?attributeAccessor=maxNrOfInstances", ADMIN, NULL,
-	              "application/json", NULL);
+	r = group_ask(&gb, "GET", BASE "/groups/g/MC?attributeAccessor=maxNrOfInstances", ADMIN,
+	              NULL, "application/json", NULL);
 	ck_assert_int_eq(r.status, 200);
 	ck_assert_ptr_nonnull(strstr(r.body, "\"status\":[{\"id\":\"" C("x") "\""));
 	ck_assert_uint_eq(occurrences(r.body, "STATUS_OK"), 2);
 	reply_fini(&r);
-	ck_assert_int_eq(group_status(&gb, "GET", BASE "/groups/g/membersContent/contentInstances", ADMIN,
-	                           NULL, "text/plain", NULL),
+	ck_assert_int_eq(group_status(&gb, "GET", BASE "/groups/g/membersContent/contentInstances",
+	                              ADMIN, NULL, "text/plain", NULL),
 	                 406);
 }
 END_TEST
@@ -334,16 +353,17 @@ START_TEST(every_method_is_carried_out)
 	group_container(&gb, "x", NULL);
 	group_container(&gb, "y", NULL);
 	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "", C("x") " " C("y")), 201);
-	r = group_ask(&gb, "POST", BASE "/groups/g/membersContent/contentInstances", ADMIN, NULL, NULL,
+	r = group_ask(&gb, "POST", BASE "/groups/g/membersContent/contentInstances", ADMIN, NULL,
+	              NULL,
 	              "<m2m:contentInstance " NS " m2m:id=\"i\"><m2m:content>"
 	              "<m2m:textContent>on</m2m:textContent></m2m:content></m2m:contentInstance>");
 	ck_assert_int_eq(r.status, 200);
 	ck_assert_uint_eq(occurrences(r.body, "<statusCode>STATUS_CREATED</statusCode>"), 2);
-	ck_assert_ptr_nonnull(strstr(r.body, "<resourceURI>http://scl.example.org:8080" C("y")
-	                                     "/contentInstances/i</resourceURI>"));
+	ck_assert_ptr_nonnull(strstr(r.body, "<resourceURI>http://scl.example.org:8080" C(
+						     "y") "/contentInstances/i</resourceURI>"));
 	reply_fini(&r);
-	r = group_ask(&gb, "PUT", BASE "/groups/g/membersContent/maxNrOfInstances", ADMIN, NULL, NULL,
-	              "<m2m:maxNrOfInstances " NS ">3</m2m:maxNrOfInstances>");
+	r = group_ask(&gb, "PUT", BASE "/groups/g/membersContent/maxNrOfInstances", ADMIN, NULL,
+	              NULL, "<m2m:maxNrOfInstances " NS ">3</m2m:maxNrOfInstances>");
 	ck_assert_uint_eq(occurrences(r.body, "<statusCode>STATUS_OK</statusCode>"), 2);
 	reply_fini(&r);
 	/* EXECUTE of what cannot be executed is the members' to refuse. */
@@ -400,7 +420,8 @@ START_TEST(the_suffix_makes_sense)
 
 	for (size_t i = 0; i < NITEMS(rows); i++) {
 		snprintf(id, sizeof(id), "g%zu", i);
-		snprintf(path, sizeof(path), BASE "/groups/%s/membersContent/%s", id, rows[i].suffix);
+		snprintf(path, sizeof(path), BASE "/groups/%s/membersContent/%s", id,
+		         rows[i].suffix);
 		ck_assert_int_eq(group_make(&gb, id, rows[i].type, "", ""), 201);
 		r = group_ask(&gb, "GET", path, ADMIN, NULL, NULL, NULL);
 		ck_assert_msg(r.status == (rows[i].ok ? 200 : 400), "%s %s: %d", rows[i].type,
@@ -419,11 +440,13 @@ right(const char *id, const char *flags, const char *holder)
 	char body[2048], list[512] = "";
 
 	while (rest.n > 0 && slice_split(&rest, ' ', &flag))
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "<m2m:flag>%.*s</m2m:flag>",
-		         (int)flag.n, flag.p);
+		snprintf(list + strlen(list), sizeof(list) - strlen(list),
+		         "<m2m:flag>%.*s</m2m:flag>", (int)flag.n, flag.p);
 	snprintf(body, sizeof(body),
-	         "<m2m:accessRight " NS " m2m:id=\"%s\"><m2m:permissions><m2m:permission m2m:id=\"p\">"
-	         "<m2m:permissionFlags>%s</m2m:permissionFlags><m2m:permissionHolders><m2m:holderRefs>"
+	         "<m2m:accessRight " NS
+	         " m2m:id=\"%s\"><m2m:permissions><m2m:permission m2m:id=\"p\">"
+	         "<m2m:permissionFlags>%s</"
+	         "m2m:permissionFlags><m2m:permissionHolders><m2m:holderRefs>"
 	         "<m2m:holderRef>%s</m2m:holderRef></m2m:holderRefs></m2m:permissionHolders>"
 	         "</m2m:permission></m2m:permissions><m2m:selfPermissions/></m2m:accessRight>",
 	         id, list, holder);
@@ -454,8 +477,10 @@ START_TEST(members_judge_the_issuer)
 	ck_assert_ptr_nonnull(strstr(r.body, C("z") "\"><statusCode>STATUS_NOT_FOUND<"));
 	reply_fini(&r);
 	/* The right to the members is one of its own. */
-	ck_assert_int_eq(core_status(&gb.b, "DELETE", BASE "/groups/g/membersContent", JOE, NULL), 401);
-	ck_assert_int_eq(core_status(&gb.b, "GET", BASE "/groups/g/membersContent", ADMIN, NULL), 404);
+	ck_assert_int_eq(core_status(&gb.b, "DELETE", BASE "/groups/g/membersContent", JOE, NULL),
+	                 401);
+	ck_assert_int_eq(core_status(&gb.b, "GET", BASE "/groups/g/membersContent", ADMIN, NULL),
+	                 404);
 	ck_assert_int_eq(core_status(&gb.b, "GET", BASE "/groups/g", ADMIN, NULL), 200);
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/g/membersContentAccessRightID",
 	                         "<m2m:membersContentAccessRightID " NS ">/m2m/containers/x"
@@ -476,11 +501,13 @@ START_TEST(a_group_can_hold_a_right)
 	                            "http://scl.example.org:8080" BASE "/applications/jim " BASE
 	                            "/groups/inner/membersContent " BASE "/groups/round/MC"),
 	                 201);
-	ck_assert_int_eq(group_make(&gb, "round", "MIXED", "", BASE "/groups/outer/membersContent"), 201);
+	ck_assert_int_eq(group_make(&gb, "round", "MIXED", "", BASE "/groups/outer/membersContent"),
+	                 201);
 	ck_assert_int_eq(core_status(&gb.b, "GET", C("x"), BASE "/applications/jim", NULL), 200);
 	ck_assert_int_eq(core_status(&gb.b, "GET", C("x"), JOE, NULL), 200);
 	ck_assert_int_eq(core_status(&gb.b, "GET", C("x"), BASE "/applications/jane", NULL), 404);
-	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/inner/members", "<m2m:members " NS "/>"), 204);
+	ck_assert_int_eq(
+		core_do(&gb.b, "PUT", BASE "/groups/inner/members", "<m2m:members " NS "/>"), 204);
 	ck_assert_int_eq(core_status(&gb.b, "GET", C("x"), JOE, NULL), 404);
 	ck_assert_int_eq(core_do(&gb.b, "DELETE", BASE "/groups/outer", "%s", ""), 204);
 	ck_assert_int_eq(core_status(&gb.b, "GET", C("x"), BASE "/applications/jim", NULL), 404);
@@ -495,15 +522,17 @@ START_TEST(groups_in_groups_end)
 
 	group_container(&gb, "x", NULL);
 	ck_assert_int_eq(group_make(&gb, "a", "MIXED", "", ""), 201);
-	ck_assert_int_eq(group_make(&gb, "b", "MIXED", "", BASE "/groups/a/membersContent " C("x")), 201);
+	ck_assert_int_eq(group_make(&gb, "b", "MIXED", "", BASE "/groups/a/membersContent " C("x")),
+	                 201);
 	ck_assert_int_eq(group_make(&gb, "c", "MIXED", "",
-	                            BASE "/groups/a/membersContent " BASE "/groups/b/membersContent"),
+	                            BASE "/groups/a/membersContent " BASE
+	                                 "/groups/b/membersContent"),
 	                 201);
 	ck_assert_int_eq(core_do(&gb.b, "PUT", BASE "/groups/a",
 	                         GROUP "<m2m:members><reference>" BASE
-	                         "/groups/b/membersContent</reference><reference>" BASE
-	                         "/groups/c/membersContent</reference><reference>" C("x")
-	                         "</reference></m2m:members></m2m:group>"),
+	                               "/groups/b/membersContent</reference><reference>" BASE
+	                               "/groups/c/membersContent</reference><reference>" C(
+					       "x") "</reference></m2m:members></m2m:group>"),
 	                 204);
 	r = group_ask(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "00ff", NULL, NULL);
 	ck_assert_int_eq(r.status, 200);
@@ -511,15 +540,15 @@ START_TEST(groups_in_groups_end)
 	ck_assert_ptr_nonnull(strstr(r.body, "<statusCode>STATUS_OK</statusCode>"));
 	reply_fini(&r);
 	/* The same identifier again, and one that is none. */
-	ck_assert_int_eq(group_status(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "00ff", NULL,
-	                           NULL),
+	ck_assert_int_eq(group_status(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "00ff",
+	                              NULL, NULL),
 	                 400);
-	ck_assert_int_eq(group_status(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "00f", NULL,
-	                           NULL),
-	                 400);
-	ck_assert_int_eq(group_status(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "zz", NULL,
-	                           NULL),
-	                 400);
+	ck_assert_int_eq(
+		group_status(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "00f", NULL, NULL),
+		400);
+	ck_assert_int_eq(
+		group_status(&gb, "GET", BASE "/groups/a/membersContent", ADMIN, "zz", NULL, NULL),
+		400);
 	/* Without one, each request has its own. */
 	ck_assert_uint_eq(statuses("a", "", ""), 3);
 	ck_assert_uint_eq(statuses("a", "", ""), 3);
@@ -567,11 +596,12 @@ START_TEST(remote_members_get_what_came)
 	group_row(&gb, "/c/contentInstances?sizeFrom=1", 200, "<m2m:contentInstances " NS "/>");
 	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "", G1 "/c"), 201);
 	group_await(&gb, "g", "memberTypeValidated", "true");
-	r = group_ask(&gb, "GET", BASE "/groups/g/membersContent/contentInstances?sizeFrom=1", ADMIN,
-	              "0a0B", NULL, NULL);
+	r = group_ask(&gb, "GET", BASE "/groups/g/membersContent/contentInstances?sizeFrom=1",
+	              ADMIN, "0a0B", NULL, NULL);
 	ck_assert_int_eq(r.status, 200);
 	ck_assert_ptr_nonnull(strstr(r.body, "<status id=\"" G1 "/c\"><statusCode>STATUS_OK<"));
-	ck_assert_ptr_nonnull(strstr(r.body, "<resourceURI>" G1 "/c/contentInstances</resourceURI>"));
+	ck_assert_ptr_nonnull(
+		strstr(r.body, "<resourceURI>" G1 "/c/contentInstances</resourceURI>"));
 	reply_fini(&r);
 	row = group_asked(&gb, "/c/contentInstances?sizeFrom=1");
 	ck_assert_str_eq(row.from, ADMIN);
@@ -607,7 +637,8 @@ START_TEST(a_slow_store_times_out)
 	core_plug(&gb.b, &plug);
 	r = group_ask(&gb, "DELETE", BASE "/groups/g/membersContent", ADMIN, NULL, NULL, NULL);
 	ck_assert_int_eq(r.status, 200);
-	ck_assert_uint_eq(occurrences(r.body, "<statusCode>STATUS_REQUEST_TIMEOUT</statusCode>"), 2);
+	ck_assert_uint_eq(occurrences(r.body, "<statusCode>STATUS_REQUEST_TIMEOUT</statusCode>"),
+	                  2);
 	reply_fini(&r);
 	core_unplug(&plug);
 	/* Late is not never. */
@@ -628,8 +659,8 @@ START_TEST(all_together_have_a_limit_of_time)
 	group_register(&gb);
 	group_row(&gb, "/c", ANSWER_NEVER, NULL);
 	for (unsigned i = 0; i < 40; i++)
-		snprintf(members + strlen(members), sizeof(members) - strlen(members), "%s" G1 "/c?%u",
-		         i == 0 ? "" : " ", i);
+		snprintf(members + strlen(members), sizeof(members) - strlen(members),
+		         "%s" G1 "/c?%u", i == 0 ? "" : " ", i);
 	for (char *at = members; (at = strchr(at, '?')) != NULL;)
 		*at = '/';
 	for (unsigned i = 0; i < 2; i++)
@@ -656,17 +687,19 @@ START_TEST(too_much_is_told_without_bodies)
 		snprintf(path, sizeof(path), "c%u", i);
 		group_container(&gb, path, big);
 	}
-	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "",
-	                            C("c0") " " C("c1") " " C("c2") " " C("c3")),
-	                 201);
+	ck_assert_int_eq(
+		group_make(&gb, "g", "CONTAINER", "", C("c0") " " C("c1") " " C("c2") " " C("c3")),
+		201);
 	conf.answer_max = 10000;
 	ck_assert_int_eq(scl_reconfigure(gb.b.scl, &conf), RC_OK);
 	for (unsigned i = 0; i < 2; i++) {
-		r = group_ask(&gb, "GET", BASE "/groups/g/membersContent/contentInstances/latest/content",
+		r = group_ask(&gb, "GET",
+		              BASE "/groups/g/membersContent/contentInstances/latest/content",
 		              ADMIN, NULL, i == 0 ? "application/xml" : "application/json", NULL);
 		ck_assert_int_eq(r.status, 200);
 		ck_assert_uint_eq(occurrences(r.body, "STATUS_OK"), 4);
-		ck_assert_uint_eq(occurrences(r.body, i == 0 ? "<resultBody" : "\"resultBody\""), 2);
+		ck_assert_uint_eq(occurrences(r.body, i == 0 ? "<resultBody" : "\"resultBody\""),
+		                  2);
 		ck_assert_uint_le(strlen(r.body), 10000);
 		reply_fini(&r);
 	}
@@ -687,8 +720,8 @@ START_TEST(requests_to_groups_are_limited)
 	group_row(&gb, "/c", ANSWER_NEVER, NULL);
 	ck_assert_int_eq(group_make(&gb, "g", "MIXED", "", G1 "/c"), 201);
 	for (unsigned i = 0; i < NITEMS(calls); i++)
-		ck_assert(core_begin(&gb.b, &calls[i], "GET", BASE "/groups/g/membersContent", ADMIN, NULL,
-		                     NULL));
+		ck_assert(core_begin(&gb.b, &calls[i], "GET", BASE "/groups/g/membersContent",
+		                     ADMIN, NULL, NULL));
 	for (unsigned i = 0; i < NITEMS(calls); i++) {
 		struct reply r = core_end(&calls[i]);
 
@@ -733,8 +766,8 @@ START_TEST(stopping_answers)
 	group_row(&gb, "/c", ANSWER_NEVER, NULL);
 	ck_assert_int_eq(group_make(&gb, "g", "MIXED", "", G1 "/c"), 201);
 	for (unsigned i = 0; i < NITEMS(calls); i++)
-		ck_assert(core_begin(&gb.b, &calls[i], "GET", BASE "/groups/g/membersContent", ADMIN, NULL,
-		                     NULL));
+		ck_assert(core_begin(&gb.b, &calls[i], "GET", BASE "/groups/g/membersContent",
+		                     ADMIN, NULL, NULL));
 	core_halt(&gb.b);
 	for (unsigned i = 0; i < NITEMS(calls); i++) {
 		struct reply r = core_end(&calls[i]);
@@ -794,18 +827,33 @@ int
 main(void)
 {
 	const TTest *const members[] = {
-		members_are_kept_once_and_in_order, a_member_is_a_uri,
-		their_number_is_limited,            what_does_not_fit_goes_by_the_strategy,
-		types_are_told_apart,               an_update_looks_again,
-		remote_members_are_asked_for,       the_strategy_holds_for_them_too,
-		who_is_unreachable_is_asked_later,  many_groups_wait_for_a_dead_scl,
+		members_are_kept_once_and_in_order,
+		a_member_is_a_uri,
+		their_number_is_limited,
+		what_does_not_fit_goes_by_the_strategy,
+		types_are_told_apart,
+		an_update_looks_again,
+		remote_members_are_asked_for,
+		the_strategy_holds_for_them_too,
+		who_is_unreachable_is_asked_later,
+		many_groups_wait_for_a_dead_scl,
 	};
 	const TTest *const contents[] = {
-		each_member_answers,       every_method_is_carried_out,  an_empty_group_answers,
-		the_suffix_makes_sense,    members_judge_the_issuer,     a_group_can_hold_a_right,
-		groups_in_groups_end,      every_group_is_asked_once,    remote_members_get_what_came,
-		who_is_silent_times_out,   a_slow_store_times_out,       all_together_have_a_limit_of_time,
-		a_large_group_answers,     requests_to_groups_are_limited, too_much_is_told_without_bodies,
+		each_member_answers,
+		every_method_is_carried_out,
+		an_empty_group_answers,
+		the_suffix_makes_sense,
+		members_judge_the_issuer,
+		a_group_can_hold_a_right,
+		groups_in_groups_end,
+		every_group_is_asked_once,
+		remote_members_get_what_came,
+		who_is_silent_times_out,
+		a_slow_store_times_out,
+		all_together_have_a_limit_of_time,
+		a_large_group_answers,
+		requests_to_groups_are_limited,
+		too_much_is_told_without_bodies,
 		stopping_answers,
 	};
 	const TTest *const seen[] = { identifiers_are_known_for_a_while };

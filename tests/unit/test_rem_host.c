@@ -94,6 +94,24 @@ START_TEST(device_unknown)
 }
 END_TEST
 
+/* The system that the test runs on tells at least this. */
+START_TEST(this_system)
+{
+	struct rem_device d;
+	struct rem_memory m;
+	struct rem_batteries b;
+
+	rem_host_device("", "1", &d);
+	ck_assert_str_ne(d.firmware_version, "");
+	ck_assert_str_ne(d.hardware_version, "");
+	ck_assert(rem_host_memory("", &m));
+	ck_assert_int_gt(m.total, 0);
+	ck_assert_int_le(m.available, m.total);
+	rem_host_batteries("", &b);
+	ck_assert_uint_le(b.n, REM_BATTERIES_MAX);
+}
+END_TEST
+
 START_TEST(memory)
 {
 	struct rem_memory m;
@@ -424,6 +442,7 @@ main(void)
 	tcase_add_test(t, device_by_dmi);
 	tcase_add_test(t, device_by_device_tree);
 	tcase_add_test(t, device_unknown);
+	tcase_add_test(t, this_system);
 	tcase_add_test(t, memory);
 	tcase_add_test(t, no_battery);
 	tcase_add_loop_test(t, battery_states, 0, 10);

@@ -23,8 +23,7 @@ static struct {
 	int status; /* of the other SCL */
 	int64_t delay;
 	int sink_status;
-	unsigned sent, notified; /* arrived */
-	unsigned most_in_flight;
+	unsigned sent, refused, notified; /* arrived, or not */
 	char order[4096]; /* bodies in the order of arrival, each with a space behind it */
 	char last_notify[4096], last_correlation[64];
 } peer = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -67,6 +66,7 @@ answer(void *arg, const struct exchange *ex)
 		a.delay = peer.delay;
 		a.body = peer.status == 200 ? "<hello/>" : NULL;
 		a.location = peer.status == 201 ? OTHER "/x" : NULL;
+		peer.refused += a.status == ANSWER_REFUSED;
 		if (a.status > 0) {
 			peer.sent++;
 			append(peer.order, sizeof(peer.order), ex->body);
@@ -150,7 +150,7 @@ register_scl(const char *id, const char *link)
 static void
 setup(void)
 {
-	peer.sent = peer.notified = 0;
+	peer.sent = peer.refused = peer.notified = 0;
 	peer.delay = 0;
 	peer.order[0] = '\0';
 	peer_says(204, 204);
@@ -419,6 +419,9 @@ START_TEST(waiting_requests_are_limited)
 	for (size_t i = 0; i < 9; i++)
 		begin(&calls[i], "POST", OTHER "/c", &h, "x");
 	ck_assert(calls[8].done);
+	await(&peer.refused, 16);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(!core_is_done(&calls[i]));
 	peer_says(204, 204);
 	for (size_t i = 0; i < 9; i++) {
 		struct reply r = core_end(&calls[i]);
@@ -672,7 +675,7 @@ own_create(const char *target, const char *body)
 static void
 setup_gateway(void)
 {
-	peer.sent = peer.notified = 0;
+	peer.sent = peer.refused = peer.notified = 0;
 	peer.delay = 0;
 	peer.order[0] = '\0';
 	peer_says(204, 204);

@@ -53,7 +53,7 @@ EXCEPTIONS_RELEASE1 = {
 }
 
 # Elements of every mgmtObj and parameters: the schema demands them even in requests.
-TOLERATED = {"id": "an id is generated in CREATE and cannot change",
+TOLERATED = {"id": "a client need not choose an id and cannot change it",
              "parametersCollection": "only the SCL knows it"}
 
 # Types that Release 1 did not have.
@@ -154,7 +154,7 @@ class Agreement:
                 continue
             # A client need not know the URI of an action that the SCL has.
             lenient = field["name"] in tolerated or row.get("action")
-            allowed = {"create": "OM", "update": "NPOM", "answer": "M"} if lenient else {}
+            allowed = {"create": "OM", "update": "OM", "answer": "M"} if lenient else {}
             for column in ("create", "update", "answer"):
                 if row[column] not in allowed.get(column, "M"):
                     diffs.append(f"{where}.{field['name']}: mandatory in the schema, "

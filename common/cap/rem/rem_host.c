@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
 #include "base/slice.h"
@@ -127,11 +128,19 @@ assigned(const char *text, const char *key, char *out, size_t size)
 	}
 }
 
+/* A service may be shown a procfs of processes alone: then system calls tell some of it. */
+static bool
+is_running_system(const char *root)
+{
+	return root[0] == '\0';
+}
+
 /* PRETTY_NAME of the distribution with the release of the kernel, which says what really runs. */
 static void
 read_release(const char *root, char *out, size_t size)
 {
 	char text[FILE_MAX], name[REM_TEXT_MAX / 2], kernel[REM_TEXT_MAX / 2 - 16];
+	struct utsname machine;
 
 	if (!rem_file_text(root, "/etc/os-release", text, sizeof(text)))
 		rem_file_text(root, "/usr/lib/os-release", text, sizeof(text));
@@ -140,6 +149,8 @@ read_release(const char *root, char *out, size_t size)
 		assigned(text, "NAME", name, sizeof(name));
 	first_text(root, (const char *const[]){ "/proc/sys/kernel/osrelease", NULL }, kernel,
 	           sizeof(kernel));
+	if (kernel[0] == '\0' && is_running_system(root) && uname(&machine) == 0)
+		put_clean(kernel, sizeof(kernel), machine.release);
 	snprintf(out, size, "%s%s%s", name, name[0] != '\0' && kernel[0] != '\0' ? ", kernel " : "",
 	         kernel);
 }
@@ -213,13 +224,26 @@ line_number(const char *text, const char *key, int64_t *out)
 	return *out >= 0;
 }
 
+static bool
+ask_memory(struct rem_memory *out)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) != 0)
+		return false;
+	out->total = (int64_t)((uint64_t)info.totalram * info.mem_unit / 1024);
+	out->available = (int64_t)(((uint64_t)info.freeram + info.bufferram) * info.mem_unit / 1024);
+	return true;
+}
+
 bool
 rem_host_memory(const char *root, struct rem_memory *out)
 {
 	char text[FILE_MAX];
 
-	if (!rem_file_text(root, "/proc/meminfo", text, sizeof(text)) ||
-	    !line_number(text, "MemTotal", &out->total))
+	if (!rem_file_text(root, "/proc/meminfo", text, sizeof(text)))
+		return is_running_system(root) && ask_memory(out);
+	if (!line_number(text, "MemTotal", &out->total))
 		return false;
 	/* MemAvailable is what can be had without swapping; kernels before 3.14 know MemFree alone. */
 	return line_number(text, "MemAvailable", &out->available) ||

@@ -369,7 +369,10 @@ is_installed_file(const struct rem_record *r, const char *file)
 	return false;
 }
 
-/* Instances of files that an earlier run has shown: they go when the files have gone. */
+/*
+ * Instances of files that an earlier run has shown: they go when the files have gone. They are called
+ * by the name of the package, unlike those that clients make for what is to come.
+ */
 static void
 recall(struct rem_objects *o)
 {
@@ -388,6 +391,7 @@ recall(struct rem_objects *o)
 			if (d->type != k->instance || name == NULL || o->nshown[i] == REM_SHOWN ||
 			    !rem_name_valid(d->id) || strchr(name, '/') != strrchr(name, '/') ||
 			    mgmt_own_values(o->r->scl, o->arena, name, &vals) != RC_OK ||
+			    !slice_eq(val_text(vals, k->name_attr), d->id) ||
 			    !slice_starts(val_text(vals, k->url_attr), SLICE_LIT("file:")))
 				continue;
 			snprintf(o->shown[i][o->nshown[i]++], REM_NAME_MAX + 1, "%.*s", (int)d->id.n, d->id.p);
@@ -450,6 +454,7 @@ collect_holders(struct rem_objects *o)
 {
 	const struct val *vals, *list;
 	struct slice link;
+	unsigned which;
 
 	o->holders[0] = NULL;
 	add_holders(o, o->r->conf.rem.managers);
@@ -462,7 +467,7 @@ collect_holders(struct rem_objects *o)
 	} else {
 		add_holders(o, o->r->conf.nscl);
 	}
-	if (mgmt_registered_with(o->r->scl, o->arena, &link) == RC_OK)
+	if (mgmt_registered_with(o->r->scl, o->arena, &link, &which) == RC_OK)
 		add_holder(o, arena_str(o->arena, link));
 }
 

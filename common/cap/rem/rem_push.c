@@ -36,7 +36,8 @@ struct rem_push {
 	struct arena *arena; /* of the round */
 	struct slice nscl; /* sclBase URI of the NSCL */
 	struct mgmt_document *at;
-	char *home; /* nscl of the last round: another one knows nothing */
+	char *home; /* nscl of the last round, and which registration: another one knows nothing */
+	unsigned which;
 	char *right; /* accessRightID of the own scl there: who sees that sees its objects */
 	bool right_known;
 	struct told told[DOCUMENTS_MAX];
@@ -273,12 +274,11 @@ answered(struct scl_call *call)
 }
 
 static bool
-same_home(struct rem_push *p)
+same_home(struct rem_push *p, unsigned which)
 {
-	bool same = p->home != NULL && slice_is(p->nscl, p->home);
-
-	if (same)
+	if (p->home != NULL && slice_is(p->nscl, p->home) && p->which == which)
 		return true;
+	p->which = which;
 	free(p->home);
 	p->home = strndup(p->nscl.p, p->nscl.n);
 	return false;
@@ -293,19 +293,21 @@ rem_push_stop(struct rem_push *p)
 void
 rem_push_begin(struct rem_push *p)
 {
+	unsigned which;
+
 	p->again = p->busy;
 	if (p->busy || p->r->leaving)
 		return;
 	arena_reset(p->arena);
 	/* Before the registration there is nobody to tell. */
-	if (mgmt_registered_with(p->r->scl, p->arena, &p->nscl) != RC_OK || p->nscl.n == 0) {
+	if (mgmt_registered_with(p->r->scl, p->arena, &p->nscl, &which) != RC_OK || p->nscl.n == 0) {
 		scl_post(p->r->scl, &p->retry, REGISTRATION_DELAY);
 		return;
 	}
 	scl_cancel(p->r->scl, &p->retry);
 	p->busy = true;
 	rem_hold(p->r);
-	if (!same_home(p))
+	if (!same_home(p, which))
 		forget(p);
 	if (p->right_known)
 		begin_documents(p);

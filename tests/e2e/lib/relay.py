@@ -1,87 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A link that can be cut: a TCP relay."""
+"""A TCP relay in front of a daemon, which can be cut."""
 
-import select
+import selectors
 import socket
+import struct
 import threading
 
 from .bed import pick_port
 
+CHUNK = 65536
+# The close of a connection is a reset: what was under way is known to be lost, on both sides.
+RESET = struct.pack("ii", 1, 0)
+
 
 class Relay:
-    """Passes connections on to a port while it is up; close() ends it."""
+    """Listens on a port of its own and passes everything on to another, unless it is cut."""
 
     def __init__(self, target):
         self.target, self.port = target, pick_port()
-        self.listener, self.pairs, self.lock = None, [], threading.Lock()
+        self.lock, self.peers, self.selector = threading.Lock(), {}, selectors.DefaultSelector()
+        self.listener, self.ended, self.accepted = None, False, 0
+        self.wake, self.woken = socket.socketpair()
+        self.selector.register(self.woken, selectors.EVENT_READ)
         self.restore()
-
-    @property
-    def base(self):
-        """URI of the sclBase behind it."""
-        return f"http://127.0.0.1:{self.port}/m2m"
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def restore(self):
-        """The link is there."""
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        listener.listen(64)
-        self.listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        """Takes connections again."""
+        with self.lock:
+            self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+            self.listener.setblocking(False)
+            self.selector.register(self.listener, selectors.EVENT_READ)
+        self.wake.send(b"x")
 
     def cut(self):
-        """Connections break, new ones are refused."""
-        listener, self.listener = self.listener, None
-        if listener:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
+        """Resets all connections and takes no more."""
         with self.lock:
-            pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for end in pair:
-                _end(end)
+            if self.listener is not None:
+                self.selector.unregister(self.listener)
+                self.listener.close()
+                self.listener = None
+            for one in list(self.peers):
+                self._drop(one)
 
-    close = cut
+    def reset(self):
+        """Resets all connections; the next are taken."""
+        with self.lock:
+            for one in list(self.peers):
+                self._drop(one)
 
-    def _accept(self, listener):
-        while True:
-            try:
-                near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                if self.listener is not listener:
-                    return
-                continue
-            with self.lock:
-                self.pairs.append((near, far))
-            if self.listener is not listener:
-                _end(near)
-                _end(far)
-                return
-            threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
+    def _drop(self, one):
+        other = self.peers.pop(one, None)
+        if other is None:
+            return
+        self.peers.pop(other, None)
+        for end in (one, other):
+            self.selector.unregister(end)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            end.close()
 
-    def _pump(self, near, far):
-        other = {near: far, far: near}
+    def _accept(self):
         try:
-            while True:
-                for end in select.select([near, far], [], [])[0]:
-                    data = end.recv(65536)
-                    if not data:
-                        return
-                    other[end].sendall(data)
-        except (OSError, ValueError):
+            here, _ = self.listener.accept()
+        except OSError:
+            return
+        try:
+            there = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+        except OSError:
+            here.close()
+            return
+        self.accepted += 1
+        for one, other in ((here, there), (there, here)):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.peers[one] = other
+            self.selector.register(one, selectors.EVENT_READ)
+
+    def _pass_on(self, one):
+        other = self.peers.get(one)
+        if other is None:
+            return
+        try:
+            data = one.recv(CHUNK)
+            if data:
+                other.sendall(data)
+                return
+        except OSError:
             pass
-        finally:
+        self._drop(one)
+
+    def _run(self):
+        while not self.ended:
+            events = self.selector.select(0.5)
             with self.lock:
-                self.pairs = [p for p in self.pairs if p != (near, far)]
-            _end(near)
-            _end(far)
+                for key, _ in events:
+                    if key.fileobj is self.woken:
+                        self.woken.recv(64)
+                    elif key.fileobj is self.listener:
+                        self._accept()
+                    else:
+                        self._pass_on(key.fileobj)
 
-
-def _end(end):
-    try:
-        end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-    end.close()
+    def close(self):
+        """Ends it."""
+        self.ended = True
+        self.wake.send(b"x")
+        self.thread.join(10)
+        self.cut()
+        for end in (self.wake, self.woken):
+            end.close()
+        self.selector.close()
