@@ -23,8 +23,16 @@
 #define STOP_WAIT_S 3
 #define POC_ID "main"
 
-enum step { STEP_REFRESH, STEP_REGISTER, STEP_POC_UPDATE, STEP_POC_CREATE, STEP_LEAVE, STEP_DONE,
-	    STEP_FAIL, STEP_LEFT };
+enum step {
+	STEP_REFRESH,
+	STEP_REGISTER,
+	STEP_POC_UPDATE,
+	STEP_POC_CREATE,
+	STEP_LEAVE,
+	STEP_DONE,
+	STEP_FAIL,
+	STEP_LEFT
+};
 
 struct peer {
 	struct scl_task task; /* first: the task is the peer; the next refresh or trial */
@@ -92,7 +100,8 @@ static bool
 fill_scl(struct peer *p, struct val **vals)
 {
 	const struct capability_conf *c = &p->all->conf;
-	int protocol = enum_index(attr_info(A_MGMT_PROTOCOL_TYPE)->values, slice_of(c->mgmt_protocol));
+	int protocol =
+		enum_index(attr_info(A_MGMT_PROTOCOL_TYPE)->values, slice_of(c->mgmt_protocol));
 
 	return put_text(p->arena, vals, A_SCL_ID, c->scl_id) &&
 	       put_text(p->arena, vals, A_LINK, c->base_uri) &&
@@ -110,7 +119,8 @@ fill_poc(struct peer *p, struct val **vals)
 	if (p->step == STEP_POC_CREATE && !put_text(p->arena, vals, A_ID, POC_ID))
 		return false;
 	info = val_add(p->arena, vals, A_CONTACT_INFO);
-	return info != NULL && put_text(p->arena, &info->first, A_CONTACT_URI, p->all->conf.contact_uri) &&
+	return info != NULL &&
+	       put_text(p->arena, &info->first, A_CONTACT_URI, p->all->conf.contact_uri) &&
 	       val_set_num(p->arena, vals, A_ONLINE_STATUS, ONLINE);
 }
 
@@ -189,16 +199,16 @@ static const struct row {
 	void (*learn)(struct peer *p, struct slice answer);
 	enum step ok, not_found, conflict, failed;
 } rows[] = {
-	[STEP_REFRESH] = { "refresh", "PUT", "/scls/%s/expirationTime", write_lifetime, learn_lifetime,
-	                   STEP_POC_UPDATE, STEP_REGISTER, STEP_FAIL, STEP_FAIL },
-	[STEP_REGISTER] = { "register", "POST", "/scls", write_scl, learn_registered, STEP_POC_UPDATE,
-	                    STEP_FAIL, STEP_FAIL, STEP_FAIL },
+	[STEP_REFRESH] = { "refresh", "PUT", "/scls/%s/expirationTime", write_lifetime,
+	                   learn_lifetime, STEP_POC_UPDATE, STEP_REGISTER, STEP_FAIL, STEP_FAIL },
+	[STEP_REGISTER] = { "register", "POST", "/scls", write_scl, learn_registered,
+	                    STEP_POC_UPDATE, STEP_FAIL, STEP_FAIL, STEP_FAIL },
 	[STEP_POC_UPDATE] = { "update-m2mPoc", "PUT", "/scls/%s/m2mPocs/" POC_ID, write_poc, NULL,
 	                      STEP_DONE, STEP_POC_CREATE, STEP_FAIL, STEP_FAIL },
-	[STEP_POC_CREATE] = { "create-m2mPoc", "POST", "/scls/%s/m2mPocs", write_poc, NULL, STEP_DONE,
-	                      STEP_FAIL, STEP_DONE, STEP_FAIL },
-	[STEP_LEAVE] = { "de-register", "DELETE", "/scls/%s", NULL, NULL, STEP_LEFT, STEP_LEFT, STEP_LEFT,
-	                 STEP_LEFT },
+	[STEP_POC_CREATE] = { "create-m2mPoc", "POST", "/scls/%s/m2mPocs", write_poc, NULL,
+	                      STEP_DONE, STEP_FAIL, STEP_DONE, STEP_FAIL },
+	[STEP_LEAVE] = { "de-register", "DELETE", "/scls/%s", NULL, NULL, STEP_LEFT, STEP_LEFT,
+	                 STEP_LEFT, STEP_LEFT },
 };
 
 static void
@@ -248,7 +258,8 @@ retry_later(struct peer *p)
 	for (unsigned i = 0; i < p->failures && delay < c->retry_max_us; i++)
 		delay *= 2;
 	p->failures++;
-	scl_post(p->all->scl, &p->task, with_jitter(delay > c->retry_max_us ? c->retry_max_us : delay));
+	scl_post(p->all->scl, &p->task,
+	         with_jitter(delay > c->retry_max_us ? c->retry_max_us : delay));
 }
 
 static void
@@ -307,9 +318,9 @@ exchange_done(struct exchange *ex)
 		else if (rc == RC_CONFLICT)
 			next = row->conflict;
 		if (next == STEP_FAIL)
-			LOG_WARN(p->all->conf.log, "registration-step-failed", LOG_Z("step", row->name),
-			         LOG_Z("peer", p->uri), LOG_Z("status", status_of(rc)->text),
-			         LOG_Z("why", ex->failure));
+			LOG_WARN(p->all->conf.log, "registration-step-failed",
+			         LOG_Z("step", row->name), LOG_Z("peer", p->uri),
+			         LOG_Z("status", status_of(rc)->text), LOG_Z("why", ex->failure));
 	}
 	buf_fini(&answer);
 	step_end(p, next);
@@ -325,8 +336,8 @@ step_url(struct peer *p, const struct row *row)
 		n--;
 	if (place == NULL)
 		return arena_printf(p->arena, "%.*s%s", (int)n, p->uri, row->path);
-	return arena_printf(p->arena, "%.*s%.*s%s%s", (int)n, p->uri, (int)(place - row->path), row->path,
-	                    p->all->conf.scl_id, place + 2);
+	return arena_printf(p->arena, "%.*s%.*s%s%s", (int)n, p->uri, (int)(place - row->path),
+	                    row->path, p->all->conf.scl_id, place + 2);
 }
 
 static void
@@ -337,9 +348,12 @@ step_start(struct peer *p, enum step step)
 	p->step = step;
 	arena_reset(p->arena);
 	buf_clear(&p->body);
-	p->ex = (struct exchange){ .method = slice_of(row->method), .url = step_url(p, row),
-		                   .timeout_ms = TIMEOUT_MS, .answer_max = ANSWER_MAX,
-		                   .done = exchange_done, .owner = p };
+	p->ex = (struct exchange){ .method = slice_of(row->method),
+		                   .url = step_url(p, row),
+		                   .timeout_ms = TIMEOUT_MS,
+		                   .answer_max = ANSWER_MAX,
+		                   .done = exchange_done,
+		                   .owner = p };
 	if (p->ex.url.p == NULL || (row->write != NULL && !row->write(p))) {
 		step_end(p, row->failed);
 		return;
@@ -349,7 +363,8 @@ step_start(struct peer *p, enum step step)
 	exchange_add_header(&p->ex, SLICE_LIT("From"), slice_of(p->all->conf.base_uri));
 	exchange_add_header(&p->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	if (p->body.n > 0)
-		exchange_add_header(&p->ex, SLICE_LIT("Content-Type"), SLICE_LIT("application/xml"));
+		exchange_add_header(&p->ex, SLICE_LIT("Content-Type"),
+		                    SLICE_LIT("application/xml"));
 	scl_send(p->all->scl, &p->ex);
 }
 
@@ -365,7 +380,8 @@ peer_run(struct scl_task *task)
 static void
 leave_run(struct scl_task *task)
 {
-	struct peering *all = (struct peering *)(void *)((char *)task - offsetof(struct peering, leave));
+	struct peering *all =
+		(struct peering *)(void *)((char *)task - offsetof(struct peering, leave));
 
 	size_t n = all->n;
 
@@ -444,7 +460,8 @@ peering_stop(void *state)
 
 	if (all == NULL)
 		return;
-	all->stays = all->conf.begins_again != NULL && all->conf.begins_again(all->conf.begins_again_arg);
+	all->stays = all->conf.begins_again != NULL &&
+	             all->conf.begins_again(all->conf.begins_again_arg);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_WAIT_S;
 	scl_post(all->scl, &all->leave, 0);
@@ -454,7 +471,8 @@ peering_stop(void *state)
 	done = all->remaining == 0;
 	all->abandoned = !done;
 	if (!done)
-		LOG_WARN(all->conf.log, "de-registration-unfinished", LOG_N("peers", all->remaining));
+		LOG_WARN(all->conf.log, "de-registration-unfinished",
+		         LOG_N("peers", all->remaining));
 	pthread_mutex_unlock(&all->lock);
 	if (done)
 		peering_free(all);

@@ -29,7 +29,7 @@ struct held {
 	uint64_t group;
 	const struct codec *codec;
 	char token[IDENT_SECRET_LEN + 1];
-	struct slice contact, reference;
+	struct slice contact, creator, reference;
 	struct slice notify; /* encoded values */
 	char texts[];
 };
@@ -225,12 +225,28 @@ is_on_scl(struct collector *c, struct slice contact, bool *yes)
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+/*
+ * In the tree of this SCL it changes what the subscription's creator may change; the SCL lends
+ * nobody its own rights.
+ */
+static struct slice
+in_the_name_of(struct collector *c, const struct held *h)
+{
+	struct originator creator;
+
+	if (own_path(c->ag->scl, c->arena, h->contact).n == 0 ||
+	    !originator_set(c->ag->scl, c->arena, h->creator, &creator) || creator.self)
+		return SLICE_NONE;
+	return h->creator;
+}
+
 static void
-send_to_scl(struct collector *c, struct slice contact, const struct codec *codec)
+send_to_scl(struct collector *c, const struct held *h)
 {
 	c->call = (struct scl_call){ .method = SLICE_LIT("POST"),
-		                     .target = contact,
-		                     .content_type = slice_of(codec->media_type),
+		                     .target = h->contact,
+		                     .from = in_the_name_of(c, h),
+		                     .content_type = slice_of(h->codec->media_type),
 		                     .body = buf_view(&c->body),
 		                     .timeout_ms = scl_conf(c->ag->scl)->notify_timeout_ms,
 		                     .done = call_done,
@@ -295,7 +311,7 @@ collector_send(struct collector *c)
 		report(c, RC_UNAVAILABLE, SLICE_NONE, SLICE_NONE);
 		collector_next(c);
 	} else if (on_scl) {
-		send_to_scl(c, h->contact, h->codec);
+		send_to_scl(c, h);
 	} else {
 		send_out(c, h->contact, h->codec);
 	}
@@ -450,49 +466,6 @@ read_notify(struct req *rq, struct val **vals)
 	return rc == RC_BAD_REQUEST ? req_fail(rq, rc, "%.*s", (int)b.why.n, b.why.p) : rc;
 }
 
-/*
- * What a member's subscription sends is below the member. What comes through another group is
- * below one of that group's, which is not ours to know.
- */
-static bool
-is_below_member(struct req *rq, const struct res *group, struct slice normal)
-{
-	const struct val *members = group_members(group);
-
-	/* Nearly always it is written like that. */
-	for (const struct val *m = members; m != NULL; m = m->next)
-		if (uri_path_below(normal, m->text))
-			return true;
-	for (const struct val *m = members; m != NULL; m = m->next) {
-		struct arena_mark mark = arena_mark(rq->arena);
-		struct slice member = comparable_uri(rq->scl, rq->arena, m->text);
-		bool found = member.n > 0 && (members_content_owner(member).n > 0 ||
-		                              uri_path_below(normal, member));
-
-		arena_rewind(rq->arena, mark);
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-static enum rc
-check_sender(struct req *rq, uint64_t id, struct slice reference)
-{
-	struct slice normal;
-	struct res *group;
-	enum rc rc;
-
-	/* This SCL knows what it sends. */
-	if (rq->own)
-		return RC_OK;
-	rc = repo_get(rq->tx, id, &group);
-	if (rc != RC_OK)
-		return rc;
-	normal = comparable_uri(rq->scl, rq->arena, reference);
-	return normal.n > 0 && is_below_member(rq, group, normal) ? RC_OK : RC_NOT_FOUND;
-}
-
 /* Not beyond the subscription's delayTolerance (TS 102 921 10.25). */
 static int64_t
 longest_wait(struct req *rq, const struct aggregation_entry *entry)
@@ -529,12 +502,13 @@ held_new(struct aggregator *ag, struct req *rq, const struct aggregation_entry *
 	buf_init(&b, rq->conf->body_max * 2);
 	vals_encode(&b, notify);
 	if (!b.failed)
-		h = calloc(1, sizeof(*h) + entry->contact.n + reference.n + b.n);
+		h = calloc(1, sizeof(*h) + entry->contact.n + entry->creator.n + reference.n + b.n);
 	if (h != NULL) {
 		h->ag = ag;
 		h->rq = rq;
 		at = h->texts;
 		h->contact = put_text(&at, entry->contact);
+		h->creator = put_text(&at, entry->creator);
 		h->reference = put_text(&at, reference);
 		h->notify = put_text(&at, buf_view(&b));
 		memcpy(h->token, rq->target.rest.p, IDENT_SECRET_LEN);
@@ -576,8 +550,8 @@ take_notify(struct aggregator *ag, struct req *rq, const struct aggregation_entr
 	enum rc rc;
 
 	TRY(read_notify(rq, &notify));
-	TRY(not_found(rq,
-	              check_sender(rq, entry->group, val_text(notify, A_SUBSCRIPTION_REFERENCE))));
+	TRY(not_found(rq, aggregation_check(rq, entry->group,
+	                                    val_text(notify, A_SUBSCRIPTION_REFERENCE))));
 	if (!val_set_text(rq->arena, &notify, A_CONTACT, entry->contact))
 		return RC_UNAVAILABLE;
 	h = held_new(ag, rq, entry, notify);
@@ -607,6 +581,15 @@ aggregation_serve(const struct segment *segment, struct req *rq)
 }
 
 /* ---- life ---- */
+
+bool
+is_collecting_address(const struct scl *scl, struct slice path)
+{
+	static const struct slice below = SLICE_INIT("/" AGGREGATION_SEGMENT "/");
+
+	return slice_starts(path, scl->base_path) &&
+	       slice_starts(slice_from(path, scl->base_path.n), below);
+}
 
 enum rc
 aggregator_new(struct scl *scl, struct aggregator **out)

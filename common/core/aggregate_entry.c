@@ -89,9 +89,11 @@ aggregation_find(struct rtx *tx, struct slice token, struct aggregation_entry *o
 	if (bytes.n < ENTRY_HEADER || bytes.p[0] != ENTRY_VERSION)
 		return RC_INTERNAL;
 	TRY(vals_decode(repo_arena(tx), slice_from(bytes, ENTRY_HEADER), &values));
-	if (!slice_eq(val_text(values, A_AGGREGATION_TOKEN), token))
+	if (!slice_eq(val_text(values, A_AGGREGATION_TOKEN), token) ||
+	    val_text(values, A_SUBSCRIBER_ID).n == 0)
 		return RC_NOT_FOUND;
 	*out = (struct aggregation_entry){ .contact = val_text(values, A_CONTACT),
+		                           .creator = val_text(values, A_SUBSCRIBER_ID),
 		                           .syntax = val_text(values, A_SYNTAX),
 		                           .delay = val_num(values, A_DELAY_TOLERANCE, 0) };
 	for (size_t i = 1; i < ENTRY_HEADER; i++)
@@ -107,6 +109,8 @@ entry_like(const struct res *group, const struct val *wanted)
 {
 	for (const struct val *e = entries_of(group); e != NULL; e = e->next)
 		if (slice_eq(val_text(e->first, A_CONTACT), val_text(wanted, A_CONTACT)) &&
+		    slice_eq(val_text(e->first, A_SUBSCRIBER_ID),
+		             val_text(wanted, A_SUBSCRIBER_ID)) &&
 		    slice_eq(val_text(e->first, A_SYNTAX), val_text(wanted, A_SYNTAX)) &&
 		    val_num(e->first, A_DELAY_TOLERANCE, 0) ==
 		            val_num(wanted, A_DELAY_TOLERANCE, 0))
@@ -173,6 +177,78 @@ aggregations_end(struct rtx *tx, const struct res *group)
 	return RC_OK;
 }
 
+/* ---- who may notify ---- */
+
+/* A fixed segment may have been written in its short form. */
+static bool
+same_segment(struct slice written, struct slice full)
+{
+	if (slice_eq(written, full))
+		return true;
+	for (unsigned n = 1; n < T_MAX; n++) {
+		const struct rtype *t = rtype_get(n);
+
+		if (t != NULL && t->short_name != NULL && slice_is(written, t->short_name) &&
+		    slice_is(full, t->name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_below(struct slice path, struct slice member)
+{
+	struct slice written, full;
+
+	while (slice_split(&member, '/', &written))
+		if (!slice_split(&path, '/', &full) || !same_segment(written, full))
+			return false;
+	return true;
+}
+
+/*
+ * What a member's subscription sends is below the member. What comes through another group is
+ * below one of that group's, which is not ours to know.
+ */
+static bool
+comes_from_member(struct req *rq, const struct res *group, struct slice reference,
+                  struct slice path)
+{
+	const struct val *members = group_members(group);
+
+	/* Nearly always it is written like that. */
+	for (const struct val *m = members; m != NULL; m = m->next)
+		if (uri_path_below(path, m->text) || uri_path_below(reference, m->text) ||
+		    members_content_owner(m->text).n > 0)
+			return true;
+	for (const struct val *m = members; m != NULL; m = m->next) {
+		struct arena_mark mark = arena_mark(rq->arena);
+		struct slice member = comparable_uri(rq->scl, rq->arena, m->text);
+		bool found = member.n > 0 &&
+		             (members_content_owner(member).n > 0 || is_below(path, member));
+
+		arena_rewind(rq->arena, mark);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+enum rc
+aggregation_check(struct req *rq, uint64_t id, struct slice reference)
+{
+	struct slice path = comparable_uri(rq->scl, rq->arena, reference);
+	struct res *group;
+	enum rc rc;
+
+	if (path.n == 0)
+		return RC_NOT_FOUND;
+	rc = repo_get(rq->tx, id, &group);
+	if (rc != RC_OK)
+		return rc;
+	return comes_from_member(rq, group, reference, path) ? RC_OK : RC_NOT_FOUND;
+}
+
 /* ---- a subscription through the group ---- */
 
 static bool
@@ -221,6 +297,7 @@ make_entry(struct req *rq, const struct val *sub, struct slice contact, struct v
 
 	*entry = NULL;
 	if (!val_set_text(rq->arena, entry, A_CONTACT, contact) ||
+	    !val_set_text(rq->arena, entry, A_SUBSCRIBER_ID, rq->who.uri) ||
 	    !val_set_text(rq->arena, entry, A_SYNTAX, slice_of(rq->in_codec->media_type)) ||
 	    (delay != 0 && !val_set_num(rq->arena, entry, A_DELAY_TOLERANCE, delay)) ||
 	    (expires != CLOCK_NEVER && !val_set_num(rq->arena, entry, A_EXPIRATION_TIME, expires)))

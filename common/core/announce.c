@@ -49,8 +49,8 @@ issuer(struct req *rq, struct res **app)
 	enum rc rc;
 
 	*app = NULL;
-	if (rq->who.app_id.n == 0 || rq->who.app_id.n > REPO_NAME_MAX || !slice_starts(path, apps) ||
-	    memchr(path.p + apps.n, '/', path.n - apps.n) != NULL)
+	if (rq->who.app_id.n == 0 || rq->who.app_id.n > REPO_NAME_MAX ||
+	    !slice_starts(path, apps) || memchr(path.p + apps.n, '/', path.n - apps.n) != NULL)
 		return RC_OK;
 	rc = repo_child(rq->tx, ID_SCL_BASE, T_APPLICATIONS, rq->who.app_id, &c);
 	if (rc == RC_OK)
@@ -120,8 +120,8 @@ choose(struct req *rq, const struct res *self, const struct val *list, struct wi
 }
 
 /*
- * Sets announceTo anew: what the values had is shared with what the client asked for. Of as, if it is
- * not NULL, what it says besides the list is kept.
+ * Sets announceTo anew: what the values had is shared with what the client asked for. Of as, if it
+ * is not NULL, what it says besides the list is kept.
  */
 static enum rc
 set_announce_to(struct req *rq, struct res *self, const struct val *as, bool activated,
@@ -134,8 +134,8 @@ set_announce_to(struct req *rq, struct res *self, const struct val *as, bool act
 
 	val_remove(&self->vals, A_ANNOUNCE_TO);
 	to = val_add(a, &self->vals, A_ANNOUNCE_TO);
-	if (to == NULL || ((as == NULL || given != NULL) &&
-	                   !val_set_num(a, &to->first, A_ACTIVATED, activated)))
+	if (to == NULL ||
+	    ((as == NULL || given != NULL) && !val_set_num(a, &to->first, A_ACTIVATED, activated)))
 		return RC_UNAVAILABLE;
 	list = val_add(a, &to->first, A_SCL_LIST);
 	for (size_t i = 0; i < w->n; i++) {
@@ -204,8 +204,8 @@ set_issuer(struct req *rq, struct res *self, bool active)
 		return RC_OK;
 	return val_set_text(rq->arena, &self->vals, A_ANNOUNCED_BY,
 	                    absolute_uri(rq->scl, rq->arena, rq->who.local_path))
-	           ? RC_OK
-	           : RC_UNAVAILABLE;
+	               ? RC_OK
+	               : RC_UNAVAILABLE;
 }
 
 /* asked is the client's announceTo, NULL for passive announcing. */
@@ -231,7 +231,8 @@ announce_active(struct req *rq, const struct res *old, struct res *self, const s
 		return announce_to_list(rq, self, scls_of(to), to);
 	/* TS 102 921 10.3.2.8.1: to take it back is to send an empty list. */
 	if (old != NULL)
-		return req_fail(rq, RC_FORBIDDEN, "announceTo cannot be changed with activated false");
+		return req_fail(rq, RC_FORBIDDEN,
+		                "announceTo cannot be changed with activated false");
 	return RC_OK;
 }
 
@@ -391,7 +392,10 @@ static enum rc
 remove_one(struct scl *scl, struct rtx *tx, const struct res *node, struct slice link,
            struct announcement *an)
 {
-	struct announce_work w = { .form = ANNOUNCE_GONE, .scl = an->scl, .uri = an->uri, .link = link,
+	struct announce_work w = { .form = ANNOUNCE_GONE,
+		                   .scl = an->scl,
+		                   .uri = an->uri,
+		                   .link = link,
 		                   .unsure = an->uri.n == 0 };
 	struct res *peer;
 	enum rc rc;
@@ -479,6 +483,6 @@ announce_registered(struct scl *scl, struct rtx *tx, const struct res *peer)
 	if (f.rc != RC_OK || !f.found)
 		return f.rc;
 	TRY(repo_new_number(tx, &key));
-	return announce_work_put(scl, tx, key,
-	                         &(struct announce_work){ .form = ANNOUNCE_AGAIN, .scl = peer->name });
+	return announce_work_put(
+		scl, tx, key, &(struct announce_work){ .form = ANNOUNCE_AGAIN, .scl = peer->name });
 }

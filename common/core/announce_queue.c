@@ -257,7 +257,8 @@ scan_store(struct announcer *an, uint64_t from, size_t limit, struct scan *s)
 void
 announce_scan_run(struct scl_task *task)
 {
-	struct announcer *an = (struct announcer *)(void *)((char *)task - offsetof(struct announcer, scan));
+	struct announcer *an =
+		(struct announcer *)(void *)((char *)task - offsetof(struct announcer, scan));
 	struct scan s = { .an = an, .last = an->seen };
 	enum rc rc;
 
@@ -267,7 +268,8 @@ announce_scan_run(struct scl_task *task)
 	if (!s.failed)
 		an->seen = s.last;
 	if (rc != RC_OK)
-		LOG_ERROR(an->scl->log, "announcements-unreadable", LOG_Z("status", status_of(rc)->text));
+		LOG_ERROR(an->scl->log, "announcements-unreadable",
+		          LOG_Z("status", status_of(rc)->text));
 	if (rc != RC_OK || s.n == SCAN_BATCH)
 		courier_post(an->scl->courier, &an->scan, rc != RC_OK ? CLOCK_SECOND : 0);
 	announcer_pump(an);
@@ -290,7 +292,8 @@ dest_refill(struct dest *d)
 void
 announce_unpark_run(struct scl_task *task)
 {
-	struct announcer *an = (struct announcer *)(void *)((char *)task - offsetof(struct announcer, unpark));
+	struct announcer *an =
+		(struct announcer *)(void *)((char *)task - offsetof(struct announcer, unpark));
 
 	for (unsigned i = 0; i < ANNOUNCE_BUCKETS; i++)
 		for (struct dest *d = an->buckets[i]; d != NULL; d = d->chain) {
@@ -303,4 +306,3 @@ announce_unpark_run(struct scl_task *task)
 		}
 	announce_scan_run(&an->scan);
 }
-

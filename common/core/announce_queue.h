@@ -14,7 +14,8 @@ struct worker; /* announcer.c */
 
 /* An SCL that announcements go to. */
 struct dest {
-	struct scl_task retry; /* first: the task is the dest; nothing is begun while it is posted */
+	struct scl_task
+		retry; /* first: the task is the dest; nothing is begun while it is posted */
 	struct scl_task wake; /* when the next refresh is due */
 	int64_t wake_at;
 	struct announcer *an;

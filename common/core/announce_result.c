@@ -31,7 +31,8 @@ edit_list(struct arena *a, struct res *self, struct slice without, struct slice 
 	if (!copy_num(a, &next, to, A_ACTIVATED))
 		return RC_UNAVAILABLE;
 	list = val_add(a, &next, A_SCL_LIST);
-	for (const struct val *r = old == NULL ? NULL : old->first; r != NULL && list != NULL; r = r->next) {
+	for (const struct val *r = old == NULL ? NULL : old->first; r != NULL && list != NULL;
+	     r = r->next) {
 		if (slice_eq(r->text, without))
 			continue;
 		v = val_add(a, &list->first, A_REFERENCE);
@@ -171,10 +172,13 @@ plan_refresh(struct scl *scl, struct rtx *tx, const struct announce_work *w,
 	if (!shown || r->until == 0 || r->until >= e->self->expires)
 		return RC_OK;
 	TRY(repo_new_number(tx, &e->an->refresh));
-	return announce_work_put(scl, tx, e->an->refresh,
-	                         &(struct announce_work){
-	                             .form = ANNOUNCE_REFRESH, .node = w->node, .scl = w->scl,
-	                             .after = now + (half > REFRESH_MIN ? half : REFRESH_MIN) });
+	return announce_work_put(
+		scl, tx, e->an->refresh,
+		&(struct announce_work){ .form = ANNOUNCE_REFRESH,
+	                                 .node = w->node,
+	                                 .scl = w->scl,
+	                                 .after =
+	                                         now + (half > REFRESH_MIN ? half : REFRESH_MIN) });
 }
 
 /* What is left to do when the outcome is known; the node may have changed meanwhile. */
@@ -193,14 +197,14 @@ lose_children(struct scl *scl, struct rtx *tx, const struct announce_work *w)
 	uint64_t key;
 
 	TRY(repo_new_number(tx, &key));
-	return announce_work_put(scl, tx, key,
-	                         &(struct announce_work){ .form = ANNOUNCE_AGAIN, .node = w->node,
-	                                                  .scl = w->scl });
+	return announce_work_put(
+		scl, tx, key,
+		&(struct announce_work){ .form = ANNOUNCE_AGAIN, .node = w->node, .scl = w->scl });
 }
 
 static enum rc
-store_node(struct scl *scl, struct rtx *tx, const struct announce_work *w, struct announce_result *r,
-           struct edit *e)
+store_node(struct scl *scl, struct rtx *tx, const struct announce_work *w,
+           struct announce_result *r, struct edit *e)
 {
 	bool host;
 
@@ -278,7 +282,8 @@ announce_refresh(struct scl *scl, struct rtx *tx, const struct announce_work *w,
 	if (e.an->work == 0) {
 		TRY(repo_new_number(tx, &e.an->work));
 		TRY(announce_work_put(scl, tx, e.an->work,
-		                      &(struct announce_work){ .form = ANNOUNCE_NODE, .node = w->node,
+		                      &(struct announce_work){ .form = ANNOUNCE_NODE,
+		                                               .node = w->node,
 		                                               .scl = w->scl }));
 	}
 	return edit_end(scl, tx, &e);
@@ -317,9 +322,9 @@ lose(struct scl *scl, struct rtx *tx, const struct announce_work *w, uint64_t id
 	if (e.an->work != 0)
 		TRY(repo_work_remove(tx, WORK_ANNOUNCE, e.an->work));
 	TRY(repo_new_number(tx, &e.an->work));
-	TRY(announce_work_put(scl, tx, e.an->work,
-	                      &(struct announce_work){ .form = ANNOUNCE_NODE, .node = id,
-	                                               .scl = w->scl }));
+	TRY(announce_work_put(
+		scl, tx, e.an->work,
+		&(struct announce_work){ .form = ANNOUNCE_NODE, .node = id, .scl = w->scl }));
 	return edit_end(scl, tx, &e);
 }
 

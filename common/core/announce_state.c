@@ -195,7 +195,8 @@ enum rc
 announce_place(struct scl *scl, struct rtx *tx, const struct res *node, const struct res *peer,
                struct announcement *above)
 {
-	const struct rtype *coll = announce_collection(node), *annc = announced_as(node->type), *host;
+	const struct rtype *coll = announce_collection(node), *annc = announced_as(node->type),
+			   *host;
 	struct announcement *an;
 	struct announcements list;
 	struct res *parent;

@@ -11,7 +11,8 @@
 struct announcement {
 	struct slice scl; /* SCL-ID: name of its scl resource */
 	struct slice reference; /* that stands for it in sclList */
-	struct slice uri; /* absolute URI of the announcement there; empty = none that is known of */
+	struct slice
+		uri; /* absolute URI of the announcement there; empty = none that is known of */
 	int64_t stamp; /* announce_stamp of what it shows, 0 = unknown */
 	uint64_t work; /* key of the work that is to be done for it, 0 = none */
 	uint64_t refresh; /* of that which prolongs its life there, 0 = none */
@@ -45,8 +46,8 @@ const struct rtype *announce_collection(const struct res *node);
  * Unless NULL, above becomes the announcement of node's parent there (scl empty: it lies below the
  * scl itself).
  */
-enum rc announce_place(struct scl *scl, struct rtx *tx, const struct res *node, const struct res *peer,
-                       struct announcement *above);
+enum rc announce_place(struct scl *scl, struct rtx *tx, const struct res *node,
+                       const struct res *peer, struct announcement *above);
 /* Number of names that this SCL may have in a peer's tree, most likely first. */
 #define ANNOUNCE_NAMES 2u
 /*
@@ -54,8 +55,9 @@ enum rc announce_place(struct scl *scl, struct rtx *tx, const struct res *node, 
  * numbered so, and that of the collection that it is created in (unless NULL). RC_NOT_FOUND: no
  * place; RC_UNAVAILABLE: the place is not there yet, or no memory.
  */
-enum rc announce_uri(struct scl *scl, struct rtx *tx, const struct res *node, const struct res *peer,
-                     unsigned name, struct slice *uri, struct slice *collection);
+enum rc announce_uri(struct scl *scl, struct rtx *tx, const struct res *node,
+                     const struct res *peer, unsigned name, struct slice *uri,
+                     struct slice *collection);
 /* requestingEntity for a change of node's announcements, link being node's URI; empty = this SCL. */
 struct slice announce_issuer(const struct res *node, struct slice link);
 
@@ -75,10 +77,12 @@ struct announce_work {
 	int64_t after; /* REFRESH: not before that time */
 	bool unsure; /* GONE: whether it is there, and whose it is */
 	struct slice scl; /* SCL-ID */
-	struct slice uri, link, from; /* GONE: what to remove, its original, requestingEntity or empty */
+	struct slice uri, link,
+		from; /* GONE: what to remove, its original, requestingEntity or empty */
 };
 
-enum rc announce_work_put(struct scl *scl, struct rtx *tx, uint64_t key, const struct announce_work *w);
+enum rc announce_work_put(struct scl *scl, struct rtx *tx, uint64_t key,
+                          const struct announce_work *w);
 /* False when damaged. Texts point into bytes. */
 bool announce_work_read(struct slice bytes, struct announce_work *w);
 
@@ -125,7 +129,8 @@ enum rc announce_step_find(struct scl *scl, struct rtx *tx, uint64_t key, unsign
 /* Makes s the question whose the resource at its uri is. */
 void announce_step_owner(struct announce_step *s);
 /* Location of a creation by s, when it is a place that the peer may have given; or s->uri. */
-struct slice announce_location(struct arena *a, const struct announce_step *s, struct slice location);
+struct slice announce_location(struct arena *a, const struct announce_step *s,
+                               struct slice location);
 /* expirationTime in the document of an announcement, 0 when it has none. */
 int64_t announce_lifetime(struct arena *a, struct slice document);
 /* True when the document is an announcement of link. */

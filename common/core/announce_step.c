@@ -59,8 +59,8 @@ fill(const struct scl *scl, struct arena *a, const struct res *node, const struc
 	struct slice right = val_text(node->vals, A_ACCESS_RIGHT_ID);
 	struct val *v;
 
-	if (create && !add_text(a, vals, annc->id_attr,
-	                        ARENA_JOIN(a, node->name, SLICE_LIT("Annc"))))
+	if (create &&
+	    !add_text(a, vals, annc->id_attr, ARENA_JOIN(a, node->name, SLICE_LIT("Annc"))))
 		return false;
 	if (!add_text(a, vals, A_LINK, s->link))
 		return false;
@@ -70,7 +70,8 @@ fill(const struct scl *scl, struct arena *a, const struct res *node, const struc
 	if (v == NULL)
 		return false;
 	v->first = labels == NULL ? NULL : labels->first;
-	return node->expires == CLOCK_NEVER || val_set_num(a, vals, A_EXPIRATION_TIME, node->expires);
+	return node->expires == CLOCK_NEVER ||
+	       val_set_num(a, vals, A_EXPIRATION_TIME, node->expires);
 }
 
 static enum rc
@@ -214,7 +215,8 @@ announce_location(struct arena *a, const struct announce_step *s, struct slice l
 	if (!uri_parse(target, &u) || u.scheme.n == 0)
 		return s->uri;
 	if (location.n > 0 && location.p[0] == '/')
-		location = ARENA_JOIN(a, slice_head(target, (size_t)(u.path.p - target.p)), location);
+		location =
+			ARENA_JOIN(a, slice_head(target, (size_t)(u.path.p - target.p)), location);
 	normal = uri_normalise(a, location);
 	/* Requests go there later: it must be what was asked for, a child of the collection. */
 	if (normal.n <= target.n + 1 || !uri_path_below(normal, target))

@@ -186,8 +186,8 @@ static int64_t
 granted(struct worker *w, const struct req_answer *answer)
 {
 	return answer->body == NULL
-	           ? 0
-	           : announce_lifetime(w->arena, slice_make(answer->body, answer->body_len));
+	               ? 0
+	               : announce_lifetime(w->arena, slice_make(answer->body, answer->body_len));
 }
 
 static void
@@ -208,8 +208,9 @@ judge_create(struct worker *w, int http, const struct req_answer *answer)
 static void
 judge_owner(struct worker *w, int http, const struct req_answer *answer)
 {
-	bool ours = http == 200 && answer->body != NULL &&
-	            announce_is_of(w->arena, slice_make(answer->body, answer->body_len), w->step.link);
+	bool ours =
+		http == 200 && answer->body != NULL &&
+		announce_is_of(w->arena, slice_make(answer->body, answer->body_len), w->step.link);
 
 	w->result.uri = w->step.uri;
 	if (w->work.form == ANNOUNCE_NODE)
@@ -293,13 +294,17 @@ worker_send(struct worker *w)
 {
 	struct scl *scl = w->dest->an->scl;
 
-	w->call = (struct scl_call){ .method = w->step.method, .target = w->step.target,
-		                     .from = w->step.from, .body = w->step.body,
-		                     .accept = SLICE_LIT("application/xml"),
-		                     .content_type = w->step.body.n > 0 ? SLICE_LIT("application/xml")
-		                                                        : SLICE_NONE,
-		                     .timeout_ms = scl_conf(scl)->notify_timeout_ms, .done = call_done,
-		                     .owner = w };
+	w->call =
+		(struct scl_call){ .method = w->step.method,
+		                   .target = w->step.target,
+		                   .from = w->step.from,
+		                   .body = w->step.body,
+		                   .accept = SLICE_LIT("application/xml"),
+		                   .content_type = w->step.body.n > 0 ? SLICE_LIT("application/xml")
+		                                                      : SLICE_NONE,
+		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms,
+		                   .done = call_done,
+		                   .owner = w };
 	scl_call(scl, &w->call);
 }
 
@@ -346,8 +351,8 @@ look(struct worker *w)
 		worker_wait(w);
 		return;
 	case NEXT_PARK:
-		LOG_INFO(d->an->scl->log, "announcing-waits", LOG_S("scl", slice_make(d->scl, d->scl_n)),
-		         LOG_Z("for", "registration"));
+		LOG_INFO(d->an->scl->log, "announcing-waits",
+		         LOG_S("scl", slice_make(d->scl, d->scl_n)), LOG_Z("for", "registration"));
 		dest_park(d);
 		worker_end(w, false);
 		return;
@@ -475,7 +480,8 @@ anew_done(struct own_job *oj, enum rc rc)
 	struct anew *a = (struct anew *)(void *)oj;
 
 	if (rc != RC_OK)
-		LOG_ERROR(oj->scl->log, "announcing-again-impossible", LOG_S("link", slice_make(a->link, a->n)),
+		LOG_ERROR(oj->scl->log, "announcing-again-impossible",
+		          LOG_S("link", slice_make(a->link, a->n)),
 		          LOG_Z("status", status_of(rc)->text));
 	free(a);
 }

@@ -77,6 +77,8 @@ void seen_leave(struct seen *s, uint64_t group, struct slice id, int64_t keep);
 /* Below sclBase: the addresses where members notify. */
 #define AGGREGATION_SEGMENT "aggregation"
 
+/* True for the path of such an address of this SCL: it says itself from whom it takes what. */
+bool is_collecting_address(const struct scl *scl, struct slice path);
 enum rc aggregator_new(struct scl *scl, struct aggregator **out);
 void aggregator_free(struct aggregator *ag);
 
@@ -91,6 +93,7 @@ struct aggregation {
 struct aggregation_entry {
 	uint64_t group;
 	struct slice contact; /* absolute URI */
+	struct slice creator; /* of the subscription */
 	struct slice syntax; /* media type */
 	int64_t delay; /* delayTolerance, 0 = none */
 };
@@ -107,6 +110,8 @@ bool aggregation_prepare(struct req *rq, struct aggregation *out);
 enum rc aggregation_store(struct scl *scl, struct rtx *tx, uint64_t group, const struct val *entry);
 /* The entry that the last segment of an address names; RC_NOT_FOUND. In the arena of tx. */
 enum rc aggregation_find(struct rtx *tx, struct slice token, struct aggregation_entry *out);
+/* RC_NOT_FOUND unless a subscription called reference can be of one of the group's members. */
+enum rc aggregation_check(struct req *rq, uint64_t group, struct slice reference);
 /* The group goes, with all its entries. Transaction. */
 enum rc aggregations_end(struct rtx *tx, const struct res *group);
 

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "core/channel.h"
+#include "core/group.h"
 #include "core/owed.h"
 #include "core/route.h"
 
@@ -476,9 +477,10 @@ static struct slice
 in_the_name_of(const struct delivery *d, const struct owed *o)
 {
 	const struct scl *scl = d->all->scl;
+	struct slice path = own_path(scl, d->arena, o->to);
 	struct originator creator;
 
-	if (d->collected || own_path(scl, d->arena, o->to).n == 0 || o->creator.n == 0 ||
+	if (path.n == 0 || is_collecting_address(scl, path) || o->creator.n == 0 ||
 	    !originator_set(d->all->scl, d->arena, o->creator, &creator) || creator.self)
 		return SLICE_NONE;
 	return o->creator;

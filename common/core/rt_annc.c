@@ -39,11 +39,13 @@ check_place(struct req *rq, const struct target *parent, const struct res *scl,
 	if (!lies_below(link, there))
 		return req_fail(rq, RC_FORBIDDEN, "link is not below the SCL that announces");
 	if (rtype_is_annc(parent->node->type) && !lies_below(link, link_of(rq, parent->node)))
-		return req_fail(rq, RC_FORBIDDEN, "link is not below that of the announcement above");
+		return req_fail(rq, RC_FORBIDDEN,
+		                "link is not below that of the announcement above");
 	/* SCLs are announced between NSCLs alone (mIm), not by applications. */
 	if (self->type->number == T_SCL_ANNC &&
 	    ((!rq->who.self && !slice_eq(rq->who.normal, there)) ||
-	     rq->scl->conf.role != SCL_NSCL || val_num(scl->vals, A_SCL_TYPE, SCL_GSCL) != SCL_NSCL))
+	     rq->scl->conf.role != SCL_NSCL ||
+	     val_num(scl->vals, A_SCL_TYPE, SCL_GSCL) != SCL_NSCL))
 		return req_fail(rq, RC_FORBIDDEN, "SCLs are announced from NSCL to NSCL");
 	return RC_OK;
 }

@@ -66,7 +66,8 @@ tell_lifetime(struct peers *ps, const struct peer *p, struct port_answer *a)
 		return;
 	times_format(clock_now(&clock_system) + p->grants, TIMES_MILLI, until);
 	snprintf(text, sizeof(ps->text[0]),
-	         "<m2m:applicationAnnc " NS "><m2m:expirationTime>%s</m2m:expirationTime></m2m:applicationAnnc>",
+	         "<m2m:applicationAnnc " NS
+	         "><m2m:expirationTime>%s</m2m:expirationTime></m2m:applicationAnnc>",
 	         until);
 	a->body = text;
 }
@@ -155,7 +156,8 @@ on_resource(struct peers *ps, struct peer *p, const struct exchange *ex, const c
 	}
 	text = ps->text[ps->texts++ % NITEMS(ps->text)];
 	snprintf(text, sizeof(ps->text[0]),
-	         "<m2m:applicationAnnc " NS "><m2m:link>%s</m2m:link></m2m:applicationAnnc>", r->link);
+	         "<m2m:applicationAnnc " NS "><m2m:link>%s</m2m:link></m2m:applicationAnnc>",
+	         r->link);
 	a->body = text;
 	return 200;
 }
@@ -163,8 +165,10 @@ on_resource(struct peers *ps, struct peer *p, const struct exchange *ex, const c
 static struct port_answer
 script(void *arg, const struct exchange *ex)
 {
-	static const int by_mode[] = { [PEER_DOWN] = ANSWER_REFUSED, [PEER_SILENT] = ANSWER_NEVER,
-		                       [PEER_DENIES] = 403, [PEER_BUSY] = 503 };
+	static const int by_mode[] = { [PEER_DOWN] = ANSWER_REFUSED,
+		                       [PEER_SILENT] = ANSWER_NEVER,
+		                       [PEER_DENIES] = 403,
+		                       [PEER_BUSY] = 503 };
 	struct peers *ps = arg;
 	struct port_answer a = { 0 };
 	struct peer *p;
@@ -172,7 +176,8 @@ script(void *arg, const struct exchange *ex)
 	char path[192];
 
 	ck_assert_int_eq(sscanf(ex->target.p, "http://peer%u.example.org", &host), 1);
-	snprintf(path, sizeof(path), "%.*s", (int)(ex->target.n - strlen("http://peer0.example.org")),
+	snprintf(path, sizeof(path), "%.*s",
+	         (int)(ex->target.n - strlen("http://peer0.example.org")),
 	         ex->target.p + strlen("http://peer0.example.org"));
 	pthread_mutex_lock(&ps->lock);
 	p = &ps->v[host];
@@ -353,7 +358,8 @@ announce_to(const char *peers, const char *before, const char *after)
 
 	for (; *peers != '\0'; peers++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
-		                      "<reference>http://peer%c.example.org/m2m</reference>", *peers);
+		                      "<reference>http://peer%c.example.org/m2m</reference>",
+		                      *peers);
 	snprintf(text + n, sizeof(text) - n, "</m2m:sclList>%s</m2m:announceTo>", after);
 	return text;
 }
@@ -389,6 +395,7 @@ list_await(struct peers *ps, const char *target, const char *peers)
 
 	for (; *peers != '\0'; peers++)
 		n += (size_t)snprintf(w.list + n, sizeof(w.list) - n,
-		                      "<reference>http://peer%c.example.org/m2m</reference>", *peers);
+		                      "<reference>http://peer%c.example.org/m2m</reference>",
+		                      *peers);
 	return core_await(has_list, &w);
 }

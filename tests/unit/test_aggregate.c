@@ -392,6 +392,22 @@ START_TEST(groups_in_groups_collect_once)
 }
 END_TEST
 
+START_TEST(members_may_be_written_in_other_ways)
+{
+	ck_assert_int_eq(
+		core_do(&gb.b, "PUT", BASE "/groups/g/members",
+	                "<m2m:members " NS "><reference>/m2m/AP/a/CO/x/</reference><reference>"
+	                "http://SCL.example.org:8080" C(
+				"%%79") "</reference><reference>"
+	                                "m2m/applications/a/CO/z</reference></m2m:members>"),
+		200);
+	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER, ""), "STATUS_CREATED"), 3);
+	contents("1");
+	await_notifies(3);
+	ck_assert_uint_eq(group_posts(&gb, 1), 1);
+}
+END_TEST
+
 START_TEST(a_contact_here_gets_them_as_content)
 {
 	struct reply r;
@@ -430,6 +446,7 @@ main(void)
 		stopping_answers,
 		a_contact_here_gets_them_as_content,
 		groups_in_groups_collect_once,
+		members_may_be_written_in_other_ways,
 	};
 	Suite *s = suite_create("aggregate");
 	TCase *tc = tcase_create("aggregate");

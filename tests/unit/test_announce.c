@@ -63,7 +63,8 @@ START_TEST(test_active)
 	ck_assert_ptr_nonnull(strstr(r.body, "<m2m:searchStrings"));
 	ck_assert_ptr_null(strstr(r.body, "expirationTime"));
 	/* The children of the application find their place below its announcement. */
-	ck_assert_int_eq(core_container(&ps.b, "a", "c", "default", announce_to("01", "", "")), 201);
+	ck_assert_int_eq(core_container(&ps.b, "a", "c", "default", announce_to("01", "", "")),
+	                 201);
 	ck_assert(peer_await(&ps, 0, 2));
 	ck_assert(peer_has(&ps, 0, "applications/aAnnc/containers/cAnnc", &r));
 	ck_assert_str_eq(r.link, SELF "/applications/a/containers/c");
@@ -83,7 +84,8 @@ START_TEST(test_active)
 }
 END_TEST
 
-static const char labels[] = "<m2m:searchStrings><m2m:searchString>x</m2m:searchString></m2m:searchStrings>";
+static const char labels[] =
+	"<m2m:searchStrings><m2m:searchString>x</m2m:searchString></m2m:searchStrings>";
 
 static bool
 shows_label(void *arg)
@@ -108,7 +110,8 @@ START_TEST(test_changes)
 	ck_assert(core_await(shows_label, &ps));
 	/* The same again: nothing to do. */
 	ck_assert_int_eq(update_app(&ps, "a", more), 204);
-	ck_assert_int_eq(core_do(&ps.b, "PUT", APP "/searchStrings", "<m2m:searchStrings " NS "/>"), 204);
+	ck_assert_int_eq(core_do(&ps.b, "PUT", APP "/searchStrings", "<m2m:searchStrings " NS "/>"),
+	                 204);
 	ck_assert(works_await(&ps));
 	/* To one of them no more, and then to none. */
 	ck_assert_int_eq(update_app(&ps, "a", announce_to("1", "", "")), 204);
@@ -159,11 +162,17 @@ END_TEST
 
 START_TEST(test_list)
 {
-	static const char *const refused[] = {
-		"http://nowhere.example.org/m2m", SELF, "scl.example.org", "", "peer9",
-		BASE "/scls/peer9", "http://peer0.example.org/m2m/applications", "%zz", "http://",
-		BASE "/scls/%00", "../peer0"
-	};
+	static const char *const refused[] = { "http://nowhere.example.org/m2m",
+		                               SELF,
+		                               "scl.example.org",
+		                               "",
+		                               "peer9",
+		                               BASE "/scls/peer9",
+		                               "http://peer0.example.org/m2m/applications",
+		                               "%zz",
+		                               "http://",
+		                               BASE "/scls/%00",
+		                               "../peer0" };
 	struct peers ps;
 	char more[1024], list[256];
 
@@ -186,8 +195,8 @@ START_TEST(test_list)
 	                            "</m2m:sclList></m2m:announceTo>"),
 	                 201);
 	value_of(&ps, APP, "sclList", list);
-	ck_assert_str_eq(list, "<reference>peer0</reference><reference>" BASE
-	                       "/scls/peer1</reference>");
+	ck_assert_str_eq(list,
+	                 "<reference>peer0</reference><reference>" BASE "/scls/peer1</reference>");
 	ck_assert(peer_await(&ps, 0, 1));
 	ck_assert(peer_await(&ps, 1, 1));
 	peers_fini(&ps);
@@ -217,7 +226,8 @@ START_TEST(test_refused)
 	peer_set(&ps, 0, PEER_DENIES);
 	ps.delay = CLOCK_SECOND / 10;
 	ck_assert_int_eq(create_app(&ps, ADMIN, "a", announce_to("01", "", "")), 201);
-	ck_assert_int_eq(core_container(&ps.b, "a", "c", "default", announce_to("01", "", "")), 201);
+	ck_assert_int_eq(core_container(&ps.b, "a", "c", "default", announce_to("01", "", "")),
+	                 201);
 	value_of(&ps, APP, "lastModifiedTime", before);
 	ck_assert(list_await(&ps, APP, "1"));
 	ck_assert(list_await(&ps, APP "/containers/c", "1"));
@@ -255,9 +265,14 @@ END_TEST
 START_TEST(test_location)
 {
 	static const char *const locations[] = {
-		"http://victim.example.org/m2m/applications/x", "/", "/m2m",
-		"/m2m/scls/scl.example.org/applications/../../peer1", "http://peer0.example.org/",
-		"m2m/x", "/m2m/scls/scl.example.org/applications/", "\xff"
+		"http://victim.example.org/m2m/applications/x",
+		"/",
+		"/m2m",
+		"/m2m/scls/scl.example.org/applications/../../peer1",
+		"http://peer0.example.org/",
+		"m2m/x",
+		"/m2m/scls/scl.example.org/applications/",
+		"\xff"
 	};
 	struct peers ps;
 
@@ -314,9 +329,9 @@ START_TEST(test_global)
 	char body[512], value[256];
 
 	begin(&ps);
-	ck_assert_int_eq(create_app(&ps, APP, "a",
-	                            announce_to("0", "", "<m2m:global>true</m2m:global>")),
-	                 201);
+	ck_assert_int_eq(
+		create_app(&ps, APP, "a", announce_to("0", "", "<m2m:global>true</m2m:global>")),
+		201);
 	snprintf(body, sizeof(body), "<m2m:container " NS " m2m:id=\"c\"/>");
 	ck_assert_int_eq(core_status(&ps.b, "POST", APP "/containers", APP, body), 201);
 	ck_assert(peer_await(&ps, 0, 2));
@@ -382,7 +397,8 @@ START_TEST(test_outage)
 	peer_set(&ps, 0, _i == 0 ? PEER_DOWN : _i == 1 ? PEER_SILENT : PEER_BUSY);
 	ck_assert_int_eq(create_app(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
 	ck_assert_int_eq(core_container(&ps.b, "a", "c", "default", announce_to("0", "", "")), 201);
-	ck_assert_int_eq(core_container(&ps.b, "a", "gone", "default", announce_to("0", "", "")), 201);
+	ck_assert_int_eq(core_container(&ps.b, "a", "gone", "default", announce_to("0", "", "")),
+	                 201);
 	ck_assert_int_eq(core_do(&ps.b, "DELETE", APP "/containers/gone", "%s", ""), 204);
 	core_stop(&ps.b);
 	core_start(&ps.b);
@@ -442,15 +458,17 @@ START_TEST(test_registered_again)
 	ck_assert_int_eq(create_app(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "c%u", i);
-		ck_assert_int_eq(core_container(&ps.b, "a", name, "default", announce_to("0", "", "")), 201);
+		ck_assert_int_eq(
+			core_container(&ps.b, "a", name, "default", announce_to("0", "", "")), 201);
 	}
 	ck_assert(peer_await(&ps, 0, 101));
-	ck_assert_int_eq(core_status(&ps.b, "DELETE", BASE "/scls/peer0", "http://peer0.example.org/m2m",
-	                             NULL),
+	ck_assert_int_eq(core_status(&ps.b, "DELETE", BASE "/scls/peer0",
+	                             "http://peer0.example.org/m2m", NULL),
 	                 204);
 	peer_forget_all(&ps, 0);
 	/* What is announced meanwhile cannot be. */
-	ck_assert_int_eq(core_container(&ps.b, "a", "late", "default", announce_to("0", "", "")), 201);
+	ck_assert_int_eq(core_container(&ps.b, "a", "late", "default", announce_to("0", "", "")),
+	                 201);
 	ck_assert(list_await(&ps, APP "/containers/late", ""));
 	ck_assert_int_eq(core_do(&ps.b, "DELETE", APP "/containers/c7", "%s", ""), 204);
 	if (_i == 1) {
@@ -620,12 +638,13 @@ START_TEST(test_scl_announced)
 	peer_register(&ps, 0, "NSCL");
 	peer_register(&ps, 1, "GSCL");
 	snprintf(body, sizeof(body),
-	         "<m2m:scl " NS "><m2m:accessRightID>" BASE "/accessRights/default</m2m:accessRightID>"
+	         "<m2m:scl " NS "><m2m:accessRightID>" BASE
+	         "/accessRights/default</m2m:accessRightID>"
 	         "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>%s</m2m:scl>",
 	         announce_to("01", "", ""));
-	ck_assert_int_eq(core_status(&ps.b, "PUT", BASE "/scls/peer1", "http://peer1.example.org/m2m",
-	                             body),
-	                 200);
+	ck_assert_int_eq(
+		core_status(&ps.b, "PUT", BASE "/scls/peer1", "http://peer1.example.org/m2m", body),
+		200);
 	ck_assert(peer_await(&ps, 0, 1));
 	ck_assert(peer_has(&ps, 0, "sclAnncs/peer1Annc", &r));
 	ck_assert_str_eq(r.link, SELF "/scls/peer1");
@@ -644,8 +663,8 @@ START_TEST(test_scl_announced)
 	ck_assert_str_eq(r.link, SELF "/scls/peer1/applications/xAnnc");
 	ck_assert_uint_eq(peer_count(&ps, 1), 0);
 	/* An SCL is not announced to a gateway, nor to itself. */
-	ck_assert_int_eq(core_status(&ps.b, "DELETE", BASE "/scls/peer1", "http://peer1.example.org/m2m",
-	                             NULL),
+	ck_assert_int_eq(core_status(&ps.b, "DELETE", BASE "/scls/peer1",
+	                             "http://peer1.example.org/m2m", NULL),
 	                 204);
 	ck_assert(peer_await(&ps, 0, 0));
 	peers_fini(&ps);
@@ -722,8 +741,8 @@ step(struct world *w)
 	} else if (what < 16) {
 		change_kid(w, dice(&w->dice, APPS), dice(&w->dice, KIDS));
 	} else if (what < 18) {
-		static const enum peer_mode modes[] = { PEER_WELL, PEER_WELL, PEER_DOWN, PEER_SILENT,
-			                                PEER_BUSY };
+		static const enum peer_mode modes[] = { PEER_WELL, PEER_WELL, PEER_DOWN,
+			                                PEER_SILENT, PEER_BUSY };
 
 		peer_set(&w->ps, peer, modes[dice(&w->dice, NITEMS(modes))]);
 	} else if (what < 19) {
@@ -753,7 +772,8 @@ agrees(void *arg)
 				continue;
 			snprintf(target, sizeof(target), BASE "/applications/a%u", i);
 			if (k < KIDS)
-				snprintf(target, sizeof(target), BASE "/applications/a%u/containers/c%u", i, k);
+				snprintf(target, sizeof(target),
+				         BASE "/applications/a%u/containers/c%u", i, k);
 			value_of(&w->ps, target, "sclList", list);
 			for (unsigned p = 0; p < 2; p++)
 				counts[p] += strstr(list, p == 0 ? "peer0" : "peer1") != NULL;

@@ -390,6 +390,7 @@ END_TEST
 START_TEST(test_expired)
 {
 	struct core_bed b;
+	struct core_plug plug;
 	struct core_call poll;
 	struct uris u;
 
@@ -400,6 +401,13 @@ START_TEST(test_expired)
 	atomic_store(&b.clock.now, INT64_C(4070995200) * CLOCK_SECOND);
 	end_with(&poll, 404, "removed");
 	ck_assert_int_eq(core_status(&b, "POST", u.poll, ROOT APPS "/short", NULL), 404);
+	/* Also before the sweep. */
+	core_app(&b, "next", "<m2m:expirationTime>2099-06-01T00:00:00Z</m2m:expirationTime>");
+	u = make_channel(&b, APPS "/next", "notificationChannel", ROOT APPS "/next");
+	core_plug(&b, &plug);
+	atomic_store(&b.clock.now, INT64_C(4084041600) * CLOCK_SECOND);
+	ck_assert_int_eq(core_status(&b, "POST", u.poll, ROOT APPS "/next", NULL), 404);
+	core_unplug(&plug);
 	core_fini(&b);
 }
 END_TEST
