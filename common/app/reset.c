@@ -19,7 +19,8 @@ enum rc
 reset_note(const char *path)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd = dir < 0 ? -1 : openat(dir, NOTE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd =
+		dir < 0 ? -1 : openat(dir, NOTE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	bool ok = fd >= 0 && fsync(fd) == 0 && fsync(dir) == 0;
 
 	if (fd >= 0)

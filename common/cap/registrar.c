@@ -111,14 +111,21 @@ settle(struct registrar *r)
 	scl_post(r->scl, &r->task, left_us > 2 * CLOCK_SECOND ? left_us / 2 : CLOCK_SECOND);
 }
 
-/* The SCL-ID of the NSCL is not in its representation: its authority names the mirror. */
+/*
+ * The SCL-ID of the NSCL is not in its representation: its authority names the mirror, with dots
+ * for what a URI of one segment cannot have (sclId is an xs:anyURI).
+ */
 static void
 name_mirror(struct registrar *r)
 {
 	struct uri u;
 
-	if (uri_parse(slice_of(nscl_uri(r)), &u))
-		snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)u.authority.n, u.authority.p);
+	if (!uri_parse(slice_of(nscl_uri(r)), &u))
+		return;
+	snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)u.authority.n, u.authority.p);
+	for (char *c = r->mirror; *c != '\0'; c++)
+		if (strchr(":[]@%", *c) != NULL)
+			*c = '.';
 }
 
 static enum step
@@ -178,14 +185,17 @@ step_outcome(struct registrar *r, enum rc rc, const struct buf *answer, const ch
 		if (row->learn != NULL)
 			row->learn(r, answer);
 		r->fresh = r->fresh || r->step == STEP_REGISTER;
-		step_end(r, registrar_learns_channel(row) && r->contact[0] == '\0' ? row->failed : row->ok);
+		step_end(r, registrar_learns_channel(row) && r->contact[0] == '\0' ? row->failed
+		                                                                   : row->ok);
 		return;
 	}
 	if (rc != RC_NOT_FOUND || row->not_found == STEP_FAIL)
 		LOG_WARN(r->conf.log, "registration-step-failed", LOG_Z("step", row->name),
 		         LOG_Z("nscl", nscl_uri(r)), LOG_Z("status", status_of(rc)->text),
 		         LOG_Z("why", failure));
-	step_end(r, rc == RC_NOT_FOUND ? row->not_found : rc == RC_CONFLICT ? row->conflict : row->failed);
+	step_end(r, rc == RC_NOT_FOUND  ? row->not_found
+	            : rc == RC_CONFLICT ? row->conflict
+	                                : row->failed);
 }
 
 static void
@@ -233,13 +243,18 @@ send_remote(struct registrar *r, const struct step_row *row, struct slice path)
 {
 	struct slice url = arena_printf(r->arena, "%s%.*s", nscl_uri(r), (int)path.n, path.p);
 
-	r->ex = (struct exchange){ .method = slice_of(row->method), .url = url,
-		                   .body = buf_view(&r->body), .timeout_ms = TIMEOUT_MS,
-		                   .answer_max = ANSWER_MAX, .done = exchange_done, .owner = r };
+	r->ex = (struct exchange){ .method = slice_of(row->method),
+		                   .url = url,
+		                   .body = buf_view(&r->body),
+		                   .timeout_ms = TIMEOUT_MS,
+		                   .answer_max = ANSWER_MAX,
+		                   .done = exchange_done,
+		                   .owner = r };
 	exchange_add_header(&r->ex, SLICE_LIT("From"), slice_of(r->conf.base_uri));
 	exchange_add_header(&r->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	if (r->body.n > 0)
-		exchange_add_header(&r->ex, SLICE_LIT("Content-Type"), SLICE_LIT("application/xml"));
+		exchange_add_header(&r->ex, SLICE_LIT("Content-Type"),
+		                    SLICE_LIT("application/xml"));
 	scl_send(r->scl, &r->ex);
 }
 
@@ -250,8 +265,11 @@ send_local(struct registrar *r, const struct step_row *row, struct slice path)
 
 	r->call = (struct scl_call){ .method = slice_of(row->method),
 		                     .content_type = SLICE_LIT("application/xml"),
-		                     .body = buf_view(&r->body), .done = local_done, .owner = r };
-	r->call.target = arena_printf(r->arena, "%.*s%.*s", (int)base.n, base.p, (int)path.n, path.p);
+		                     .body = buf_view(&r->body),
+		                     .done = local_done,
+		                     .owner = r };
+	r->call.target =
+		arena_printf(r->arena, "%.*s%.*s", (int)base.n, base.p, (int)path.n, path.p);
 	scl_call(r->scl, &r->call);
 }
 
@@ -282,7 +300,8 @@ step_start(struct registrar *r, enum step step)
 static void
 run(struct scl_task *task)
 {
-	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, task));
+	struct registrar *r =
+		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, task));
 
 	registrar_wish_read(&r->wish, r->scl, &r->conf);
 	r->contact[0] = r->polled[0] = '\0';
@@ -346,7 +365,8 @@ objects_changed(const struct mgmt_adaptor *self)
 static void
 adapt_run(struct scl_task *task)
 {
-	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, adapt));
+	struct registrar *r =
+		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, adapt));
 
 	if (mgmt_adaptor_add(r->scl, &r->adaptor) != RC_OK)
 		LOG_ERROR(r->conf.log, "management-adaptor", LOG_Z("reason", "there are too many"));
@@ -368,7 +388,8 @@ channel_lost(void *owner)
 static void
 leave_run(struct scl_task *task)
 {
-	struct registrar *r = (struct registrar *)(void *)((char *)task - offsetof(struct registrar, leave));
+	struct registrar *r =
+		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, leave));
 
 	r->leaving = true;
 	scl_cancel(r->scl, &r->task);
@@ -383,9 +404,12 @@ leave_run(struct scl_task *task)
 static bool
 make_poller(struct registrar *r)
 {
-	const struct poller_conf conf = { .scl = r->scl, .log = r->conf.log,
-		                          .issuer = r->conf.base_uri, .retry_us = r->conf.retry_us,
-		                          .lost = channel_lost, .owner = r };
+	const struct poller_conf conf = { .scl = r->scl,
+		                          .log = r->conf.log,
+		                          .issuer = r->conf.base_uri,
+		                          .retry_us = r->conf.retry_us,
+		                          .lost = channel_lost,
+		                          .owner = r };
 
 	r->poller = poller_new(&conf);
 	return r->poller != NULL;
@@ -423,8 +447,11 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	r->task.run = run;
 	r->leave.run = leave_run;
 	r->adapt.run = adapt_run;
-	r->adaptor = (struct mgmt_adaptor){ .name = "registration", .claims = claims,
-		                            .start = action_start, .changed = objects_changed, .owner = r };
+	r->adaptor = (struct mgmt_adaptor){ .name = "registration",
+		                            .claims = claims,
+		                            .start = action_start,
+		                            .changed = objects_changed,
+		                            .owner = r };
 	scl_post(scl, &r->adapt, 0);
 	*state = r;
 	return RC_OK;

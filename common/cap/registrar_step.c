@@ -158,7 +158,7 @@ static void
 body_channel(struct registrar *r, struct buf *b)
 {
 	const char *type =
-	    r->step == STEP_CHANNEL_CREATE ? "communicationChannel" : "notificationChannel";
+		r->step == STEP_CHANNEL_CREATE ? "communicationChannel" : "notificationChannel";
 
 	buf_printf(b, OPEN " m2m:id=\"" CHANNEL_ID "\">", type);
 	put_text(b, "channelType", "LONG_POLLING");
@@ -199,7 +199,8 @@ learn_base(struct registrar *r, const struct buf *answer)
 	r->right[0] = r->apoc_handling[0] = '\0';
 	if (right != NULL && right->text.n < sizeof(r->right))
 		snprintf(r->right, sizeof(r->right), "%.*s", (int)right->text.n, right->text.p);
-	if (handling != NULL && (slice_is(handling->text, "DEEP") || slice_is(handling->text, "SHALLOW")))
+	if (handling != NULL &&
+	    (slice_is(handling->text, "DEEP") || slice_is(handling->text, "SHALLOW")))
 		snprintf(r->apoc_handling, sizeof(r->apoc_handling), "%.*s", (int)handling->text.n,
 		         handling->text.p);
 }
@@ -237,16 +238,19 @@ learn_channel(struct registrar *r, const struct buf *answer)
 /* ---- steps ---- */
 
 const struct step_row registrar_steps[] = {
-	[STEP_READ_BASE] = { "read-nscl", "GET", false, "", ID_NONE_USED, NULL, learn_base, STEP_REFRESH,
-	                     STEP_FAIL, STEP_FAIL, STEP_FAIL },
-	[STEP_REFRESH] = { "refresh", "PUT", false, "/scls/%s", ID_OWN, body_refresh, learn_lifetime,
-	                   STEP_MIRROR_UPDATE, STEP_REGISTER, STEP_FAIL, STEP_FAIL },
+	[STEP_READ_BASE] = { "read-nscl", "GET", false, "", ID_NONE_USED, NULL, learn_base,
+	                     STEP_REFRESH, STEP_FAIL, STEP_FAIL, STEP_FAIL },
+	[STEP_REFRESH] = { "refresh", "PUT", false, "/scls/%s", ID_OWN, body_refresh,
+	                   learn_lifetime, STEP_MIRROR_UPDATE, STEP_REGISTER, STEP_FAIL,
+	                   STEP_FAIL },
 	[STEP_REGISTER] = { "register", "POST", false, "/scls", ID_NONE_USED, body_register,
 	                    learn_lifetime, STEP_MIRROR_UPDATE, STEP_FAIL, STEP_FAIL, STEP_FAIL },
-	[STEP_MIRROR_UPDATE] = { "update-mirror", "PUT", true, "/scls/%s", ID_MIRROR, body_mirror, NULL,
-	                         STEP_APOC_HANDLING, STEP_MIRROR_CREATE, STEP_FAIL, STEP_FAIL },
-	[STEP_MIRROR_CREATE] = { "create-mirror", "POST", true, "/scls", ID_NONE_USED, body_mirror, NULL,
-	                         STEP_APOC_HANDLING, STEP_FAIL, STEP_APOC_HANDLING, STEP_FAIL },
+	[STEP_MIRROR_UPDATE] = { "update-mirror", "PUT", true, "/scls/%s", ID_MIRROR, body_mirror,
+	                         NULL, STEP_APOC_HANDLING, STEP_MIRROR_CREATE, STEP_FAIL,
+	                         STEP_FAIL },
+	[STEP_MIRROR_CREATE] = { "create-mirror", "POST", true, "/scls", ID_NONE_USED, body_mirror,
+	                         NULL, STEP_APOC_HANDLING, STEP_FAIL, STEP_APOC_HANDLING,
+	                         STEP_FAIL },
 	[STEP_APOC_HANDLING] = { "copy-aPocHandling", "PUT", true, "/aPocHandling", ID_NONE_USED,
 	                         body_apoc_handling, NULL, STEP_POC_UPDATE, STEP_POC_UPDATE,
 	                         STEP_POC_UPDATE, STEP_POC_UPDATE },
@@ -259,15 +263,16 @@ const struct step_row registrar_steps[] = {
 	                          STEP_CHANNEL_READ_R1, STEP_FAIL, STEP_FAIL },
 	[STEP_CHANNEL_READ_R1] = { "read-channel", "GET", false,
 	                           "/scls/%s/notificationChannels/" CHANNEL_ID, ID_OWN, NULL,
-	                           learn_channel, STEP_POC_UPDATE, STEP_CHANNEL_CREATE_R1, STEP_FAIL,
-	                           STEP_FAIL },
-	[STEP_CHANNEL_CREATE_R1] = { "create-channel", "POST", false, "/scls/%s/notificationChannels",
-	                             ID_OWN, body_channel, learn_channel, STEP_POC_UPDATE, STEP_FAIL,
-	                             STEP_FAIL, STEP_FAIL },
-	[STEP_POC_UPDATE] = { "update-m2mPoc", "PUT", false, "/scls/%s/m2mPocs/" POC_ID, ID_OWN, body_poc,
-	                      NULL, STEP_DONE, STEP_POC_CREATE, STEP_FAIL, STEP_FAIL },
-	[STEP_POC_CREATE] = { "create-m2mPoc", "POST", false, "/scls/%s/m2mPocs", ID_OWN, body_poc, NULL,
-	                      STEP_DONE, STEP_FAIL, STEP_DONE, STEP_FAIL },
+	                           learn_channel, STEP_POC_UPDATE, STEP_CHANNEL_CREATE_R1,
+	                           STEP_FAIL, STEP_FAIL },
+	[STEP_CHANNEL_CREATE_R1] = { "create-channel", "POST", false,
+	                             "/scls/%s/notificationChannels", ID_OWN, body_channel,
+	                             learn_channel, STEP_POC_UPDATE, STEP_FAIL, STEP_FAIL,
+	                             STEP_FAIL },
+	[STEP_POC_UPDATE] = { "update-m2mPoc", "PUT", false, "/scls/%s/m2mPocs/" POC_ID, ID_OWN,
+	                      body_poc, NULL, STEP_DONE, STEP_POC_CREATE, STEP_FAIL, STEP_FAIL },
+	[STEP_POC_CREATE] = { "create-m2mPoc", "POST", false, "/scls/%s/m2mPocs", ID_OWN, body_poc,
+	                      NULL, STEP_DONE, STEP_FAIL, STEP_DONE, STEP_FAIL },
 	[STEP_LEAVE] = { "de-register", "DELETE", false, "/scls/%s", ID_OWN, NULL, NULL,
 	                 STEP_DROP_MIRROR, STEP_DROP_MIRROR, STEP_DROP_MIRROR, STEP_DROP_MIRROR },
 	[STEP_DROP_MIRROR] = { "drop-mirror", "DELETE", true, "/scls/%s", ID_MIRROR, NULL, NULL,

@@ -25,7 +25,8 @@ static void
 take_targets(struct registrar_wish *w, const struct val *list)
 {
 	w->n = 0;
-	for (const struct val *v = list->first; v != NULL && w->n < REGISTRAR_NSCLS_MAX; v = v->next) {
+	for (const struct val *v = list->first; v != NULL && w->n < REGISTRAR_NSCLS_MAX;
+	     v = v->next) {
 		struct slice uri = v->text;
 
 		while (uri.n > 0 && uri.p[uri.n - 1] == '/')
@@ -41,7 +42,8 @@ take_strings(struct registrar_wish *w, const struct val *list)
 	const char **strings = ARENA_ARRAY(w->arena, const char *, STRINGS_MAX + 1);
 	size_t n = 0;
 
-	for (const struct val *v = list->first; strings != NULL && v != NULL && n < STRINGS_MAX; v = v->next)
+	for (const struct val *v = list->first; strings != NULL && v != NULL && n < STRINGS_MAX;
+	     v = v->next)
 		if ((strings[n] = arena_str(w->arena, v->text)) != NULL)
 			n++;
 	if (strings != NULL)

@@ -23,7 +23,8 @@ struct registrar_wish {
 };
 
 /* What has no sense in EtsiSclMo is as in the configuration. */
-void registrar_wish_read(struct registrar_wish *w, struct scl *scl, const struct capability_conf *conf);
+void registrar_wish_read(struct registrar_wish *w, struct scl *scl,
+                         const struct capability_conf *conf);
 void registrar_wish_free(struct registrar_wish *w);
 /* True when uri is among the NSCLs; *at is its place. */
 bool registrar_wish_has(const struct registrar_wish *w, const char *uri, size_t *at);

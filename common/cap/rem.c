@@ -191,10 +191,15 @@ open_packages(struct rem *r, char why[CAPABILITY_WHY_MAX])
 
 	for (unsigned i = 0; i < REM_KINDS && rc == RC_OK; i++) {
 		struct rem_packages_conf conf = {
-			.kind = kinds[i], .directory = sets[i]->directory, .state = c->state,
-			.command = sets[i]->command, .key_file = c->package_key,
-			.timeout_ms = c->command_timeout_ms, .size_max = c->package_max,
-			.cancel = rem_worker_cancel_fd(r->worker), .stop = rem_worker_stop_fd(r->worker),
+			.kind = kinds[i],
+			.directory = sets[i]->directory,
+			.state = c->state,
+			.command = sets[i]->command,
+			.key_file = c->package_key,
+			.timeout_ms = c->command_timeout_ms,
+			.size_max = c->package_max,
+			.cancel = rem_worker_cancel_fd(r->worker),
+			.stop = rem_worker_stop_fd(r->worker),
 			.log = r->conf.log,
 		};
 
@@ -255,8 +260,12 @@ rem_start(struct scl *scl, const struct capability_conf *conf, void **state,
 	r->scl = scl;
 	r->conf = *conf;
 	init_lock(r);
-	r->self = (struct mgmt_adaptor){ .name = "device", .claims = claims, .start = rem_job_start,
-		                         .cancel = rem_job_cancel, .changed = own_changed, .owner = r };
+	r->self = (struct mgmt_adaptor){ .name = "device",
+		                         .claims = claims,
+		                         .start = rem_job_start,
+		                         .cancel = rem_job_cancel,
+		                         .changed = own_changed,
+		                         .owner = r };
 	r->begin.run = begin_run;
 	r->tick.run = tick_run;
 	r->leave.run = leave_run;

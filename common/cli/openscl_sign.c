@@ -100,7 +100,8 @@ main(int argc, char **argv)
 
 	if (argc != 4 || !read_version(argv[2], &version)) {
 		fputs("usage: openscl-sign KEY VERSION PACKAGE\n"
-		      "KEY: PEM file with an Ed25519 private key; VERSION: a number, higher than the last one.\n"
+		      "KEY: PEM file with an Ed25519 private key; VERSION: a number, higher than "
+		      "the last one.\n"
 		      "Writes PACKAGE" REM_SIGN_SUFFIX ".\n",
 		      stderr);
 		return 2;

@@ -5,6 +5,9 @@
 #include "base/times.h"
 #include "core/announce_state.h"
 
+/* Of another SCL, to be looked into on the courier thread. */
+#define DOCUMENT_MAX 65536u
+
 static enum rc
 settle(struct announce_step *s, enum announce_next next, enum announce_outcome outcome)
 {
@@ -235,7 +238,8 @@ element(struct arena *a, struct slice document, const char *name)
 	struct node *root = NULL;
 	const char *why;
 
-	if (document.n == 0 || codec_xml.decode(a, document, &limits, &root, &why) != RC_OK)
+	if (document.n == 0 || document.n > DOCUMENT_MAX ||
+	    codec_xml.decode(a, document, &limits, &root, &why) != RC_OK)
 		return NULL;
 	for (const struct node *n = root->first; n != NULL; n = n->next)
 		if (slice_is(n->name, name))

@@ -29,7 +29,7 @@ struct worker {
 	struct arena *arena;
 	struct announce_work work;
 	struct announce_step step;
-	unsigned names_tried;
+	unsigned name, names_tried; /* by which the SCL knows this one */
 	struct scl_call call;
 	struct own_job job;
 	struct announce_result result;
@@ -173,12 +173,10 @@ is_missing(int http)
 static bool
 try_other_name(struct worker *w)
 {
-	struct dest *d = w->dest;
-
-	if (d->an->scl->conf.role != SCL_NSCL || w->names_tried + 1 >= ANNOUNCE_NAMES)
+	if (w->dest->an->scl->conf.role != SCL_NSCL || w->names_tried + 1 >= ANNOUNCE_NAMES)
 		return false;
 	w->names_tried++;
-	d->name = (d->name + 1) % ANNOUNCE_NAMES;
+	w->name = (w->name + 1) % ANNOUNCE_NAMES;
 	return true;
 }
 
@@ -194,6 +192,7 @@ static void
 judge_create(struct worker *w, int http, const struct req_answer *answer)
 {
 	if (http >= 200 && http < 300) {
+		w->dest->name = w->name;
 		w->result.uri = announce_location(w->arena, &w->step, answer->location);
 		w->result.until = granted(w, answer);
 		worker_store(w, OUTCOME_CREATED);
@@ -317,7 +316,7 @@ find_step(struct worker *w)
 
 	arena_reset(w->arena);
 	TRY(repo_begin_read(scl->repo, w->arena, &tx));
-	rc = announce_step_find(scl, tx, w->key, w->dest->name, &w->work, &w->step);
+	rc = announce_step_find(scl, tx, w->key, w->name, &w->work, &w->step);
 	repo_end_read(tx);
 	return rc;
 }
@@ -382,6 +381,7 @@ worker_new(struct dest *d, uint64_t key)
 	}
 	w->dest = d;
 	w->key = key;
+	w->name = d->name;
 	w->next = an->workers;
 	w->at = &an->workers;
 	if (w->next != NULL)

@@ -19,7 +19,8 @@ struct mgmt_place {
 	unsigned type; /* enum type */
 	bool own; /* in <sclBase>/scls/mgmtObjs: the device of this SCL itself */
 	struct slice name; /* own: path below that collection */
-	struct slice link; /* below scls/<scl>: sclBase of the registered SCL, as it was registered */
+	struct slice link; /* below scls/<scl>: sclBase of the SCL, as it was registered */
+	bool device; /* directly in its mgmtObjs: that SCL itself, not a device attached to it */
 	struct slice original; /* originalMO, when it is an absolute URI */
 };
 
@@ -81,7 +82,8 @@ void mgmt_order_progress(struct mgmt_order *order, int percent);
  * Ends the order, which is gone then. items become execResult of a command (of which an action keeps
  * nothing); they are copied. Courier thread.
  */
-void mgmt_order_end(struct mgmt_order *order, bool success, const struct mgmt_item *items, size_t n);
+void mgmt_order_end(struct mgmt_order *order, bool success, const struct mgmt_item *items,
+                    size_t n);
 /* Value of an argument of a command, empty when it was not given. */
 struct slice mgmt_order_arg(const struct mgmt_order *order, const char *name);
 
@@ -106,7 +108,8 @@ struct mgmt_sync {
 	/* Filled by the caller, alive until done. Parents stand before what lies below them. */
 	const struct mgmt_own *own;
 	size_t n;
-	const struct mgmt_right *right; /* governs the collection and all that is made; NULL: none */
+	const struct mgmt_right
+		*right; /* governs the collection and all that is made; NULL: none */
 	/* Courier thread, once. */
 	void (*done)(struct mgmt_sync *sync, enum rc rc);
 	void *owner;
@@ -123,14 +126,16 @@ struct mgmt_document {
 	struct slice id; /* its last segment, decoded */
 	unsigned type;
 	uint64_t stamp; /* of what it says */
-	struct slice create, update; /* XML; originalMO of create is the absolute URI of the resource */
+	struct slice create,
+		update; /* XML; originalMO of create is the absolute URI of the resource */
 };
 
 /* How the documents are wanted. */
 struct mgmt_export {
 	size_t max; /* documents */
 	struct slice right; /* their accessRightID; empty: none */
-	struct slice home; /* URI of the collection they go to, which actions then lie below; empty: here */
+	/* URI of the collection they go to, which actions then lie below; empty: here. */
+	struct slice home;
 };
 
 /*
@@ -142,7 +147,8 @@ enum rc mgmt_documents(struct scl *scl, struct arena *a, const struct mgmt_expor
  * Values of a resource of the own collection (name as above) and of those of its children that have
  * the type. RC_NOT_FOUND. All in a. Any thread.
  */
-enum rc mgmt_own_values(struct scl *scl, struct arena *a, const char *name, const struct val **vals);
+enum rc mgmt_own_values(struct scl *scl, struct arena *a, const char *name,
+                        const struct val **vals);
 /*
  * link of the SCL that this one is registered with, in a, and a number that is another one when it has
  * been registered anew. RC_NOT_FOUND. Any thread.

@@ -16,7 +16,6 @@
 
 struct mgmt;
 
-
 /* ---- rt_mgmt_place.c ---- */
 
 /* Where t's node is; for a collection that of the resource it belongs to. On tx. */

@@ -25,7 +25,8 @@ check_arguments(struct req *rq, const struct val *args)
 		struct slice name = val_text(v->first, A_NAME);
 
 		if (++n > MGMT_ARGS_MAX)
-			return req_fail(rq, RC_FORBIDDEN, "more than %d execReqArgs", MGMT_ARGS_MAX);
+			return req_fail(rq, RC_FORBIDDEN, "more than %d execReqArgs",
+			                MGMT_ARGS_MAX);
 		if (name.n == 0 || name.n > MGMT_ARG_NAME_MAX)
 			return req_fail(rq, RC_BAD_REQUEST, "an execReqArg has no usable name");
 	}
@@ -58,8 +59,9 @@ read_arguments(struct req *rq, const struct val **args)
 	if (n != NULL && slice_is(n->name, "mgmtCmd"))
 		n = child_named(n, attr_info(A_EXEC_REQ_ARGS)->name);
 	if (n == NULL)
-		return rq->doc == NULL ? RC_OK
-		                       : req_fail(rq, RC_BAD_REQUEST, "the body holds no execReqArgs");
+		return rq->doc == NULL
+		               ? RC_OK
+		               : req_fail(rq, RC_BAD_REQUEST, "the body holds no execReqArgs");
 	rc = bind_attribute(&b, A_EXEC_REQ_ARGS, n, &v);
 	if (rc != RC_OK)
 		return rc == RC_BAD_REQUEST ? req_fail(rq, rc, "%.*s", (int)b.why.n, b.why.p) : rc;
@@ -84,8 +86,8 @@ cmd_check(struct req *rq, const struct target *parent, const struct res *old, st
 	uri = child_reference(rq->scl, rq->arena, path, attr_info(A_EXEC_ENABLE)->name);
 	val_remove(&self->vals, A_EXEC_ENABLE);
 	return uri.p != NULL && val_set_text(rq->arena, &self->vals, A_EXEC_ENABLE, uri)
-	           ? RC_OK
-	           : RC_UNAVAILABLE;
+	               ? RC_OK
+	               : RC_UNAVAILABLE;
 }
 
 /* The execInstances have the right of their mgmtCmd. */
@@ -120,7 +122,8 @@ cmd_updated(struct req *rq, const struct res *old, struct res *self)
 {
 	struct heirs h = { rq, self, RC_OK };
 
-	if (slice_eq(val_text(old->vals, A_ACCESS_RIGHT_ID), val_text(self->vals, A_ACCESS_RIGHT_ID)))
+	if (slice_eq(val_text(old->vals, A_ACCESS_RIGHT_ID),
+	             val_text(self->vals, A_ACCESS_RIGHT_ID)))
 		return RC_OK;
 	TRY(repo_children(rq->tx, self->id, T_EXEC_INSTANCES, 0, pass_right, &h));
 	return h.rc;
@@ -171,7 +174,8 @@ fill_instance(struct req *rq, struct res *self, struct slice path, const struct 
 {
 	const struct res *cmd = rq->target.node;
 	struct slice right = val_text(cmd->vals, A_ACCESS_RIGHT_ID);
-	struct slice disable = child_reference(rq->scl, rq->arena, path, attr_info(A_EXEC_DISABLE)->name);
+	struct slice disable =
+		child_reference(rq->scl, rq->arena, path, attr_info(A_EXEC_DISABLE)->name);
 	struct val *kept;
 	bool cancellable;
 
@@ -256,7 +260,8 @@ instance_execute(struct req *rq)
 	struct res *self;
 
 	if (t->attr == NULL)
-		return req_fail(rq, RC_NOT_ALLOWED, "an execInstance is cancelled by its execDisable");
+		return req_fail(rq, RC_NOT_ALLOWED,
+		                "an execInstance is cancelled by its execDisable");
 	if (status == EXEC_FINISHED || status == EXEC_CANCELLING)
 		return req_fail(rq, RC_FORBIDDEN, "the command is %s",
 		                status == EXEC_FINISHED ? "finished" : "being cancelled already");
@@ -275,7 +280,7 @@ static enum rc
 instance_removed(struct scl *scl, struct rtx *tx, struct res *self, enum rc final)
 {
 	(void)tx;
-	(void)final;
+	(void) final;
 	if (val_num(self->vals, A_EXEC_STATUS, EXEC_FINISHED) != EXEC_FINISHED)
 		mgmt_note_cancel(scl, self->id);
 	return RC_OK;

@@ -51,8 +51,9 @@ copy_writable(struct documents *d, const struct res *node, bool create, struct v
 		const struct rule *r = rtype_rule(node->type, v->attr);
 		struct val *copy;
 
-		if (r == NULL || r->source != S_STORED || (create ? r->create : r->update) == P_NP ||
-		    v->attr == A_ACCESS_RIGHT_ID || v->attr == A_ORIGINAL_MO)
+		if (r == NULL || r->source != S_STORED ||
+		    (create ? r->create : r->update) == P_NP || v->attr == A_ACCESS_RIGHT_ID ||
+		    v->attr == A_ORIGINAL_MO)
 			continue;
 		copy = val_add(a, list, v->attr);
 		if (copy == NULL)
@@ -93,9 +94,9 @@ stamp_of(struct slice body)
 static enum rc
 fill(struct documents *d, const struct res *node, struct mgmt_document *doc)
 {
-	struct slice original = arena_printf(d->a, "%.*s/scls/mgmtObjs/%.*s",
-	                                     (int)d->scl->own.base_uri.n, d->scl->own.base_uri.p,
-	                                     (int)doc->name.n, doc->name.p);
+	struct slice original =
+		arena_printf(d->a, "%.*s/scls/mgmtObjs/%.*s", (int)d->scl->own.base_uri.n,
+	                     d->scl->own.base_uri.p, (int)doc->name.n, doc->name.p);
 	struct val *update = NULL, *create = NULL;
 
 	doc->id = node->name;
@@ -104,8 +105,9 @@ fill(struct documents *d, const struct res *node, struct mgmt_document *doc)
 	    !val_set_text(d->a, &create, A_ID, node->name) ||
 	    !val_set_text(d->a, &create, A_ORIGINAL_MO, original))
 		return RC_UNAVAILABLE;
-	if (d->how->right.n > 0 && (!val_set_text(d->a, &create, A_ACCESS_RIGHT_ID, d->how->right) ||
-	                       !val_set_text(d->a, &update, A_ACCESS_RIGHT_ID, d->how->right)))
+	if (d->how->right.n > 0 &&
+	    (!val_set_text(d->a, &create, A_ACCESS_RIGHT_ID, d->how->right) ||
+	     !val_set_text(d->a, &update, A_ACCESS_RIGHT_ID, d->how->right)))
 		return RC_UNAVAILABLE;
 	doc->create = render(d, node->type, create);
 	doc->update = render(d, node->type, update);

@@ -57,10 +57,14 @@ mgmt_note_command(struct scl *scl, uint64_t exec_instance)
 }
 
 enum rc
-mgmt_note_action(struct scl *scl, uint64_t holder, uint64_t resource, unsigned attr, uint64_t number)
+mgmt_note_action(struct scl *scl, uint64_t holder, uint64_t resource, unsigned attr,
+                 uint64_t number)
 {
-	return note(scl, (struct noted){ .kind = NOTED_ACTION, .node = holder, .resource = resource,
-	                                 .attr = attr, .number = number });
+	return note(scl, (struct noted){ .kind = NOTED_ACTION,
+	                                 .node = holder,
+	                                 .resource = resource,
+	                                 .attr = attr,
+	                                 .number = number });
 }
 
 /* One that finds no place is of a command that then runs to its end. */
@@ -82,7 +86,6 @@ mgmt_note_changed(struct scl *scl)
 }
 
 /* ---- from the store to an order ---- */
-
 
 static struct slice
 own_name(const struct mgmt *m, struct arena *a, struct slice path)
@@ -180,7 +183,6 @@ find_order(struct mgmt *m, uint64_t node, uint64_t number)
 		o = o->next;
 	return o;
 }
-
 
 /* LOOK_NEW: an order was begun. */
 static enum look
@@ -302,7 +304,6 @@ struct left_over {
 	const struct mgmt_adaptor *adaptor; /* NULL: whatever nobody has */
 };
 
-
 static void
 end_left_over(struct order *o)
 {
@@ -333,7 +334,8 @@ is_noted(struct mgmt *m, uint64_t node)
 static void
 claim(struct left_over *l, struct order *o, enum rc rc)
 {
-	if (rc == RC_OK && (l->adaptor == NULL ? o->registered == NULL : o->registered == l->adaptor))
+	if (rc == RC_OK &&
+	    (l->adaptor == NULL ? o->registered == NULL : o->registered == l->adaptor))
 		end_left_over(o);
 	else
 		order_free(o);
@@ -373,8 +375,8 @@ visit_left_over(void *arg, uint64_t id)
 	rc = repo_get(tx, id, &node);
 	if (rc == RC_OK && node->type->number == T_EXEC_INSTANCE)
 		rc = val_num(node->vals, A_EXEC_STATUS, EXEC_FINISHED) == EXEC_FINISHED
-		         ? RC_NOT_FOUND
-		         : fill_command(o, tx, node);
+		             ? RC_NOT_FOUND
+		             : fill_command(o, tx, node);
 	else if (rc == RC_OK)
 		rc = val_get(node->vals, A_ACTION_ORDER) == NULL ? RC_NOT_FOUND
 		                                                 : fill_from_status(o, tx, node);
@@ -388,9 +390,10 @@ visit_left_over(void *arg, uint64_t id)
 void
 mgmt_take_left_over(struct mgmt *m, const struct mgmt_adaptor *adaptor)
 {
-	static const uint8_t types[] = { T_EXEC_INSTANCE, T_ETSI_REBOOT, T_ETSI_PERFORMANCE_LOG,
-		                         T_ETSI_SCL_MO, T_FW_INSTANCE, T_SW_INSTANCE,
-		                         T_CAPABILITY_INSTANCE, T_TRAP_INSTANCE };
+	static const uint8_t types[] = { T_EXEC_INSTANCE,        T_ETSI_REBOOT,
+		                         T_ETSI_PERFORMANCE_LOG, T_ETSI_SCL_MO,
+		                         T_FW_INSTANCE,          T_SW_INSTANCE,
+		                         T_CAPABILITY_INSTANCE,  T_TRAP_INSTANCE };
 	struct left_over l = { .m = m, .adaptor = adaptor };
 	struct arena *a = arena_new(LOOK_ARENA);
 
@@ -410,4 +413,3 @@ mgmt_left_over_run(struct scl_task *task)
 	if (!courier_stopping(m->scl->courier))
 		mgmt_take_left_over(m, NULL);
 }
-

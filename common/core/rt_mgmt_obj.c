@@ -132,10 +132,12 @@ mgmt_inherit_right(struct req *rq, const struct target *parent, struct res *self
 
 	if (val_get(self->vals, A_ACCESS_RIGHT_ID) != NULL)
 		return RC_OK;
-	TRY(parent->slot == SLOT_SELF ? part_right(rq, parent, &right) : own_right(rq, parent, &right));
+	TRY(parent->slot == SLOT_SELF ? part_right(rq, parent, &right)
+	                              : own_right(rq, parent, &right));
 	if (right.n == 0)
 		return RC_OK;
-	return val_set_text(rq->arena, &self->vals, A_ACCESS_RIGHT_ID, right) ? RC_OK : RC_UNAVAILABLE;
+	return val_set_text(rq->arena, &self->vals, A_ACCESS_RIGHT_ID, right) ? RC_OK
+	                                                                      : RC_UNAVAILABLE;
 }
 
 /* What the device has made is called there as it is called here. */
@@ -154,7 +156,8 @@ take_location(struct req *rq, struct res *self)
 	val_remove(&self->vals, A_ORIGINAL_MO);
 	if (!uri_decode(rq->arena, name, &name) || !kind_name_valid(name, rq->conf->id_max) ||
 	    !val_set_text(rq->arena, &self->vals, A_ORIGINAL_MO, location))
-		return req_fail(rq, RC_BAD_GATEWAY, "the device has made a resource of another kind");
+		return req_fail(rq, RC_BAD_GATEWAY,
+		                "the device has made a resource of another kind");
 	self->name = name;
 	return RC_OK;
 }
@@ -227,8 +230,9 @@ find_holder(struct req *rq, const struct res *action, unsigned type, struct res 
 	TRY(repo_children(rq->tx, parent, SLOT_SELF, 0, count_child, &o));
 	if (o.n == 1)
 		return repo_get(rq->tx, o.id, out);
-	return req_fail(rq, RC_FORBIDDEN, o.n == 0 ? "there is nothing to do that to"
-	                                           : "it is not said to which one that is to be done");
+	return req_fail(rq, RC_FORBIDDEN,
+	                o.n == 0 ? "there is nothing to do that to"
+	                         : "it is not said to which one that is to be done");
 }
 
 static enum rc
@@ -307,7 +311,7 @@ mgmt_updated(struct req *rq, const struct res *old, struct res *self)
 static enum rc
 mgmt_removed(struct scl *scl, struct rtx *tx, struct res *self, enum rc final)
 {
-	(void)final;
+	(void) final;
 	if (is_below_own(tx, self))
 		mgmt_note_changed(scl);
 	return RC_OK;

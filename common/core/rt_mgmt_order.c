@@ -132,8 +132,8 @@ store_command(struct order *o, struct rtx *tx, const struct res *old, struct res
 		if (status != EXEC_INITIATED)
 			return RC_OK;
 		return val_set_num(a, &self->vals, A_EXEC_STATUS, EXEC_STARTED)
-		           ? mgmt_store(o->m->scl, tx, old, self)
-		           : RC_UNAVAILABLE;
+		               ? mgmt_store(o->m->scl, tx, old, self)
+		               : RC_UNAVAILABLE;
 	}
 	val_remove(&self->vals, A_EXEC_DISABLE);
 	val_remove(&self->vals, A_EXEC_REQ_ARGS);
@@ -181,7 +181,8 @@ job_run(struct own_job *oj, struct rtx *tx)
 static void
 log_end(const struct order *o)
 {
-	const struct val *item = o->items, *value = item == NULL ? NULL : val_get(item->first, A_ARG_VALUE);
+	const struct val *item = o->items,
+			 *value = item == NULL ? NULL : val_get(item->first, A_ARG_VALUE);
 
 	LOG(o->m->scl->log, o->success ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "management-order",
 	    LOG_S("path", o->public.place.path), LOG_Z("what", attr_info(o->public.attr)->name),

@@ -37,7 +37,8 @@ struct order {
 	struct own_job job;
 	struct scl_task retry; /* the job could not be taken, or progress is to be stored */
 	bool working; /* the job is under way */
-	enum order_state doing; /* of the job, with stored: what the other thread may read meanwhile */
+	/* Of the job, with stored: what the other thread may read meanwhile. */
+	enum order_state doing;
 	bool cancelled; /* the adaptor has been told, or there was none to tell */
 	bool wants_cancel;
 	bool success;

@@ -160,7 +160,8 @@ set_facts(struct syncing *s, struct arena *a, struct slice path, const struct mg
           struct res *self, bool *changed)
 {
 	for (const struct val *f = own->facts; f != NULL; f = f->next) {
-		struct val v = fact_value(s->scl, a, self->type, path, f), was = { .attr = f->attr };
+		struct val v = fact_value(s->scl, a, self->type, path, f),
+			   was = { .attr = f->attr };
 		const struct val *stored = val_get(self->vals, f->attr);
 
 		if (stored != NULL)
@@ -179,8 +180,8 @@ set_facts(struct syncing *s, struct arena *a, struct slice path, const struct mg
 static struct slice
 right_path(const struct syncing *s, struct arena *a)
 {
-	return arena_printf(a, "%.*s/accessRights/%s", (int)s->scl->base_path.n, s->scl->base_path.p,
-	                    s->sync->right->id);
+	return arena_printf(a, "%.*s/accessRights/%s", (int)s->scl->base_path.n,
+	                    s->scl->base_path.p, s->sync->right->id);
 }
 
 /* The same for a collection and for a node that has children itself. */
@@ -351,9 +352,13 @@ sync_right(struct syncing *s, struct rtx *tx)
 {
 	const struct mgmt_right *right = s->sync->right;
 	struct arena *a = repo_arena(tx);
-	struct res self = { .type = rtype_get(T_ACCESS_RIGHT), .parent = ID_SCL_BASE,
-		            .slot = T_ACCESS_RIGHTS, .name = slice_of(right->id),
-		            .created = repo_now(tx), .modified = repo_now(tx), .expires = CLOCK_NEVER };
+	struct res self = { .type = rtype_get(T_ACCESS_RIGHT),
+		            .parent = ID_SCL_BASE,
+		            .slot = T_ACCESS_RIGHTS,
+		            .name = slice_of(right->id),
+		            .created = repo_now(tx),
+		            .modified = repo_now(tx),
+		            .expires = CLOCK_NEVER };
 	static const char *const nobody[] = { NULL };
 	struct child c;
 	struct coll coll;

@@ -75,8 +75,8 @@ root_of(struct rtx *tx, const struct res *node, const struct res **root)
 enum rc
 mgmt_place_of(struct scl *scl, struct rtx *tx, const struct target *t, struct mgmt_place *out)
 {
-	struct slice own = arena_printf(repo_arena(tx), "%.*s/scls/mgmtObjs/", (int)scl->base_path.n,
-	                                scl->base_path.p);
+	struct slice own = arena_printf(repo_arena(tx), "%.*s/scls/mgmtObjs/",
+	                                (int)scl->base_path.n, scl->base_path.p);
 	const struct res *root;
 	struct res *registered;
 	struct slice original = val_text(t->node->vals, A_ORIGINAL_MO);
@@ -92,6 +92,7 @@ mgmt_place_of(struct scl *scl, struct rtx *tx, const struct target *t, struct mg
 		return own.p == NULL ? RC_UNAVAILABLE : RC_OK;
 	TRY(repo_get(tx, t->scl, &registered));
 	out->link = val_text(registered->vals, A_LINK);
+	out->device = root->parent == t->scl && root->slot == T_MGMT_OBJS;
 	return RC_OK;
 }
 

@@ -27,12 +27,9 @@ is_local_attribute(unsigned attr)
 static const struct {
 	enum rc device, here;
 } outcomes[] = {
-	{ RC_BAD_REQUEST, RC_BAD_REQUEST },
-	{ RC_FORBIDDEN, RC_FORBIDDEN },
-	{ RC_CONFLICT, RC_CONFLICT },
-	{ RC_TOO_LARGE, RC_TOO_LARGE },
-	{ RC_TIMEOUT, RC_GATEWAY_TIMEOUT },
-	{ RC_GATEWAY_TIMEOUT, RC_GATEWAY_TIMEOUT },
+	{ RC_BAD_REQUEST, RC_BAD_REQUEST }, { RC_FORBIDDEN, RC_FORBIDDEN },
+	{ RC_CONFLICT, RC_CONFLICT },       { RC_TOO_LARGE, RC_TOO_LARGE },
+	{ RC_TIMEOUT, RC_GATEWAY_TIMEOUT }, { RC_GATEWAY_TIMEOUT, RC_GATEWAY_TIMEOUT },
 };
 
 static enum rc
@@ -116,7 +113,8 @@ body_of_attribute(struct req *rq, struct slice *body)
 	if (rq->target.attr->update == P_NP)
 		return req_fail(rq, RC_BAD_REQUEST, "the attribute cannot be written");
 	TRY(req_decode(rq));
-	rc = rq->doc == NULL ? RC_MEDIA_TYPE : bind_attribute(&b, rq->target.attr->attr, rq->doc, &v);
+	rc = rq->doc == NULL ? RC_MEDIA_TYPE
+	                     : bind_attribute(&b, rq->target.attr->attr, rq->doc, &v);
 	if (rc != RC_OK)
 		return req_fail(rq, rc, "%.*s", (int)b.why.n, b.why.p);
 	return render(rq, NULL, v, body);
@@ -169,8 +167,10 @@ uri_of(struct req *rq, struct slice original)
 static enum rc
 begin(struct req *rq, struct slice original)
 {
-	static const char *const methods[] = { [REQ_CREATE] = "POST", [REQ_UPDATE] = "PUT",
-		                               [REQ_DELETE] = "DELETE", [REQ_EXECUTE] = "POST" };
+	static const char *const methods[] = { [REQ_CREATE] = "POST",
+		                               [REQ_UPDATE] = "PUT",
+		                               [REQ_DELETE] = "DELETE",
+		                               [REQ_EXECUTE] = "POST" };
 	struct relay *r = ARENA_NEW(rq->arena, struct relay);
 	struct slice uri = uri_of(rq, original);
 

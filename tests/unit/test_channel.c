@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "channel_bed.h"
+#include "core/channel_impl.h"
 
 /* ---- polls and messages ---- */
 
@@ -223,6 +224,26 @@ START_TEST(test_limits)
 	end_with(&polls[2], 503, "stopping");
 	core_fini(&b);
 	free(big);
+}
+END_TEST
+
+/* Nobody waits for what may never be known: whether an answer that is on its way arrives. */
+START_TEST(test_stop_with_answer_on_its_way)
+{
+	struct core_bed b;
+	struct core_call poll, sender;
+	struct uris u;
+
+	channel_begin(&b);
+	u = app_channel(&b);
+	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
+	poll_begin(&b, &poll, &u);
+	ck_assert(core_await(call_is_done, &poll));
+	core_halt(&b);
+	end_with(&sender, 503, "stopping");
+	atomic_store(&poll.gone, true);
+	end_with(&poll, 200, "http://x/1");
+	core_fini(&b);
 }
 END_TEST
 
@@ -463,6 +484,41 @@ START_TEST(test_subscription)
 }
 END_TEST
 
+static bool
+was_tried(void *arg)
+{
+	const struct core_bed *b = arg;
+	bool any;
+
+	pthread_mutex_lock(&b->scl->channels->lock);
+	any = b->scl->channels->by_contact.n > 0;
+	pthread_mutex_unlock(&b->scl->channels->lock);
+	return any;
+}
+
+/* Notifies without a poll take no place in the queue. */
+START_TEST(test_subscription_without_poll)
+{
+	struct core_bed b;
+	struct core_call poll, sender;
+	struct uris u;
+
+	channel_init(&b);
+	b.conf.channel_queue = 1;
+	core_start(&b);
+	core_app(&b, "a", "<m2m:searchStrings><m2m:searchString>x</m2m:searchString></m2m:searchStrings>");
+	u = app_channel(&b);
+	watch_applications(&b, &u);
+	ck_assert(core_await(was_tried, &b));
+	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
+	ck_assert(!core_is_done(&sender));
+	poll_begin(&b, &poll, &u);
+	end_with(&poll, 200, "http://x/1");
+	end_with(&sender, 200, "");
+	core_fini(&b);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 struct hammer {
@@ -552,6 +608,7 @@ suite(void)
 		test_back_to_the_head,
 		test_times,
 		test_limits,
+		test_stop_with_answer_on_its_way,
 		test_refusals,
 		test_forged_request,
 		test_restart,
@@ -560,6 +617,7 @@ suite(void)
 		test_removed_meanwhile,
 		test_expired,
 		test_subscription,
+		test_subscription_without_poll,
 		test_hammer,
 	};
 	Suite *s = suite_create("channel");

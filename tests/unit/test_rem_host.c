@@ -40,17 +40,21 @@ START_TEST(device_by_dmi)
 	rem_bed_write(&bed, "sys/class/dmi/id/sys_vendor", " Example\x01 Corp \n");
 	rem_bed_write(&bed, "sys/class/dmi/id/product_name", "To be filled by O.E.M.\n");
 	rem_bed_write(&bed, "sys/class/dmi/id/board_name", "GW-2\n");
-	rem_bed_write(&bed, "sys/class/dmi/id/board_version", "rev \xc3\xa9\xff" "C\n");
+	rem_bed_write(&bed, "sys/class/dmi/id/board_version",
+	              "rev \xc3\xa9\xff"
+	              "C\n");
 	rem_bed_write(&bed, "sys/class/dmi/id/chassis_type", "17\n");
 	rem_bed_write(&bed, "proc/sys/kernel/osrelease", "6.1.0-test\n");
-	rem_bed_write(&bed, "etc/os-release", "NAME=Other\nPRETTY_NAME=\"Example \\\"OS\\\" 12\"\nX_NAME=no\n");
+	rem_bed_write(&bed, "etc/os-release",
+	              "NAME=Other\nPRETTY_NAME=\"Example \\\"OS\\\" 12\"\nX_NAME=no\n");
 	rem_host_device(bed.dir, "0.1.0-with-a-very-long-suffix-of-a-build", &d);
 	ck_assert_str_eq(d.manufacturer, "Example Corp");
 	ck_assert_str_eq(d.model, "GW-2");
 	ck_assert_str_eq(d.device_type, "server");
 	ck_assert_str_eq(d.firmware_version, "Example \"OS\" 12, kernel 6.1.0-test");
 	ck_assert_str_eq(d.software_version, "0.1.0-with-a-very-long-suffix-of");
-	ck_assert_str_eq(d.hardware_version, "rev \xc3\xa9" "C");
+	ck_assert_str_eq(d.hardware_version, "rev \xc3\xa9"
+	                                     "C");
 }
 END_TEST
 
@@ -58,7 +62,8 @@ START_TEST(device_by_device_tree)
 {
 	struct rem_device d;
 
-	rem_bed_octets(&bed, "proc/device-tree/compatible", "raspberrypi,4-model-b\0brcm,bcm2711", 34);
+	rem_bed_octets(&bed, "proc/device-tree/compatible", "raspberrypi,4-model-b\0brcm,bcm2711",
+	               34);
 	rem_bed_octets(&bed, "proc/device-tree/model", "Raspberry Pi 4", 15);
 	rem_bed_write(&bed, "usr/lib/os-release", "NAME='Small OS'\n");
 	rem_host_device(bed.dir, "", &d);
@@ -117,11 +122,13 @@ START_TEST(memory)
 	struct rem_memory m;
 
 	ck_assert(!rem_host_memory(bed.dir, &m));
-	rem_bed_write(&bed, "proc/meminfo", "XMemTotal: 1 kB\nMemTotal:   2048 kB\nMemFree:  100 kB\n");
+	rem_bed_write(&bed, "proc/meminfo",
+	              "XMemTotal: 1 kB\nMemTotal:   2048 kB\nMemFree:  100 kB\n");
 	ck_assert(rem_host_memory(bed.dir, &m));
 	ck_assert_int_eq(m.total, 2048);
 	ck_assert_int_eq(m.available, 100);
-	rem_bed_write(&bed, "proc/meminfo", "MemTotal: 2048 kB\nMemFree:  1 kB\nMemAvailable: 512 kB\n");
+	rem_bed_write(&bed, "proc/meminfo",
+	              "MemTotal: 2048 kB\nMemFree:  1 kB\nMemAvailable: 512 kB\n");
 	ck_assert(rem_host_memory(bed.dir, &m));
 	ck_assert_int_eq(m.available, 512);
 	rem_bed_write(&bed, "proc/meminfo", "nonsense");
@@ -133,8 +140,10 @@ static void
 battery(const char *name, const char *capacity, const char *status, const char *health)
 {
 	char file[128];
-	const char *const files[][2] = { { "type", "Battery" }, { "capacity", capacity },
-		                         { "status", status }, { "health", health } };
+	const char *const files[][2] = { { "type", "Battery" },
+		                         { "capacity", capacity },
+		                         { "status", status },
+		                         { "health", health } };
 
 	for (size_t i = 0; i < 4; i++) {
 		snprintf(file, sizeof(file), BAT "%s/%s", name, files[i][0]);
@@ -281,7 +290,8 @@ START_TEST(worker_queue)
 
 	ck_assert_ptr_nonnull(w);
 	for (int i = 0; i < 4; i++)
-		c[i] = (struct counted){ .work.run = count, .wait_for = i == 0 ? rem_worker_cancel_fd(w) : -1 };
+		c[i] = (struct counted){ .work.run = count,
+			                 .wait_for = i == 0 ? rem_worker_cancel_fd(w) : -1 };
 	ck_assert(rem_worker_submit(w, &c[0].work));
 	await_begun(&c[0]);
 	ck_assert(rem_worker_submit(w, &c[1].work));
@@ -307,7 +317,8 @@ START_TEST(worker_stops)
 	struct counted c[3];
 
 	for (int i = 0; i < 3; i++)
-		c[i] = (struct counted){ .work.run = count, .wait_for = i == 0 ? rem_worker_stop_fd(w) : -1 };
+		c[i] = (struct counted){ .work.run = count,
+			                 .wait_for = i == 0 ? rem_worker_stop_fd(w) : -1 };
 	for (int i = 0; i < 3; i++)
 		ck_assert(rem_worker_submit(w, &c[i].work));
 	await_begun(&c[0]);

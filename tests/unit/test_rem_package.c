@@ -32,7 +32,8 @@ static char key[1024], public_key[1024], other_key[1024];
 static const char script[] =
 	"d=$1 action=$2 name=$3 file=$4 version=$5\n"
 	"content=; test -z \"$file\" || content=`cat \"$file\"`\n"
-	"echo \"$action $name ${file##*/} $version [$content] $OPENSCL_KIND $OPENSCL_ACTIVE\" >>$d/calls\n"
+	"echo \"$action $name ${file##*/} $version [$content] $OPENSCL_KIND $OPENSCL_ACTIVE\" "
+        ">>$d/calls\n"
 	"echo output of $action\n"
 	"if test -e $d/hang-$action; then : >$d/begun-$action\n"
 	"  while ! test -e $d/go; do sleep 0.02; done; echo end $action >>$d/calls; fi\n"
@@ -53,10 +54,13 @@ make_key(char private_pem[1024], char public_pem[1024])
 	gnutls_privkey_t p;
 	gnutls_pubkey_t pub;
 
-	ck_assert_int_eq(gnutls_x509_privkey_init(&x) | gnutls_privkey_init(&p) | gnutls_pubkey_init(&pub), 0);
+	ck_assert_int_eq(gnutls_x509_privkey_init(&x) | gnutls_privkey_init(&p) |
+	                         gnutls_pubkey_init(&pub),
+	                 0);
 	ck_assert_int_eq(gnutls_x509_privkey_generate(x, GNUTLS_PK_EDDSA_ED25519, 256, 0), 0);
-	ck_assert_int_eq(gnutls_x509_privkey_export_pkcs8(x, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
-	                                                  private_pem, &n), 0);
+	ck_assert_int_eq(gnutls_x509_privkey_export_pkcs8(x, GNUTLS_X509_FMT_PEM, NULL,
+	                                                  GNUTLS_PKCS_PLAIN, private_pem, &n),
+	                 0);
 	ck_assert_int_eq(gnutls_privkey_import_x509(p, x, 0), 0);
 	ck_assert_int_eq(gnutls_pubkey_import_privkey(pub, p, 0, 0), 0);
 	ck_assert_int_eq(gnutls_pubkey_export(pub, GNUTLS_X509_FMT_PEM, public_pem, &m), 0);
@@ -76,7 +80,8 @@ open_packages(void)
 static void
 setup(void)
 {
-	static char dir[BED_PATH_MAX], state[BED_PATH_MAX], program[BED_PATH_MAX], pub[BED_PATH_MAX];
+	static char dir[BED_PATH_MAX], state[BED_PATH_MAX], program[BED_PATH_MAX],
+		pub[BED_PATH_MAX];
 
 	make_key(other_key, public_key);
 	make_key(key, public_key);
@@ -93,9 +98,15 @@ setup(void)
 	command[1] = program;
 	command[2] = bed.dir;
 	command[3] = NULL;
-	conf = (struct rem_packages_conf){ .kind = "software", .directory = dir, .state = state,
-		.command = command, .key_file = pub, .timeout_ms = 20000, .size_max = 100000,
-		.cancel = -1, .stop = -1 };
+	conf = (struct rem_packages_conf){ .kind = "software",
+		                           .directory = dir,
+		                           .state = state,
+		                           .command = command,
+		                           .key_file = pub,
+		                           .timeout_ms = 20000,
+		                           .size_max = 100000,
+		                           .cancel = -1,
+		                           .stop = -1 };
 	open_packages();
 }
 
@@ -180,7 +191,8 @@ START_TEST(signature_form)
 	struct rem_signature s;
 
 	ck_assert(!rem_sign_parse(slice_make(file, REM_SIGNATURE_FILE), &s));
-	ck_assert_int_eq(rem_sign_make(slice_of(key), UINT64_C(0x0102030405060708), digest, file), RC_OK);
+	ck_assert_int_eq(rem_sign_make(slice_of(key), UINT64_C(0x0102030405060708), digest, file),
+	                 RC_OK);
 	ck_assert_uint_eq(file[0], 1);
 	ck_assert_uint_eq(file[7], 8);
 	ck_assert(rem_sign_parse(slice_make(file, REM_SIGNATURE_FILE), &s));
@@ -204,16 +216,24 @@ END_TEST
 
 START_TEST(refused_names)
 {
-	static const char *const names[] = { "", ".", "..", "../x", "a/b", "/etc/passwd", "-rf", ".hidden",
-		"a b", "a\nb", "a+b", "$(id)", "a;b", "a\\b", "\xc3\xa9",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	static const char *const names[] = {
+		"",         ".",
+		"..",       "../x",
+		"a/b",      "/etc/passwd",
+		"-rf",      ".hidden",
+		"a b",      "a\nb",
+		"a+b",      "$(id)",
+		"a;b",      "a\\b",
+		"\xc3\xa9", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	};
 
 	put_package("app", "one", 1);
 	ck_assert_int_eq(install(names[_i], "app"), RC_BAD_REQUEST);
 	ck_assert_int_eq(install("app", names[_i]), RC_BAD_REQUEST);
 	ck_assert_int_eq(rem_package_do(packages, names[_i], REM_REMOVES, why), RC_BAD_REQUEST);
-	ck_assert_int_eq(rem_package_store(packages, names[_i], SLICE_LIT("x"), SLICE_LIT("y"), why),
-	                 RC_BAD_REQUEST);
+	ck_assert_int_eq(
+		rem_package_store(packages, names[_i], SLICE_LIT("x"), SLICE_LIT("y"), why),
+		RC_BAD_REQUEST);
 	ck_assert(!rem_bed_exists(&bed, "calls"));
 }
 END_TEST
@@ -293,8 +313,9 @@ START_TEST(refused_size)
 	ck_assert_int_eq(install("app", "app"), RC_TOO_LARGE);
 	big[100000] = '\0';
 	put_package("app", big, 1);
-	ck_assert_int_eq(rem_package_check(packages, REM_FROM_DIRECTORY, "app", &(uint64_t){ 0 }, why),
-	                 RC_OK);
+	ck_assert_int_eq(
+		rem_package_check(packages, REM_FROM_DIRECTORY, "app", &(uint64_t){ 0 }, why),
+		RC_OK);
 	ck_assert(!rem_bed_exists(&bed, "state/software/staging/package"));
 	free(big);
 }
@@ -318,9 +339,10 @@ START_TEST(installs)
 	expect_installed("app", UINT64_MAX, false);
 	ck_assert(!rem_bed_exists(&bed, "state/software/kept/app.5"));
 	ck_assert(rem_bed_exists(&bed, "state/software/kept/app.18446744073709551615"));
-	expect_calls("install app app.5 5 [one] software 0\n"
-	             "install other other.4 4 [old] software 0\n"
-	             "install app app.18446744073709551615 18446744073709551615 [two] software 0\n");
+	expect_calls(
+		"install app app.5 5 [one] software 0\n"
+		"install other other.4 4 [old] software 0\n"
+		"install app app.18446744073709551615 18446744073709551615 [two] software 0\n");
 }
 END_TEST
 
@@ -500,15 +522,21 @@ END_TEST
 
 START_TEST(record_damaged)
 {
-	static const char *const texts[] = { "", "nonsense", "openscl-packages 1", "openscl-packages 2\n",
-		"openscl-packages 1\nx\n", "openscl-packages 1\na 1 f active nothing 0 -",
+	static const char *const texts[] = {
+		"",
+		"nonsense",
+		"openscl-packages 1",
+		"openscl-packages 2\n",
+		"openscl-packages 1\nx\n",
+		"openscl-packages 1\na 1 f active nothing 0 -",
 		"openscl-packages 1\na 1 f active nothing 0 - x\n",
 		"openscl-packages 1\na 1 f active nothing 99999999999999999999 -\n",
 		"openscl-packages 1\n../a 1 f active nothing 0 -\n",
 		"openscl-packages 1\na 1 f maybe nothing 0 -\n",
 		"openscl-packages 1\na 1 f active sleep 0 -\n",
 		"openscl-packages 1\na 1 f active nothing 0 -\na 1 f active nothing 0 -\n",
-		"openscl-packages 1\na 1 f active nothing 0 -\n" };
+		"openscl-packages 1\na 1 f active nothing 0 -\n"
+	};
 	struct rem_packages *p;
 	bool good = _i == 12;
 
@@ -556,10 +584,12 @@ START_TEST(stores)
 
 	sign_with(key, "one", 3, sig);
 	ck_assert_int_eq(rem_package_store(packages, "app", SLICE_LIT("two"),
-	                                   slice_make(sig, sizeof(sig)), why), RC_FORBIDDEN);
+	                                   slice_make(sig, sizeof(sig)), why),
+	                 RC_FORBIDDEN);
 	ck_assert(!rem_bed_exists(&bed, "state/software/stored/app"));
 	ck_assert_int_eq(rem_package_store(packages, "app", SLICE_LIT("one"),
-	                                   slice_make(sig, sizeof(sig)), why), RC_OK);
+	                                   slice_make(sig, sizeof(sig)), why),
+	                 RC_OK);
 	ck_assert_int_eq(rem_package_check(packages, REM_FROM_DIRECTORY, "app", &version, why),
 	                 RC_NOT_FOUND);
 	ck_assert_int_eq(rem_package_check(packages, REM_FROM_STORED, "app", &version, why), RC_OK);
@@ -591,11 +621,21 @@ START_TEST(child_environment)
 {
 	struct buf out;
 	const char *const env[] = { "A=1", NULL };
-	const char *const argv[] = { "/bin/sh", "-c",
-		"echo $A:$HOME:$0:$1; ls /proc/self/fd | wc -l; pwd; read x || echo eof; exit 7", "$(id);`id`",
-		"*", NULL };
-	struct rem_child c = { .argv = argv, .env = env, .timeout_ms = 20000, .cancel = -1, .stop = -1,
-		               .held = -1, .output = &out };
+	const char *const argv[] = {
+		"/bin/sh",
+		"-c",
+		"echo $A:$HOME:$0:$1; ls /proc/self/fd | wc -l; pwd; read x || echo eof; exit 7",
+		"$(id);`id`",
+		"*",
+		NULL
+	};
+	struct rem_child c = { .argv = argv,
+		               .env = env,
+		               .timeout_ms = 20000,
+		               .cancel = -1,
+		               .stop = -1,
+		               .held = -1,
+		               .output = &out };
 	int leak = open("/dev/null", O_RDONLY);
 
 	buf_init(&out, 4096);
@@ -614,12 +654,18 @@ START_TEST(child_output_bounded)
 {
 	struct buf out;
 	const char *const env[] = { NULL };
-	struct rem_child c = { .env = env, .timeout_ms = 20000, .cancel = -1, .stop = -1, .held = -1,
+	struct rem_child c = { .env = env,
+		               .timeout_ms = 20000,
+		               .cancel = -1,
+		               .stop = -1,
+		               .held = -1,
 		               .output = &out };
 
 	buf_init(&out, 1000);
-	c.argv = (const char *const[]){ "/bin/sh", "-c", "i=0; while [ $i -lt 20000 ]; do echo xxxxxxxxx;"
-		                        " i=$((i+1)); done", NULL };
+	c.argv = (const char *const[]){ "/bin/sh", "-c",
+		                        "i=0; while [ $i -lt 20000 ]; do echo xxxxxxxxx;"
+		                        " i=$((i+1)); done",
+		                        NULL };
 	ck_assert_int_eq(rem_child_run(&c), REM_CHILD_OK);
 	ck_assert_uint_eq(out.n, 1000);
 	ck_assert(!out.failed);

@@ -228,6 +228,12 @@ START_TEST(test_online_status)
 	ck_assert(core_await(is_not_reachable, &b));
 	ck_assert(core_begin(&b, &poll, "POST", u.poll, G, NULL, NULL));
 	ck_assert(core_await(is_online, &b));
+	/* Somebody polls, but does not answer. */
+	ck_assert_int_eq(core_status(&b, "GET", G, ADMIN, NULL), 504);
+	end_with(&poll, 200, "requestNotify");
+	ck_assert(is_not_reachable(&b));
+	ck_assert(core_begin(&b, &poll, "POST", u.poll, G, NULL, NULL));
+	ck_assert(core_await(is_online, &b));
 	end_with(&poll, 202, "");
 	core_fini(&b);
 }
@@ -246,6 +252,29 @@ START_TEST(test_server_capability)
 	ck_assert_ptr_nonnull(strstr(r.body, "<m2m:serverCapability>false"));
 	ck_assert_ptr_nonnull(strstr(r.body, "<m2m:onlineStatus>ONLINE"));
 	reply_fini(&r);
+	core_fini(&b);
+}
+END_TEST
+
+/* An answer belongs to the channel that its request came through. */
+START_TEST(test_other_channel)
+{
+	struct core_bed b;
+	struct core_call c;
+	struct uris u, other;
+	struct reply q;
+	char id[256];
+
+	channel_begin(&b);
+	register_scl(&b, &u);
+	add_poc(&b, &u);
+	other = make_channel(&b, BASE "/scls/g", "communicationChannel", G);
+	ck_assert(core_begin(&b, &c, "GET", G "/x", ADMIN, NULL, NULL));
+	q = take_request(&b, &u, id);
+	reply_fini(&q);
+	ck_assert_int_eq(answer_request(&b, &other, id, ANSWER("STATUS_OK", REP)), 403);
+	ck_assert_int_eq(answer_request(&b, &u, id, ANSWER("STATUS_OK", REP)), 202);
+	end_with(&c, 200, "hello");
 	core_fini(&b);
 }
 END_TEST
@@ -331,6 +360,7 @@ suite(void)
 		test_tunnel_query,
 		test_online_status,
 		test_server_capability,
+		test_other_channel,
 		test_tunnel_ends,
 		test_apoc,
 	};

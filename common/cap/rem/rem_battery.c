@@ -40,10 +40,8 @@ struct word {
 
 /* Of the file status. Discharging is the normal case. */
 static const struct word states[] = {
-	{ "Charging", REM_BATTERY_CHARGING },
-	{ "Discharging", REM_BATTERY_NORMAL },
-	{ "Not charging", REM_BATTERY_NORMAL },
-	{ "Full", REM_BATTERY_CHARGE_COMPLETE },
+	{ "Charging", REM_BATTERY_CHARGING },   { "Discharging", REM_BATTERY_NORMAL },
+	{ "Not charging", REM_BATTERY_NORMAL }, { "Full", REM_BATTERY_CHARGE_COMPLETE },
 	{ NULL, REM_BATTERY_UNKNOWN },
 };
 
@@ -115,8 +113,8 @@ share_of(const struct supply *s, const char *now_file, const char *full_file, in
 {
 	int64_t now, full;
 
-	if (!number_of(s, now_file, POWER_MAX, &now) || !number_of(s, full_file, POWER_MAX, &full) ||
-	    full == 0)
+	if (!number_of(s, now_file, POWER_MAX, &now) ||
+	    !number_of(s, full_file, POWER_MAX, &full) || full == 0)
 		return false;
 	*level = now >= full ? 100 : (int)(now * 100 / full);
 	return true;
@@ -158,7 +156,8 @@ read_rates(const struct supply *s, int64_t *energy, int64_t *power)
 {
 	int64_t volts; /* microvolts */
 
-	if (number_of(s, "energy_now", POWER_MAX, energy) && number_of(s, "power_now", POWER_MAX, power))
+	if (number_of(s, "energy_now", POWER_MAX, energy) &&
+	    number_of(s, "power_now", POWER_MAX, power))
 		return true;
 	if (!number_of(s, "charge_now", POWER_MAX / 1000, energy) ||
 	    !number_of(s, "current_now", POWER_MAX / 1000, power) ||
@@ -205,7 +204,8 @@ standby(const struct drain *d)
 static void
 put_name(char to[REM_BATTERY_NAME_MAX], const char *from)
 {
-	static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+	static const char taken[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
 	size_t n = 0;
 
 	for (; from[n] != '\0' && n < REM_BATTERY_NAME_MAX - 1; n++)

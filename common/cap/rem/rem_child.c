@@ -81,7 +81,8 @@ set_actions(posix_spawn_file_actions_t *a, int output, int held)
 	    posix_spawn_file_actions_adddup2(a, output, 2) != 0 ||
 	    (held >= 0 && posix_spawn_file_actions_adddup2(a, held, HELD_FD) != 0))
 		return false;
-	return posix_spawn_file_actions_addclosefrom_np(a, held >= 0 ? HELD_FD + 1 : HELD_FD) == 0 &&
+	return posix_spawn_file_actions_addclosefrom_np(a, held >= 0 ? HELD_FD + 1 : HELD_FD) ==
+	               0 &&
 	       posix_spawn_file_actions_addchdir_np(a, "/") == 0;
 }
 
@@ -108,7 +109,8 @@ spawn(const struct rem_child *c, int output)
 		return -1;
 	if (posix_spawnattr_init(&attr) == 0) {
 		if (!set_attributes(&attr) || !set_actions(&actions, output, c->held) ||
-		    posix_spawn(&pid, c->argv[0], &actions, &attr, unconst(c->argv), unconst(c->env)) != 0)
+		    posix_spawn(&pid, c->argv[0], &actions, &attr, unconst(c->argv),
+		                unconst(c->env)) != 0)
 			pid = -1;
 		posix_spawnattr_destroy(&attr);
 	}

@@ -22,17 +22,29 @@
 
 /* What makers leave in a field that nobody filled in. */
 static const char *const placeholders[] = {
-	"default string", "none", "not applicable", "not specified", "o.e.m.", "oem", "system manufacturer",
-	"system product name", "system version", "to be filled by o.e.m.", "unknown", "x.x", "0",
+	"default string",
+	"none",
+	"not applicable",
+	"not specified",
+	"o.e.m.",
+	"oem",
+	"system manufacturer",
+	"system product name",
+	"system version",
+	"to be filled by o.e.m.",
+	"unknown",
+	"x.x",
+	"0",
 };
 
 /* System Management BIOS, chassis types, by number; what they are called by hostnamectl. */
 static const char *const chassis[] = {
-	[3] = "desktop", [4] = "desktop", [6] = "desktop", [7] = "desktop", [8] = "laptop",
-	[9] = "laptop", [10] = "laptop", [11] = "handset", [13] = "desktop", [14] = "laptop",
-	[17] = "server", [23] = "server", [28] = "server", [29] = "server", [30] = "tablet",
-	[31] = "convertible", [32] = "convertible", [33] = "embedded", [34] = "embedded",
-	[35] = "desktop", [36] = "desktop",
+	[3] = "desktop",      [4] = "desktop",   [6] = "desktop",   [7] = "desktop",
+	[8] = "laptop",       [9] = "laptop",    [10] = "laptop",   [11] = "handset",
+	[13] = "desktop",     [14] = "laptop",   [17] = "server",   [23] = "server",
+	[28] = "server",      [29] = "server",   [30] = "tablet",   [31] = "convertible",
+	[32] = "convertible", [33] = "embedded", [34] = "embedded", [35] = "desktop",
+	[36] = "desktop",
 };
 
 /* Length of the UTF-8 sequence at s without control characters, 0 when it is none. */
@@ -40,8 +52,11 @@ static size_t
 sequence(const char *s)
 {
 	const unsigned char *c = (const unsigned char *)s;
-	size_t n = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-	           : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+	size_t n = c[0] < 0x80                   ? 1
+	           : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+	           : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
+	           : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+	                                         : 0;
 
 	if (n == 1)
 		return c[0] >= ' ' && c[0] != 0x7f ? 1 : 0;
@@ -196,7 +211,8 @@ rem_host_device(const char *root, const char *software_version, struct rem_devic
 	if (out->manufacturer[0] == '\0')
 		read_tree_vendor(root, out->manufacturer, sizeof(out->manufacturer));
 	first_text(root,
-	           (const char *const[]){ DMI "product_name", DMI "board_name", DEVICE_TREE "model", NULL },
+	           (const char *const[]){ DMI "product_name", DMI "board_name", DEVICE_TREE "model",
+	                                  NULL },
 	           out->model, sizeof(out->model));
 	read_type(root, out->device_type, sizeof(out->device_type));
 	read_release(root, out->firmware_version, sizeof(out->firmware_version));
@@ -232,7 +248,8 @@ ask_memory(struct rem_memory *out)
 	if (sysinfo(&info) != 0)
 		return false;
 	out->total = (int64_t)((uint64_t)info.totalram * info.mem_unit / 1024);
-	out->available = (int64_t)(((uint64_t)info.freeram + info.bufferram) * info.mem_unit / 1024);
+	out->available =
+		(int64_t)(((uint64_t)info.freeram + info.bufferram) * info.mem_unit / 1024);
 	return true;
 }
 

@@ -41,12 +41,17 @@ static void job_go_on(struct rem_job *j);
 static enum rc
 run_system_restart(struct rem_job *j)
 {
-	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		                           NULL };
+	static const char *const env[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL
+	};
 	struct buf output;
-	struct rem_child c = { .argv = j->r->conf.rem.reboot_command, .env = env,
-		               .timeout_ms = j->r->conf.rem.command_timeout_ms, .cancel = -1,
-		               .stop = rem_worker_stop_fd(j->r->worker), .held = -1, .output = &output };
+	struct rem_child c = { .argv = j->r->conf.rem.reboot_command,
+		               .env = env,
+		               .timeout_ms = j->r->conf.rem.command_timeout_ms,
+		               .cancel = -1,
+		               .stop = rem_worker_stop_fd(j->r->worker),
+		               .held = -1,
+		               .output = &output };
 	enum rem_child_end end;
 
 	buf_init(&output, 4096);
@@ -76,7 +81,8 @@ work_step(struct rem_job *j)
 	case REM_IDLE:
 		return RC_OK;
 	case REM_STORE:
-		return rem_package_store(set, p->file, buf_view(&j->package), buf_view(&j->signature), j->why);
+		return rem_package_store(set, p->file, buf_view(&j->package),
+		                         buf_view(&j->signature), j->why);
 	case REM_CHECK:
 		return rem_package_check(set, p->source, p->file, &version, j->why);
 	case REM_INSTALL:
@@ -156,22 +162,28 @@ fetched(struct exchange *ex, struct rem_job *j, struct buf *to)
 	buf_fini(&ex->answer_text);
 	j->rc = ok ? RC_OK : RC_BAD_GATEWAY;
 	if (ex->rc != RC_OK)
-		snprintf(j->why, sizeof(j->why), "%.120s cannot be fetched: %.40s", j->plan.url, ex->failure);
+		snprintf(j->why, sizeof(j->why), "%.120s cannot be fetched: %.40s", j->plan.url,
+		         ex->failure);
 	else if (!ok)
-		snprintf(j->why, sizeof(j->why), "%.120s cannot be fetched: %d", j->plan.url, ex->http_status);
+		snprintf(j->why, sizeof(j->why), "%.120s cannot be fetched: %d", j->plan.url,
+		         ex->http_status);
 }
 
 static void
 send_to(struct rem_job *j, struct slice method, struct slice url, size_t answer_max,
-     void (*done)(struct exchange *ex))
+        void (*done)(struct exchange *ex))
 {
 	j->sending = true;
-	j->ex = (struct exchange){ .method = method, .url = url, .answer_max = answer_max,
-		                   .timeout_ms = j->r->conf.rem.download_timeout_ms, .done = done,
+	j->ex = (struct exchange){ .method = method,
+		                   .url = url,
+		                   .answer_max = answer_max,
+		                   .timeout_ms = j->r->conf.rem.download_timeout_ms,
+		                   .done = done,
 		                   .owner = j };
 	if (slice_is(method, "PUT")) {
 		j->ex.body = buf_view(&j->text);
-		exchange_add_header(&j->ex, SLICE_LIT("Content-Type"), SLICE_LIT("text/plain; charset=utf-8"));
+		exchange_add_header(&j->ex, SLICE_LIT("Content-Type"),
+		                    SLICE_LIT("text/plain; charset=utf-8"));
 	}
 	scl_send(j->r->scl, &j->ex);
 }
@@ -201,8 +213,10 @@ package_fetched(struct exchange *ex)
 
 	fetched(ex, j, &j->package);
 	if (j->rc == RC_OK && !j->cancelled) {
-		snprintf(j->signature_url, sizeof(j->signature_url), "%s" REM_SIGN_SUFFIX, j->plan.url);
-		send_to(j, SLICE_LIT("GET"), slice_of(j->signature_url), REM_SIGNATURE_FILE + 1, signature_fetched);
+		snprintf(j->signature_url, sizeof(j->signature_url), "%s" REM_SIGN_SUFFIX,
+		         j->plan.url);
+		send_to(j, SLICE_LIT("GET"), slice_of(j->signature_url), REM_SIGNATURE_FILE + 1,
+		        signature_fetched);
 		return;
 	}
 	j->sending = false;
@@ -233,7 +247,8 @@ take_log(struct rem_job *j)
 	enum rc rc = RC_NOT_FOUND;
 
 	if (a != NULL && mgmt_own_values(j->r->scl, a, "performanceLog", &vals) == RC_OK &&
-	    (data = val_get(vals, A_LOG_DATA)) != NULL && data->first != NULL && data->first->any != NULL) {
+	    (data = val_get(vals, A_LOG_DATA)) != NULL && data->first != NULL &&
+	    data->first->any != NULL) {
 		buf_slice(&j->text, data->first->any->text);
 		rc = RC_OK;
 	}
@@ -255,7 +270,8 @@ step_here(struct rem_job *j)
 		scl_post(j->r->scl, &j->back, j->plan.wait);
 		return false;
 	case REM_FETCH:
-		send_to(j, SLICE_LIT("GET"), slice_of(j->plan.url), c->package_max + 1, package_fetched);
+		send_to(j, SLICE_LIT("GET"), slice_of(j->plan.url), c->package_max + 1,
+		        package_fetched);
 		return false;
 	case REM_UPLOAD:
 		j->rc = take_log(j);
@@ -334,7 +350,8 @@ keep_log(struct rem_job *j)
 static void
 back_run(struct scl_task *task)
 {
-	struct rem_job *j = (struct rem_job *)(void *)((char *)task - offsetof(struct rem_job, back));
+	struct rem_job *j =
+		(struct rem_job *)(void *)((char *)task - offsetof(struct rem_job, back));
 
 	if (j->working)
 		keep_log(j);
@@ -351,7 +368,8 @@ rem_job_start(const struct mgmt_adaptor *self, struct mgmt_order *order)
 	struct rem_job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL) {
-		mgmt_order_end(order, false, &(struct mgmt_item){ "error", SLICE_LIT("out of memory") }, 1);
+		mgmt_order_end(order, false,
+		               &(struct mgmt_item){ "error", SLICE_LIT("out of memory") }, 1);
 		return;
 	}
 	j->work.run = work_run;

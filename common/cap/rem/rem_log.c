@@ -102,7 +102,8 @@ put_lines(struct buf *out, struct slice text, bool cut)
 	}
 	if (cut && text.n > 0) {
 		end = memchr(text.p, '\n', text.n);
-		text = end == NULL ? slice_from(text, text.n) : slice_from(text, (size_t)(end + 1 - text.p));
+		text = end == NULL ? slice_from(text, text.n)
+		                   : slice_from(text, (size_t)(end + 1 - text.p));
 	}
 	buf_slice(out, text);
 }

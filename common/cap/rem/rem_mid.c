@@ -86,12 +86,17 @@ end_order(struct follow *f, bool success, const struct mgmt_item *items, size_t 
 static void answered(struct scl_call *call);
 
 static void
-ask(struct follow *f, enum follow_step step, const char *method, struct slice uri, struct slice body)
+ask(struct follow *f, enum follow_step step, const char *method, struct slice uri,
+    struct slice body)
 {
 	f->step = step;
 	f->busy = true;
-	f->call = (struct scl_call){ .method = slice_of(method), .target = uri, .body = body,
-		                     .timeout_ms = TIMEOUT_MS, .done = answered, .owner = f };
+	f->call = (struct scl_call){ .method = slice_of(method),
+		                     .target = uri,
+		                     .body = body,
+		                     .timeout_ms = TIMEOUT_MS,
+		                     .done = answered,
+		                     .owner = f };
 	scl_call(f->m->r->scl, &f->call);
 }
 
@@ -143,8 +148,10 @@ create(struct follow *f)
 	char id[IDENT_LEN + 1];
 
 	ident_random(id);
-	buf_printf(&f->body, "<m2m:mgmtCmd xmlns:m2m=\"" NS_M2M "\" m2m:id=\"%s\"><m2m:cmdType>%s"
-	           "</m2m:cmdType><m2m:execEnable>execEnable</m2m:execEnable>", id, commands[o->cmd_type]);
+	buf_printf(&f->body,
+	           "<m2m:mgmtCmd xmlns:m2m=\"" NS_M2M "\" m2m:id=\"%s\"><m2m:cmdType>%s"
+	           "</m2m:cmdType><m2m:execEnable>execEnable</m2m:execEnable>",
+	           id, commands[o->cmd_type]);
 	put_arguments(&f->body, o->args);
 	buf_puts(&f->body, "</m2m:mgmtCmd>");
 	if (f->body.failed)
@@ -225,7 +232,8 @@ step_answered(struct follow *f, enum rc rc, const struct req_answer *answer, str
 		if (!status_is_success(rc) || f->command == NULL)
 			fail(f, status_of(rc)->text);
 		else
-			ask(f, FOLLOW_EXECUTE, "POST", uri_below(f, f->command, "execEnable"), SLICE_NONE);
+			ask(f, FOLLOW_EXECUTE, "POST", uri_below(f, f->command, "execEnable"),
+			    SLICE_NONE);
 		return;
 	case FOLLOW_EXECUTE:
 		f->instance = copy(answer->location);
@@ -276,7 +284,8 @@ static bool
 claims(const struct mgmt_adaptor *self, const struct mgmt_place *place)
 {
 	(void)self;
-	return place->link.n > 0;
+	/* What is attached to an SCL is not commanded by commanding that one. */
+	return place->link.n > 0 && (place->type != T_MGMT_CMD || place->device);
 }
 
 static void
@@ -285,9 +294,12 @@ start(const struct mgmt_adaptor *self, struct mgmt_order *order)
 	struct rem_mid *m = self->owner;
 	struct follow *f = calloc(1, sizeof(*f));
 
-	if (f == NULL || (f->arena = arena_new(FOLLOW_ARENA)) == NULL || order->attr != A_EXEC_ENABLE ||
-	    order->cmd_type < 0 || order->cmd_type > CMD_CHANGE_DU_STATE) {
-		const struct mgmt_item item = { "error", SLICE_LIT("this cannot be carried out at the device") };
+	if (f == NULL || (f->arena = arena_new(FOLLOW_ARENA)) == NULL ||
+	    order->attr != A_EXEC_ENABLE || order->cmd_type < 0 ||
+	    order->cmd_type > CMD_CHANGE_DU_STATE) {
+		const struct mgmt_item item = {
+			"error", SLICE_LIT("this cannot be carried out at the device")
+		};
 
 		if (f != NULL)
 			arena_free(f->arena);
@@ -350,8 +362,12 @@ rem_mid_new(struct rem *r)
 	if (m == NULL)
 		return NULL;
 	m->r = r;
-	m->adaptor = (struct mgmt_adaptor){ .name = "mId", .claims = claims, .relays = true,
-		                            .start = start, .cancel = cancel, .owner = m };
+	m->adaptor = (struct mgmt_adaptor){ .name = "mId",
+		                            .claims = claims,
+		                            .relays = true,
+		                            .start = start,
+		                            .cancel = cancel,
+		                            .owner = m };
 	return m;
 }
 

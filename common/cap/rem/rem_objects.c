@@ -61,8 +61,8 @@ look_at_packages(struct rem_objects *o)
 static void
 look_run(struct rem_work *work, bool stopping)
 {
-	struct rem_objects *o = (struct rem_objects *)(void *)((char *)work -
-	                                                       offsetof(struct rem_objects, work));
+	struct rem_objects *o =
+		(struct rem_objects *)(void *)((char *)work - offsetof(struct rem_objects, work));
 
 	if (!stopping) {
 		rem_host_device("", o->r->conf.rem.version, &o->next->device);
@@ -76,8 +76,8 @@ look_run(struct rem_work *work, bool stopping)
 static void
 look_back(struct scl_task *task)
 {
-	struct rem_objects *o = (struct rem_objects *)(void *)((char *)task -
-	                                                       offsetof(struct rem_objects, back));
+	struct rem_objects *o =
+		(struct rem_objects *)(void *)((char *)task - offsetof(struct rem_objects, back));
 	struct rem_facts *was = o->seen;
 	struct rem *r = o->r;
 
@@ -178,7 +178,7 @@ want_actions(struct rem_objects *o, const char *parent, const char *name, unsign
 
 #define OFFERS(...)                                                                                \
 	(const struct offer[]){ __VA_ARGS__ },                                                     \
-	    sizeof((const struct offer[]){ __VA_ARGS__ }) / sizeof(struct offer)
+		sizeof((const struct offer[]){ __VA_ARGS__ }) / sizeof(struct offer)
 
 static void
 want_device(struct rem_objects *o, const struct rem_facts *f)
@@ -202,7 +202,8 @@ want_memory(struct rem_objects *o, const struct rem_facts *f)
 
 	if (!f->has_memory)
 		return;
-	own = want_object(o, "memory", T_ETSI_MEMORY, "etsiMemory", "memory in units of 1024 octets");
+	own = want_object(o, "memory", T_ETSI_MEMORY, "etsiMemory",
+	                  "memory in units of 1024 octets");
 	own->facts = num(o, own->facts, A_RAM_AVAILABLE, f->memory.available);
 	own->facts = num(o, own->facts, A_RAM_TOTAL, f->memory.total);
 }
@@ -265,7 +266,8 @@ want_reboot(struct rem_objects *o)
 {
 	const struct capability_rem *c = &o->r->conf.rem;
 
-	want_object(o, "reboot", T_ETSI_REBOOT, "etsiReboot", "restart of the daemon or of the device");
+	want_object(o, "reboot", T_ETSI_REBOOT, "etsiReboot",
+	            "restart of the daemon or of the device");
 	want_actions(o, "reboot", "rebootAction", T_REBOOT_ACTION,
 	             OFFERS({ A_REBOOT, true }, { A_FACTORY_RESET, c->factory_reset }));
 }
@@ -288,22 +290,25 @@ static const struct package_kind {
 	uint8_t type, instance, action;
 	uint16_t name_attr, version_attr, url_attr, status_attr;
 } kinds[] = {
-	[REM_FIRMWARE] = { "firmware", "etsiFirmware", "firmware packages", "firmwareAction", "fwUpdate",
-	                   T_ETSI_FIRMWARE, T_FW_INSTANCE, T_FIRMWARE_ACTION, A_FIRMWARE_NAME,
-	                   A_FIRMWARE_VERSION, A_FIRMWARE_URL, A_FW_ACTION_STATUS },
-	[REM_SOFTWARE] = { "software", "etsiSoftware", "software packages", "softwareAction", "swInstall",
-	                   T_ETSI_SOFTWARE, T_SW_INSTANCE, T_SOFTWARE_ACTION, A_SOFTWARE_NAME,
-	                   A_SOFTWARE_VERSION, A_SOFTWARE_URL, A_SW_ACTION_STATUS },
+	[REM_FIRMWARE] = { "firmware", "etsiFirmware", "firmware packages", "firmwareAction",
+	                   "fwUpdate", T_ETSI_FIRMWARE, T_FW_INSTANCE, T_FIRMWARE_ACTION,
+	                   A_FIRMWARE_NAME, A_FIRMWARE_VERSION, A_FIRMWARE_URL,
+	                   A_FW_ACTION_STATUS },
+	[REM_SOFTWARE] = { "software", "etsiSoftware", "software packages", "softwareAction",
+	                   "swInstall", T_ETSI_SOFTWARE, T_SW_INSTANCE, T_SOFTWARE_ACTION,
+	                   A_SOFTWARE_NAME, A_SOFTWARE_VERSION, A_SOFTWARE_URL,
+	                   A_SW_ACTION_STATUS },
 };
 
 static const struct val *
 status_value(struct rem_objects *o, const struct package_kind *k, const char *instance,
              const struct val *list, bool installed)
 {
-	struct val *l = (struct val *)(uintptr_t)list, *status = val_add(o->arena, &l, k->status_attr);
+	struct val *l = (struct val *)(uintptr_t)list,
+		   *status = val_add(o->arena, &l, k->status_attr);
 	struct slice base = scl_base_path(o->r->scl);
-	struct slice uri = arena_printf(o->arena, "%.*s" PATH_PREFIX "%s/%s/%s", (int)base.n, base.p,
-	                                instance, k->action_name, k->install);
+	struct slice uri = arena_printf(o->arena, "%.*s" PATH_PREFIX "%s/%s/%s", (int)base.n,
+	                                base.p, instance, k->action_name, k->install);
 
 	if (status == NULL || !val_set_text(o->arena, &status->first, A_ACTION, uri) ||
 	    !val_set_num(o->arena, &status->first, A_PROGRESS, installed ? 100 : 0) ||
@@ -394,7 +399,8 @@ recall(struct rem_objects *o)
 			    !slice_eq(val_text(vals, k->name_attr), d->id) ||
 			    !slice_starts(val_text(vals, k->url_attr), SLICE_LIT("file:")))
 				continue;
-			snprintf(o->shown[i][o->nshown[i]++], REM_NAME_MAX + 1, "%.*s", (int)d->id.n, d->id.p);
+			snprintf(o->shown[i][o->nshown[i]++], REM_NAME_MAX + 1, "%.*s",
+			         (int)d->id.n, d->id.p);
 		}
 }
 
@@ -405,7 +411,8 @@ want_packages(struct rem_objects *o, const struct rem_facts *f, enum rem_kind ki
 	char was[REM_SHOWN][REM_NAME_MAX + 1], name[16 + REM_NAME_MAX];
 	unsigned nwas = o->nshown[kind];
 
-	want_object(o, kinds[kind].name, kinds[kind].type, kinds[kind].mo_id, kinds[kind].description);
+	want_object(o, kinds[kind].name, kinds[kind].type, kinds[kind].mo_id,
+	            kinds[kind].description);
 	memcpy(was, o->shown[kind], sizeof(was));
 	o->nshown[kind] = 0;
 	for (unsigned i = 0; i < r->n; i++)
@@ -526,12 +533,14 @@ rem_objects_sync(struct rem_objects *o)
 	collect_holders(o);
 	want_all(o);
 	if (arena_failed(o->arena)) {
-		LOG_WARN(o->r->conf.log, "management-objects", LOG_Z("reason", "there are too many"));
+		LOG_WARN(o->r->conf.log, "management-objects",
+		         LOG_Z("reason", "there are too many"));
 		return;
 	}
 	o->right = (struct mgmt_right){ RIGHT_ID, o->holders };
-	o->sync = (struct mgmt_sync){ .own = o->own, .n = o->n, .right = &o->right, .done = sync_done,
-		                      .owner = o };
+	o->sync = (struct mgmt_sync){
+		.own = o->own, .n = o->n, .right = &o->right, .done = sync_done, .owner = o
+	};
 	o->syncing = true;
 	rem_hold(o->r);
 	mgmt_sync(o->r->scl, &o->sync);

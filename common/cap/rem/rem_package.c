@@ -97,7 +97,8 @@ rem_packages_open(const struct rem_packages_conf *conf, struct rem_packages **ou
 	    snprintf(p->path, sizeof(p->path), "%s/%s", state, conf->kind) >= (int)sizeof(p->path))
 		rc = rem_fail(why, RC_INTERNAL, "%.80s: %s", conf->state, strerror(errno));
 	else if (rem_record_read(p->home, RECORD, &p->record) != RC_OK)
-		rc = rem_fail(why, RC_INTERNAL, "%.80s/%s/" RECORD " is damaged", conf->state, conf->kind);
+		rc = rem_fail(why, RC_INTERNAL, "%.80s/%s/" RECORD " is damaged", conf->state,
+		              conf->kind);
 	if (rc != RC_OK) {
 		rem_packages_close(p);
 		return rc;
@@ -186,8 +187,8 @@ log_output(struct rem_packages *p, const char *name, const struct buf *output)
 	struct slice rest = buf_view(output), line;
 
 	for (unsigned i = 0; i < OUTPUT_LINES && rest.n > 0 && slice_split(&rest, '\n', &line); i++)
-		LOG_INFO(p->conf.log, "package-output", LOG_Z("kind", p->conf.kind), LOG_Z("name", name),
-		         LOG_S("text", line));
+		LOG_INFO(p->conf.log, "package-output", LOG_Z("kind", p->conf.kind),
+		         LOG_Z("name", name), LOG_S("text", line));
 }
 
 static enum rem_child_end
@@ -195,10 +196,14 @@ run_arguments(struct rem_packages *p, const char *const *argv, bool active, int 
               struct buf *output, int *status)
 {
 	char kind[64];
-	const char *const env[] = { SEARCH_PATH, kind, active ? "OPENSCL_ACTIVE=1" : "OPENSCL_ACTIVE=0",
-		                    NULL };
-	struct rem_child c = { .argv = argv, .env = env, .timeout_ms = p->conf.timeout_ms,
-		               .cancel = cancel, .stop = p->conf.stop, .output = output };
+	const char *const env[] = { SEARCH_PATH, kind,
+		                    active ? "OPENSCL_ACTIVE=1" : "OPENSCL_ACTIVE=0", NULL };
+	struct rem_child c = { .argv = argv,
+		               .env = env,
+		               .timeout_ms = p->conf.timeout_ms,
+		               .cancel = cancel,
+		               .stop = p->conf.stop,
+		               .output = output };
 	enum rem_child_end end;
 
 	snprintf(kind, sizeof(kind), "OPENSCL_KIND=%s", p->conf.kind);
@@ -236,7 +241,8 @@ run_command(struct rem_packages *p, const char *action, const struct rem_package
 		snprintf(file, sizeof(file), "%s/kept/%s", p->path, kept);
 	}
 	snprintf(number, sizeof(number), "%" PRIu64, version);
-	memcpy(&argv[n], (const char *[]){ action, pk->name, file, number, NULL }, 5 * sizeof(*argv));
+	memcpy(&argv[n], (const char *[]){ action, pk->name, file, number, NULL },
+	       5 * sizeof(*argv));
 	buf_init(&output, OUTPUT_MAX);
 	end = run_arguments(p, argv, pk->active, cancel, &output, &status);
 	log_output(p, pk->name, &output);
@@ -340,7 +346,8 @@ carry_out(struct rem_packages *p, const struct rem_package *pk, char why[REM_WHY
 	if (rc != RC_OK)
 		return rem_fail(why, rc, "the record cannot be written");
 	end = run_command(p, actions[pk->doing].does, pk,
-	                  pk->doing == REM_INSTALLS ? pk->next_version : pk->version, p->conf.cancel);
+	                  pk->doing == REM_INSTALLS ? pk->next_version : pk->version,
+	                  p->conf.cancel);
 	rc = ends[end].rc;
 	if (rc != RC_OK)
 		rem_fail(why, rc, "%s", ends[end].text);
@@ -356,8 +363,11 @@ carry_out(struct rem_packages *p, const struct rem_package *pk, char why[REM_WHY
 static struct rem_stage
 stage_of(const struct rem_packages *p, char why[REM_WHY_MAX])
 {
-	return (struct rem_stage){ .key_file = p->conf.key_file, .size_max = p->conf.size_max,
-		                   .cancel = p->conf.cancel, .stop = p->conf.stop, .why = why };
+	return (struct rem_stage){ .key_file = p->conf.key_file,
+		                   .size_max = p->conf.size_max,
+		                   .cancel = p->conf.cancel,
+		                   .stop = p->conf.stop,
+		                   .why = why };
 }
 
 /* Leaves the verified copy in staging. */
@@ -373,7 +383,8 @@ stage(struct rem_packages *p, enum rem_source source, const char *file, uint64_t
 		return rem_fail(why, RC_BAD_REQUEST, "not a name of a file");
 	if (source == REM_FROM_DIRECTORY) {
 		if (p->conf.directory == NULL)
-			return rem_fail(why, RC_NOT_FOUND, "no directory of packages is configured");
+			return rem_fail(why, RC_NOT_FOUND,
+			                "no directory of packages is configured");
 		from = open(p->conf.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (from < 0)
@@ -422,8 +433,8 @@ rem_package_install(struct rem_packages *p, const char *name, enum rem_source so
 		return rc;
 	if (version <= pk.version) {
 		unlinkat(p->staging, STAGED, 0);
-		return rem_fail(why, RC_FORBIDDEN, "version %" PRIu64 " is not newer than %" PRIu64, version,
-		                pk.version);
+		return rem_fail(why, RC_FORBIDDEN, "version %" PRIu64 " is not newer than %" PRIu64,
+		                version, pk.version);
 	}
 	pk.doing = REM_INSTALLS;
 	pk.next_version = version;
@@ -438,8 +449,7 @@ rem_package_install(struct rem_packages *p, const char *name, enum rem_source so
 }
 
 enum rc
-rem_package_do(struct rem_packages *p, const char *name, enum rem_doing what,
-               char why[REM_WHY_MAX])
+rem_package_do(struct rem_packages *p, const char *name, enum rem_doing what, char why[REM_WHY_MAX])
 {
 	struct rem_package pk;
 	enum rc rc = settle(p, name, &pk, why);

@@ -22,7 +22,8 @@ struct rem_packages;
 
 /* Strings and lists live as long as the packages. */
 struct rem_packages_conf {
-	const char *kind; /* OPENSCL_KIND of the command's environment, name of the private directory */
+	const char *
+		kind; /* OPENSCL_KIND of the command's environment, name of the private directory */
 	const char *directory; /* of packages and signatures; NULL: only what is stored */
 	const char *state; /* directory of the daemon's own in which the private one is made */
 	/*
@@ -31,7 +32,8 @@ struct rem_packages_conf {
 	 * of the private copy; empty: none), version (decimal; 0: none). 0 is success.
 	 */
 	const char *const *command;
-	const char *key_file; /* PEM, Ed25519 public key; read each time. NULL: nothing can be installed */
+	const char *
+		key_file; /* PEM, Ed25519 public key; read each time. NULL: nothing can be installed */
 	unsigned timeout_ms; /* of one command */
 	uint64_t size_max; /* of one package */
 	/* Descriptors, -1: none. Readable when what is being done shall end and be rolled back. */

@@ -82,7 +82,13 @@ set_package(struct rem_plan *p, struct slice name, struct slice url, char why[RE
 
 /* ---- firmware and software ---- */
 
-enum part { PART_DOWNLOAD = 1, PART_INSTALL = 2, PART_REMOVE = 4, PART_ACTIVATE = 8, PART_DEACTIVATE = 16 };
+enum part {
+	PART_DOWNLOAD = 1,
+	PART_INSTALL = 2,
+	PART_REMOVE = 4,
+	PART_ACTIVATE = 8,
+	PART_DEACTIVATE = 16
+};
 
 static const struct {
 	uint16_t attr;
@@ -149,11 +155,11 @@ plan_package_action(const struct rem *r, const struct mgmt_order *o, struct rem_
 		bool firmware = package_actions[i].kind == REM_FIRMWARE;
 
 		if (package_actions[i].attr == o->attr)
-			return plan_package(r, (enum rem_kind)package_actions[i].kind,
-			                    package_actions[i].parts,
-			                    val_text(o->vals, firmware ? A_FIRMWARE_NAME : A_SOFTWARE_NAME),
-			                    val_text(o->vals, firmware ? A_FIRMWARE_URL : A_SOFTWARE_URL), p,
-			                    why);
+			return plan_package(
+				r, (enum rem_kind)package_actions[i].kind, package_actions[i].parts,
+				val_text(o->vals, firmware ? A_FIRMWARE_NAME : A_SOFTWARE_NAME),
+				val_text(o->vals, firmware ? A_FIRMWARE_URL : A_SOFTWARE_URL), p,
+				why);
 	}
 	return refuse(why, "this is not supported here");
 }
@@ -172,7 +178,8 @@ plan_reboot(const struct rem *r, int64_t level, bool asap, struct slice applicat
 
 	p->wait = RESTART_WAIT;
 	if (level == LEVEL_ONE_APPL) {
-		if (!plan_package(r, REM_SOFTWARE, PART_DEACTIVATE, application, SLICE_NONE, p, why))
+		if (!plan_package(r, REM_SOFTWARE, PART_DEACTIVATE, application, SLICE_NONE, p,
+		                  why))
 			return false;
 		set_steps(p, STEPS(REM_DEACTIVATE, REM_ACTIVATE, REM_END));
 	} else if (level == LEVEL_OS) {
@@ -244,8 +251,8 @@ plan_download(const struct rem *r, const struct mgmt_order *o, struct rem_plan *
 	if (!firmware && !arg_is(o, "FileType", "software"))
 		return refuse(why, "FileType is neither firmware nor software");
 	if (!take_delay(o, p, why) ||
-	    !plan_package(r, firmware ? REM_FIRMWARE : REM_SOFTWARE, PART_DOWNLOAD | PART_INSTALL, name,
-	                  mgmt_order_arg(o, "URL"), p, why))
+	    !plan_package(r, firmware ? REM_FIRMWARE : REM_SOFTWARE, PART_DOWNLOAD | PART_INSTALL,
+	                  name, mgmt_order_arg(o, "URL"), p, why))
 		return false;
 	if (p->wait > 0)
 		put_wait_first(p);
@@ -260,16 +267,20 @@ plan_change_state(const struct rem *r, const struct mgmt_order *o, struct rem_pl
 		const char *word;
 		unsigned parts;
 	} operations[] = {
-		{ "Install", PART_DOWNLOAD | PART_INSTALL }, { "Update", PART_DOWNLOAD | PART_INSTALL },
-		{ "Uninstall", PART_REMOVE }, { "Activate", PART_ACTIVATE },
+		{ "Install", PART_DOWNLOAD | PART_INSTALL },
+		{ "Update", PART_DOWNLOAD | PART_INSTALL },
+		{ "Uninstall", PART_REMOVE },
+		{ "Activate", PART_ACTIVATE },
 		{ "Deactivate", PART_DEACTIVATE },
 	};
 
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
 		if (arg_is(o, "OperationType", operations[i].word))
-			return plan_package(r, REM_SOFTWARE, operations[i].parts, mgmt_order_arg(o, "Name"),
-			                    mgmt_order_arg(o, "URL"), p, why);
-	return refuse(why, "OperationType is none of Install, Update, Uninstall, Activate, Deactivate");
+			return plan_package(r, REM_SOFTWARE, operations[i].parts,
+			                    mgmt_order_arg(o, "Name"), mgmt_order_arg(o, "URL"), p,
+			                    why);
+	return refuse(why,
+	              "OperationType is none of Install, Update, Uninstall, Activate, Deactivate");
 }
 
 static bool
@@ -309,12 +320,14 @@ rem_plan_make(const struct rem *r, const struct mgmt_order *order, struct rem_pl
 	case A_EXEC_ENABLE:
 		return plan_command(r, order, plan, why);
 	case A_REBOOT:
-		return plan_reboot(r, level, asap, val_text(order->vals, A_APPLICATION_REF), plan, why);
+		return plan_reboot(r, level, asap, val_text(order->vals, A_APPLICATION_REF), plan,
+		                   why);
 	case A_FACTORY_RESET:
 		return plan_reset(r, plan, why);
 	case A_PERF_LOG_START:
 	case A_PERF_LOG_STOP:
-		plan->log = (enum rem_log_type)val_num(order->vals, A_LOG_TYPE_ID, REM_LOG_APPLICATION);
+		plan->log =
+			(enum rem_log_type)val_num(order->vals, A_LOG_TYPE_ID, REM_LOG_APPLICATION);
 		plan->steps[0] = order->attr == A_PERF_LOG_START ? REM_LOG_START : REM_LOG_STOP;
 		return true;
 	default:

@@ -104,7 +104,8 @@ static struct slice
 copy_uri(struct rem_push *p, struct slice name)
 {
 	return arena_printf(p->arena, "%.*s/scls/%s/mgmtObjs%s%.*s", (int)p->nscl.n, p->nscl.p,
-	                    p->r->conf.scl_id, name.n > 0 ? "/" : "", (int)name.n, name.n > 0 ? name.p : "");
+	                    p->r->conf.scl_id, name.n > 0 ? "/" : "", (int)name.n,
+	                    name.n > 0 ? name.p : "");
 }
 
 static struct slice
@@ -120,15 +121,20 @@ parent_name(struct slice name)
 static void answered(struct scl_call *call);
 
 static void
-ask(struct rem_push *p, enum push_step step, struct slice method, struct slice uri, struct slice body)
+ask(struct rem_push *p, enum push_step step, struct slice method, struct slice uri,
+    struct slice body)
 {
 	if (uri.p == NULL) {
 		round_end(p, true);
 		return;
 	}
 	p->step = step;
-	p->call = (struct scl_call){ .method = method, .target = uri, .body = body,
-		                     .timeout_ms = TIMEOUT_MS, .done = answered, .owner = p };
+	p->call = (struct scl_call){ .method = method,
+		                     .target = uri,
+		                     .body = body,
+		                     .timeout_ms = TIMEOUT_MS,
+		                     .done = answered,
+		                     .owner = p };
 	scl_call(p->r->scl, &p->call);
 }
 
@@ -262,7 +268,8 @@ answered(struct scl_call *call)
 {
 	struct rem_push *p = call->owner;
 	enum rc rc = call->rc;
-	struct slice body = arena_copy(p->arena, slice_make(call->answer->body, call->answer->body_len));
+	struct slice body =
+		arena_copy(p->arena, slice_make(call->answer->body, call->answer->body_len));
 
 	scl_call_end(call);
 	if (p->step == PUSH_RIGHT)
@@ -300,7 +307,8 @@ rem_push_begin(struct rem_push *p)
 		return;
 	arena_reset(p->arena);
 	/* Before the registration there is nobody to tell. */
-	if (mgmt_registered_with(p->r->scl, p->arena, &p->nscl, &which) != RC_OK || p->nscl.n == 0) {
+	if (mgmt_registered_with(p->r->scl, p->arena, &p->nscl, &which) != RC_OK ||
+	    p->nscl.n == 0) {
 		scl_post(p->r->scl, &p->retry, REGISTRATION_DELAY);
 		return;
 	}
@@ -329,7 +337,8 @@ rem_push_all(struct rem_push *p)
 static void
 retry_run(struct scl_task *task)
 {
-	rem_push_begin((struct rem_push *)(void *)((char *)task - offsetof(struct rem_push, retry)));
+	rem_push_begin(
+		(struct rem_push *)(void *)((char *)task - offsetof(struct rem_push, retry)));
 }
 
 struct rem_push *

@@ -19,12 +19,14 @@ static const char *const doings[] = { "nothing", "install", "remove", "activate"
 bool
 rem_name_valid(struct slice name)
 {
-	static const char taken[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
+	static const char taken[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
 
 	if (name.n == 0 || name.n > REM_NAME_MAX || name.p[0] == '.')
 		return false;
 	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] == '\0' || (strchr(taken, name.p[i]) == NULL && (i == 0 || name.p[i] != '-')))
+		if (name.p[i] == '\0' ||
+		    (strchr(taken, name.p[i]) == NULL && (i == 0 || name.p[i] != '-')))
 			return false;
 	return true;
 }

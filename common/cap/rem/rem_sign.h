@@ -30,7 +30,8 @@ bool rem_sign_parse(struct slice file, struct rem_signature *out);
 enum rc rem_sign_verify(struct slice pem, const struct rem_signature *s,
                         const unsigned char digest[REM_DIGEST_SIZE]);
 /* Makes the file; RC_INTERNAL: pem is no Ed25519 private key. */
-enum rc rem_sign_make(struct slice pem, uint64_t version, const unsigned char digest[REM_DIGEST_SIZE],
+enum rc rem_sign_make(struct slice pem, uint64_t version,
+                      const unsigned char digest[REM_DIGEST_SIZE],
                       unsigned char file[REM_SIGNATURE_FILE]);
 
 /* SHA-256 of what is added piece by piece. */

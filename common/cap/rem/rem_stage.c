@@ -34,7 +34,8 @@ rem_stage_signature_name(const char *file, char to[REM_NAME_MAX + sizeof(REM_SIG
 static bool
 cancelled(const struct rem_stage *s)
 {
-	struct pollfd p[] = { { .fd = s->cancel, .events = POLLIN }, { .fd = s->stop, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = s->cancel, .events = POLLIN },
+		              { .fd = s->stop, .events = POLLIN } };
 
 	return poll(p, 2, 0) > 0;
 }
@@ -47,7 +48,8 @@ read_key(const struct rem_stage *s, struct buf *key)
 	if (s->key_file == NULL)
 		return rem_fail(s->why, RC_FORBIDDEN, "no key of packages is configured");
 	rc = rem_file_read(AT_FDCWD, s->key_file, key);
-	return rc == RC_OK ? RC_OK : rem_fail(s->why, RC_INTERNAL, "the key of packages cannot be read");
+	return rc == RC_OK ? RC_OK
+	                   : rem_fail(s->why, RC_INTERNAL, "the key of packages cannot be read");
 }
 
 static enum rc

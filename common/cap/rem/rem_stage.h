@@ -29,6 +29,6 @@ void rem_stage_signature_name(const char *file, char to[REM_NAME_MAX + sizeof(RE
 
 /* Writes why and returns rc. */
 enum rc rem_fail(char why[REM_WHY_MAX], enum rc rc, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 #endif
