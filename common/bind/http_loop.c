@@ -19,7 +19,7 @@
  * To resume connections the library walks through all suspended ones, of which there may be
  * thousands (long polls): so long per one of them it waits for more to resume.
  */
-#define RESUME_NS_PER_SUSPENDED 500
+#define RESUME_NS_PER_SUSPENDED 1000
 /* How often is looked whether answers have arrived: a client's host may take its time to say so. */
 #define PROVE_US 20000
 

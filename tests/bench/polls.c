@@ -25,7 +25,7 @@
 
 #include "ticks.h"
 
-enum { SENDERS = 1024, HEAD_MAX = 1024, REQUEST_MAX = 1024, EVENTS = 512, WAIT_MS = 30000 };
+enum { SENDERS = 4096, HEAD_MAX = 1024, REQUEST_MAX = 1024, EVENTS = 512, WAIT_MS = 30000 };
 
 #define NOTIFY                                                                                     \
 	"<m2m:notify xmlns:m2m=\"http://uri.etsi.org/m2m\"><m2m:statusCode>STATUS_OK"              \
@@ -35,11 +35,10 @@ enum { SENDERS = 1024, HEAD_MAX = 1024, REQUEST_MAX = 1024, EVENTS = 512, WAIT_M
 struct conn {
 	int fd;
 	bool waiting; /* for an answer */
+	bool owed; /* the command waits for it */
 	size_t head_len;
 	size_t missing; /* octets of the body */
 	int status;
-	uint64_t sent_ns;
-	uint64_t answered_ns;
 	char head[HEAD_MAX];
 };
 
@@ -55,7 +54,7 @@ struct client {
 	size_t n;
 	struct conn senders[SENDERS];
 	size_t next; /* channel that gets a message next */
-	size_t waiting; /* answers that are owed */
+	size_t owed; /* answers that the command waits for */
 	size_t unexpected; /* answers with another status than the first */
 	int status;
 	uint64_t last_ns; /* of an answer to a poll */
@@ -116,11 +115,10 @@ conn_ask(struct client *c, struct conn *to, const char *method, const char *path
 
 	if (n < 0 || (size_t)n >= sizeof(text) || send(to->fd, text, (size_t)n, MSG_NOSIGNAL) != n)
 		die("send");
-	to->waiting = true;
+	to->waiting = to->owed = true;
 	to->head_len = 0;
 	to->missing = 0;
-	to->sent_ns = ticks_ns();
-	c->waiting++;
+	c->owed++;
 }
 
 /* Takes octets of an answer; true when it is complete. */
@@ -158,18 +156,26 @@ sender_next(struct client *c, struct conn *sender)
 	return true;
 }
 
+/* Nobody waits for its answer yet. */
 static void
-answered(struct client *c, struct conn *conn, bool is_sender)
+poll_held(struct client *c, struct channel *ch)
+{
+	conn_ask(c, &ch->conn, "POST", ch->poll, ch->from, "");
+	ch->conn.owed = false;
+	c->owed--;
+}
+
+static void
+answered(struct client *c, struct conn *conn, struct channel *ch)
 {
 	conn->waiting = false;
-	conn->answered_ns = ticks_ns();
-	c->waiting--;
-	if (is_sender) {
+	c->owed -= conn->owed;
+	if (ch == NULL) {
 		c->unexpected += conn->status != 200;
 		sender_next(c, conn);
 		return;
 	}
-	c->last_ns = conn->answered_ns;
+	c->last_ns = ticks_ns();
 	if (c->status == 0)
 		c->status = conn->status;
 	c->unexpected += conn->status != c->status;
@@ -178,8 +184,8 @@ answered(struct client *c, struct conn *conn, bool is_sender)
 static void
 readable(struct client *c, uint64_t tag)
 {
-	bool is_sender = tag >= c->n;
-	struct conn *conn = is_sender ? &c->senders[tag - c->n] : &c->channels[tag].conn;
+	struct channel *ch = tag >= c->n ? NULL : &c->channels[tag];
+	struct conn *conn = ch == NULL ? &c->senders[tag - c->n] : &ch->conn;
 	char data[4096];
 	ssize_t n = recv(conn->fd, data, sizeof(data), 0);
 
@@ -190,7 +196,7 @@ readable(struct client *c, uint64_t tag)
 		exit(1);
 	}
 	if (conn->waiting && conn_feed(conn, data, (size_t)n))
-		answered(c, conn, is_sender);
+		answered(c, conn, ch);
 }
 
 /* Until nothing is owed any more. */
@@ -199,11 +205,11 @@ work(struct client *c)
 {
 	struct epoll_event events[EVENTS];
 
-	while (c->waiting > 0) {
+	while (c->owed > 0) {
 		int n = epoll_wait(c->epoll, events, EVENTS, WAIT_MS);
 
 		if (n == 0) {
-			fprintf(stderr, "polls: %zu answers are missing\n", c->waiting);
+			fprintf(stderr, "polls: %zu answers are missing\n", c->owed);
 			exit(1);
 		}
 		for (int i = 0; i < n; i++)
@@ -217,7 +223,7 @@ run_open(struct client *c)
 	for (size_t i = 0; i < c->n; i++) {
 		conn_open(c, &c->channels[i].conn, i);
 		conn_ask(c, &c->channels[i].conn, "GET", "/m2m", c->channels[i].from, "");
-		if (c->waiting >= 128)
+		if (c->owed >= 128)
 			work(c);
 	}
 	work(c);
@@ -232,15 +238,24 @@ run_open(struct client *c)
 static void
 run_park(struct client *c)
 {
+	for (size_t i = 0; i < c->n; i++)
+		poll_held(c, &c->channels[i]);
+}
+
+static void
+owe_polls(struct client *c)
+{
 	c->status = 0;
 	for (size_t i = 0; i < c->n; i++)
-		conn_ask(c, &c->channels[i].conn, "POST", c->channels[i].poll, c->channels[i].from, "");
+		c->channels[i].conn.owed = true;
+	c->owed += c->n;
 }
 
 static void
 run_notify(struct client *c)
 {
 	c->next = 0;
+	owe_polls(c);
 	for (size_t i = 0; i < SENDERS; i++)
 		sender_next(c, &c->senders[i]);
 	work(c);
@@ -249,6 +264,7 @@ run_notify(struct client *c)
 static void
 run_await(struct client *c)
 {
+	owe_polls(c);
 	work(c);
 }
 

@@ -602,10 +602,14 @@ START_TEST(test_dead)
 	struct peers ps;
 	char name[16];
 
-	begin(&ps);
-	peer_set(&ps, 0, PEER_SILENT);
+	peers_init(&ps, SCL_NSCL);
 	ps.b.conf.notify_timeout_ms = 2000;
+	core_start(&ps.b);
+	peer_register(&ps, 0, "GSCL");
+	peer_register(&ps, 1, "GSCL");
 	ck_assert_int_eq(create_app(&ps, ADMIN, "a", announce_to("01", "", "")), 201);
+	ck_assert(works_await(&ps));
+	peer_set(&ps, 0, PEER_SILENT);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "c%u", i);
 		ck_assert_int_eq(core_container(&ps.b, "a", name, "default",

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CRITERIA(accessor)                                                                         \
+	"<m2m:filterCriteria><attributeAccessor>" accessor "</attributeAccessor></m2m:filterCriteria>"
+
 static const char *const kinds[] = {
 	"",
-	"<m2m:filterCriteria><attributeAccessor>latest</attributeAccessor></m2m:filterCriteria>",
-	"<m2m:filterCriteria><attributeAccessor>latest/content</attributeAccessor></"
-	"m2m:filterCriteria>",
+	CRITERIA("latest"),
+	CRITERIA("latest/content"),
 };
 
 /* ---- pacing ---- */
