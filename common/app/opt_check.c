@@ -193,6 +193,10 @@ check_client(const struct opt_check *c)
 {
 	if ((*c->o->client.certificate == '\0') != (*c->o->client.key == '\0'))
 		found(c, "client.certificate", "client.certificate and client.key need each other");
+	/* One connection is taken by the poll. */
+	if (c->o->register_at.channel && c->o->client.max_connections_per_host < 2)
+		found(c, "client.max_connections_per_host",
+		      "client.max_connections_per_host: must be at least 2 with register.channel");
 }
 
 static void

@@ -299,6 +299,16 @@ uri_next_param(struct arena *a, struct slice *query, struct slice *name, struct 
 	return uri_decode(a, *name, name) && uri_decode(a, *value, value) ? 1 : -1;
 }
 
+struct slice
+uri_authority_name(struct arena *a, struct slice authority)
+{
+	char *to = arena_alloc(a, authority.n + 1);
+
+	for (size_t i = 0; to != NULL && i < authority.n; i++)
+		to[i] = strchr(":[]@%", authority.p[i]) != NULL ? '.' : authority.p[i];
+	return slice_make(to, to == NULL ? 0 : authority.n);
+}
+
 bool
 uri_path_below(struct slice path, struct slice prefix)
 {

@@ -44,6 +44,12 @@ struct slice uri_encode_segment(struct arena *a, struct slice s);
  */
 int uri_next_param(struct arena *a, struct slice *query, struct slice *name, struct slice *value);
 
+/*
+ * An authority as a name of one path segment, which is itself a URI: dots for what cannot stand in
+ * one. The result is in the arena.
+ */
+struct slice uri_authority_name(struct arena *a, struct slice authority);
+
 /* True when path equals prefix or continues it on a segment boundary. */
 bool uri_path_below(struct slice path, struct slice prefix);
 

@@ -118,14 +118,13 @@ settle(struct registrar *r)
 static void
 name_mirror(struct registrar *r)
 {
+	struct slice name;
 	struct uri u;
 
 	if (!uri_parse(slice_of(nscl_uri(r)), &u))
 		return;
-	snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)u.authority.n, u.authority.p);
-	for (char *c = r->mirror; *c != '\0'; c++)
-		if (strchr(":[]@%", *c) != NULL)
-			*c = '.';
+	name = uri_authority_name(r->arena, u.authority);
+	snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)name.n, name.n > 0 ? name.p : "");
 }
 
 static enum step
@@ -380,7 +379,7 @@ channel_lost(void *owner)
 	struct registrar *r = owner;
 
 	r->registered = false;
-	if (!r->busy && !r->leaving)
+	if (!r->busy && !r->leaving && !r->withdrawn)
 		scl_post(r->scl, &r->task, with_jitter(r->conf.retry_us / 4));
 }
 

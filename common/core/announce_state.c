@@ -229,7 +229,7 @@ own_scl_at(const struct scl *scl, struct arena *a, const struct res *peer, unsig
 
 	/* A gateway that was not told the SCL-ID of its NSCL names it by its authority. */
 	if (name == 1 && uri_parse(scl->own.base_uri, &u))
-		own = u.authority;
+		own = uri_authority_name(a, u.authority);
 	while (link.n > 0 && link.p[link.n - 1] == '/')
 		link.n--;
 	return ARENA_JOIN(a, link, SLICE_LIT("/scls/"), uri_encode_segment(a, own));

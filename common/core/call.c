@@ -82,6 +82,7 @@ fill_input(struct req *rq, const struct scl_call *call)
 	rq->in.has_length = true;
 	rq->in.content_length = call->body.n;
 	rq->timeout_ms = call->timeout_ms;
+	rq->notification = call->notification;
 	return !arena_failed(rq->arena);
 }
 

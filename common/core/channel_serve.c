@@ -244,7 +244,7 @@ message_of(const struct req *rq)
 static enum rc
 enter(struct channels *cs, struct message *m, const struct taking *t, unsigned ms)
 {
-	bool own = m->sender->rq->own;
+	bool kept = m->sender->rq->notification;
 	struct channel *ch;
 	struct ends ends;
 	enum rc rc = RC_UNAVAILABLE;
@@ -255,8 +255,8 @@ enter(struct channels *cs, struct message *m, const struct taking *t, unsigned m
 		rc = channel_put(ch, m, &ends);
 	if (rc != RC_OK)
 		waits_remove(&cs->waits, &m->wait);
-	/* The core's own come again when there is a poll; others may not be able to. */
-	else if (own && !m->handed)
+	/* It comes again when there is a poll; what others send may not be able to. */
+	else if (kept && !m->handed)
 		message_end(m, RC_GATEWAY_TIMEOUT, &ends);
 	if (ch != NULL)
 		channel_release(ch);
@@ -356,7 +356,7 @@ wait_as(struct req *rq, const struct taking *t, void (*how)(struct req *rq))
 static enum rc
 serve_contact(struct req *rq, const struct taking *t)
 {
-	if (!rq->own || rq->in_codec == NULL)
+	if (!rq->notification || rq->in_codec == NULL)
 		TRY(check_message(rq));
 	return wait_as(rq, t, take_message);
 }

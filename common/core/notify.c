@@ -496,8 +496,8 @@ send_to_scl(struct delivery *d, const struct owed *o)
 	d->call = (struct scl_call){ .method = SLICE_LIT("POST"), .target = o->to,
 		                     .from = in_the_name_of(d, o),
 		                     .content_type = slice_of(o->codec->media_type),
-		                     .body = buf_view(&d->body), .timeout_ms = timeout_ms(d),
-		                     .done = call_done, .owner = d };
+		                     .body = buf_view(&d->body), .notification = true,
+		                     .timeout_ms = timeout_ms(d), .done = call_done, .owner = d };
 	scl_call(d->all->scl, &d->call);
 }
 

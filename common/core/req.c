@@ -367,7 +367,7 @@ admit_body(struct req *rq)
 	struct slice type = essence(rq->in.content_type);
 
 	/* What the core sends is bounded where it is made. */
-	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max && !rq->own)
+	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max && !rq->notification)
 		return req_fail(rq, RC_TOO_LARGE, "the body is over the limit of %zu octets",
 		                rq->conf->body_max);
 	if (!write || !has_body(rq))

@@ -403,8 +403,6 @@ sync_done(struct own_job *oj, enum rc rc)
 	struct syncing *s = (struct syncing *)(void *)oj;
 	struct mgmt_sync *sync = s->sync;
 
-	if (rc == RC_OK)
-		keep_all(mgmt_kept_of(s->scl->mgmt), sync);
 	free(s);
 	sync->done(sync, rc);
 }
@@ -436,6 +434,8 @@ mgmt_sync(struct scl *scl, struct mgmt_sync *sync)
 		s->sync = sync;
 		s->job.run = sync_run;
 		s->job.done = sync_done;
+		/* Before the first of them can be seen, it is known what of it is not a client's. */
+		keep_all(mgmt_kept_of(scl->mgmt), sync);
 		if (own_job_submit(scl, &s->job))
 			return;
 		free(s);

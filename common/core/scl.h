@@ -173,6 +173,11 @@ struct scl_call {
 	const struct req_listener *listener; /* where the request that causes this one came in, or NULL */
 	struct slice content_type, accept; /* empty = XML */
 	struct slice body;
+	/*
+	 * A notify that the SCL made: its length is not that of a body that came in, and it does not
+	 * wait for a long poll, for it is kept and sent again.
+	 */
+	bool notification;
 	struct slice via; /* of the request that causes this one: what it has passed already */
 	struct slice group_request_id; /* X-etsi-group-request-id */
 	struct slice correlation_id; /* X-etsi-correlationID */

@@ -175,6 +175,7 @@ struct req {
 	void *done_arg;
 	bool local; /* made by the core (call.c): no connection waits for it */
 	bool own; /* and with the identity of this SCL */
+	bool notification; /* as in struct scl_call */
 	bool counted; /* among scl->requests */
 	bool parked; /* the arena is a small one of its own */
 	unsigned timeout_ms; /* for the answer of another SCL, 0 = forward_timeout_ms */

@@ -53,6 +53,7 @@ struct client {
 	struct channel *channels;
 	size_t n;
 	struct conn senders[SENDERS];
+	size_t n_senders; /* no more than messages */
 	size_t next; /* channel that gets a message next */
 	size_t owed; /* answers that the command waits for */
 	size_t unexpected; /* answers with another status than the first */
@@ -227,7 +228,7 @@ run_open(struct client *c)
 			work(c);
 	}
 	work(c);
-	for (size_t i = 0; i < SENDERS; i++) {
+	for (size_t i = 0; i < c->n_senders; i++) {
 		conn_open(c, &c->senders[i], c->n + i);
 		conn_ask(c, &c->senders[i], "GET", "/m2m", "http://127.0.0.1/sender", "");
 	}
@@ -256,7 +257,7 @@ run_notify(struct client *c)
 {
 	c->next = 0;
 	owe_polls(c);
-	for (size_t i = 0; i < SENDERS; i++)
+	for (size_t i = 0; i < c->n_senders; i++)
 		sender_next(c, &c->senders[i]);
 	work(c);
 }
@@ -324,9 +325,10 @@ read_channels(struct client *c, const char *path)
 int
 main(int argc, char **argv)
 {
-	struct client c = { .epoll = epoll_create1(EPOLL_CLOEXEC) };
+	static struct client c; /* too large for a stack */
 	char line[64];
 
+	c.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (argc != 3 || c.epoll < 0) {
 		fprintf(stderr, "usage: polls PORT FILE\n");
 		return 2;
@@ -334,6 +336,7 @@ main(int argc, char **argv)
 	raise_descriptors();
 	c.port = atoi(argv[1]);
 	read_channels(&c, argv[2]);
+	c.n_senders = c.n < SENDERS ? c.n : SENDERS;
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		run(&c, line);

@@ -4,6 +4,8 @@
 
 import base64
 import random
+import socket
+import struct
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -367,5 +369,78 @@ def notifications(report, bed):
     client.close()
 
 
+NOTIFY = (f"<m2m:notify {xml.NS}><m2m:statusCode>STATUS_OK</m2m:statusCode><subscriptionReference>%s"
+          "</subscriptionReference></m2m:notify>")
+
+
+class Sender(threading.Thread):
+    """One message to a channel."""
+
+    def __init__(self, nscl, path, body):
+        super().__init__(daemon=True)
+        self.nscl, self.path, self.body, self.status = nscl, path, body, None
+        self.start()
+
+    def run(self):
+        client = self.nscl.client()
+        self.status = client.post(self.path, self.body).status
+        client.close()
+
+
+def raw_poll(nscl, path, who):
+    """A socket that polls; its window is small, so that a long answer does not fit."""
+    poll = socket.socket()
+    poll.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    poll.connect(("127.0.0.1", nscl.port))
+    poll.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{nscl.port}\r\nFrom: {who}\r\n"
+                 "Content-Length: 0\r\n\r\n".encode())
+    return poll
+
+
+def lost_answers(report, bed):
+    """Polls whose connection is dead, or dies with the answer on its way, take nothing away."""
+    nscl = Daemon(bed, "nscl", options=OPTIONS + ("client.notify_timeout=60", "channel.hold=60")).start()
+    who = f"{nscl.base}/applications/na"
+    client = nscl.client(who)
+    client.create("/m2m/applications", xml.application("na"))
+    channel = client.post("/m2m/applications/na/notificationChannels",
+                          f"<m2m:notificationChannel {xml.NS}><m2m:channelType>LONG_POLLING</m2m:channelType>"
+                          "</m2m:notificationChannel>").xml()
+    contact, path = ("/m2m" + xml.text(channel, name).split("/m2m", 1)[1] for name in ("contactURI", "longPollingURI"))
+
+    def taken(title, sender, what):
+        report.ok(sender.is_alive(), f"{title}: the sender waits", sender.status)
+        answer = client.post(path, None)
+        report.ok(answer.status == 200 and what in answer.body, f"{title}: the next poll gets it", answer)
+        client.get("/m2m")              # who asks again has read the answer
+        sender.join(30)
+        report.equal(sender.status, 200, f"{title}: then the sender is answered")
+    for title, end in (("closed", lambda s: s.close()), ("reset", reset)):
+        poll = raw_poll(nscl, path, who)
+        time.sleep(0.3)                 # long enough to be held
+        end(poll)
+        time.sleep(0.1)
+        sender = Sender(nscl, contact, NOTIFY % title)
+        time.sleep(0.3)                 # long enough to be swallowed
+        taken(f"poll {title} while it waits", sender, title.encode())
+    poll = raw_poll(nscl, path, who)
+    time.sleep(0.3)
+    long = "http://x/" + "y" * 20000
+    sender = Sender(nscl, contact, NOTIFY % long)
+    time.sleep(0.5)
+    report.ok(sender.is_alive(), "an answer that was not received is not acknowledged", sender.status)
+    poll.close()                        # with octets unread, this is a reset
+    time.sleep(0.3)
+    taken("answer lost on its way", sender, long.encode())
+    client.close()
+
+
+def reset(sock):
+    """Ends a connection with a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
 if __name__ == "__main__":
-    reports.run(reached, gscl_killed, nscl_killed, link_reset, link_cut, absent, notifications)
+    reports.run(reached, gscl_killed, nscl_killed, link_reset, link_cut, absent, notifications,
+                lost_answers)

@@ -47,7 +47,10 @@ static struct port_answer
 ask_subscriber(struct group_bed *gb, const struct exchange *ex)
 {
 	ck_assert_uint_lt(gb->nposts, POSTS);
-	gb->posts[gb->nposts++] = strndup(ex->body.p, ex->body.n);
+	gb->posts[gb->nposts] = malloc(ex->body.n + 1);
+	ck_assert_ptr_nonnull(gb->posts[gb->nposts]);
+	memcpy(gb->posts[gb->nposts], ex->body.p, ex->body.n);
+	gb->posts[gb->nposts++][ex->body.n] = 0;
 	return gb->subscriber;
 }
 

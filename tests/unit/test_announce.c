@@ -512,7 +512,7 @@ START_TEST(test_other_name)
 	struct peers ps;
 
 	peers_init(&ps, SCL_NSCL);
-	ps.v[0].knows_as = "/m2m/scls/scl.example.org:8080";
+	ps.v[0].knows_as = "/m2m/scls/scl.example.org.8080";
 	core_start(&ps.b);
 	peer_register(&ps, 0, "GSCL");
 	ck_assert_int_eq(create_app(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
