@@ -159,6 +159,12 @@ http_loop_sent(struct http_loop *l, struct http_conn *c)
 	l->unproved.prev = &c->by_proof;
 }
 
+static struct http_conn *
+conn_of(struct http_link *by_proof)
+{
+	return (struct http_conn *)(void *)((char *)by_proof - offsetof(struct http_conn, by_proof));
+}
+
 static void
 prove(struct http_loop *l)
 {
@@ -167,8 +173,7 @@ prove(struct http_loop *l)
 	if (prove_in(l) > 0)
 		return;
 	for (struct http_link *at = l->unproved.next; at != &l->unproved; at = next) {
-		struct http_conn *c =
-			(struct http_conn *)(void *)((char *)at - offsetof(struct http_conn, by_proof));
+		struct http_conn *c = conn_of(at);
 
 		next = at->next;
 		if (http_conn_acked(c))

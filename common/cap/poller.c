@@ -123,8 +123,8 @@ take_message(struct poller *p)
 	if (rc == RC_OK)
 		take_request(p, t);
 	else
-		LOG_WARN(p->conf.log, "channel-message-dropped", LOG_Z("status", status_of(rc)->text),
-		         LOG_N("octets", p->ex.answer.n));
+		LOG_WARN(p->conf.log, "channel-message-dropped",
+		         LOG_Z("status", status_of(rc)->text), LOG_N("octets", p->ex.answer.n));
 }
 
 /* ---- polls ---- */
@@ -162,8 +162,8 @@ poll_failed(struct poller *p)
 		return;
 	}
 	p->failures++;
-	LOG_INFO(p->conf.log, "poll-failed", LOG_N("http", ex->http_status), LOG_Z("why", ex->failure),
-	         LOG_N("failures", p->failures));
+	LOG_INFO(p->conf.log, "poll-failed", LOG_N("http", ex->http_status),
+	         LOG_Z("why", ex->failure), LOG_N("failures", p->failures));
 	if (ex->rc == RC_OK && status_from_http(ex->http_status) == RC_NOT_FOUND)
 		lose(p, "there is no such channel");
 	else if (p->failures > FAILURES_MAX)
@@ -214,9 +214,12 @@ poll_run(struct scl_task *task)
 	memcpy(p->polled, p->uri, sizeof(p->polled));
 	p->polling = true;
 	p->begun = clock_monotonic();
-	p->ex = (struct exchange){ .method = SLICE_LIT("POST"), .url = slice_of(p->polled),
-		                   .timeout_ms = POLL_TIMEOUT_MS, .answer_max = ANSWER_MAX,
-		                   .done = poll_done, .owner = p };
+	p->ex = (struct exchange){ .method = SLICE_LIT("POST"),
+		                   .url = slice_of(p->polled),
+		                   .timeout_ms = POLL_TIMEOUT_MS,
+		                   .answer_max = ANSWER_MAX,
+		                   .done = poll_done,
+		                   .owner = p };
 	exchange_add_header(&p->ex, SLICE_LIT("From"), slice_of(p->conf.issuer));
 	exchange_add_header(&p->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	scl_send(p->conf.scl, &p->ex);

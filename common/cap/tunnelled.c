@@ -45,8 +45,9 @@ codec_of(struct slice content_type)
 {
 	struct slice json = slice_of(codec_json.media_type);
 
-	return content_type.n >= json.n && strncasecmp(content_type.p, json.p, json.n) == 0 ? &codec_json
-	                                                                                     : &codec_xml;
+	return content_type.n >= json.n && strncasecmp(content_type.p, json.p, json.n) == 0
+	               ? &codec_json
+	               : &codec_xml;
 }
 
 static enum rc
@@ -158,7 +159,8 @@ static struct slice
 target_of(struct tunnelled *t)
 {
 	const struct val *criteria = val_get(t->vals, A_FILTER_CRITERIA);
-	const struct val *size = val_get(t->vals, A_MAX_SIZE), *prefix = val_get(t->vals, A_SEARCH_PREFIX);
+	const struct val *size = val_get(t->vals, A_MAX_SIZE),
+			 *prefix = val_get(t->vals, A_SEARCH_PREFIX);
 	struct slice target;
 	struct val one;
 	struct buf query;
@@ -209,16 +211,20 @@ static bool
 fill_call(struct tunnelled *t, struct slice via)
 {
 	static const char *const methods[] = {
-		[METHOD_TYPE_CREATE] = "POST",   [METHOD_TYPE_RETRIEVE] = "GET",
-		[METHOD_TYPE_UPDATE] = "PUT",    [METHOD_TYPE_DELETE] = "DELETE",
-		[METHOD_TYPE_EXECUTE] = "POST",  [METHOD_TYPE_NOTIFY] = "POST",
+		[METHOD_TYPE_CREATE] = "POST",  [METHOD_TYPE_RETRIEVE] = "GET",
+		[METHOD_TYPE_UPDATE] = "PUT",   [METHOD_TYPE_DELETE] = "DELETE",
+		[METHOD_TYPE_EXECUTE] = "POST", [METHOD_TYPE_NOTIFY] = "POST",
 	};
-	const struct val *rep = val_get(t->vals, A_REPRESENTATION), *rcat = val_get(t->vals, A_RCAT);
+	const struct val *rep = val_get(t->vals, A_REPRESENTATION),
+			 *rcat = val_get(t->vals, A_RCAT);
 	int64_t method = val_num(t->vals, A_METHOD, METHOD_TYPE_RETRIEVE);
 
 	t->creates = method == METHOD_TYPE_CREATE;
-	t->call = (struct scl_call){ .method = slice_of(methods[method]), .target = target_of(t),
-		                     .via = via, .listener = &mid, .trpdt = trpdt_of(t) };
+	t->call = (struct scl_call){ .method = slice_of(methods[method]),
+		                     .target = target_of(t),
+		                     .via = via,
+		                     .listener = &mid,
+		                     .trpdt = trpdt_of(t) };
 	if (rcat != NULL)
 		t->call.rcat = value_text(t->arena, rcat);
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
@@ -265,13 +271,16 @@ encode_answer(struct tunnelled *t, const struct req_answer *answer)
 
 	if (rc == RC_NOT_MODIFIED)
 		rc = RC_OK;
-	ok = val_set_num(t->arena, &list, A_STATUS_CODE,
-	                 enum_index(attr_info(A_STATUS_CODE)->values, slice_of(status_of(rc)->etsi)));
+	ok = val_set_num(
+		t->arena, &list, A_STATUS_CODE,
+		enum_index(attr_info(A_STATUS_CODE)->values, slice_of(status_of(rc)->etsi)));
 	if (ok && answer->body_len > 0) {
 		rep = val_add(t->arena, &list, A_REPRESENTATION);
 		ok = rep != NULL &&
-		     val_set_text(t->arena, &rep->first, A_CONTENT_TYPE_ATTR, answer->content_type) &&
-		     val_set_text(t->arena, &rep->first, A_TEXT, slice_make(answer->body, answer->body_len));
+		     val_set_text(t->arena, &rep->first, A_CONTENT_TYPE_ATTR,
+		                  answer->content_type) &&
+		     val_set_text(t->arena, &rep->first, A_TEXT,
+		                  slice_make(answer->body, answer->body_len));
 	}
 	ok = ok && put_text(t, &list, A_LOCATION_HEADER, answer->location) &&
 	     put_text(t, &list, A_ETAG_HEADER, answer->etag) &&
@@ -303,13 +312,17 @@ static void
 send_answer(struct scl_task *task)
 {
 	struct tunnelled *t =
-	    (struct tunnelled *)(void *)((char *)task - offsetof(struct tunnelled, again));
+		(struct tunnelled *)(void *)((char *)task - offsetof(struct tunnelled, again));
 
 	buf_fini(&t->ex.answer);
 	buf_fini(&t->ex.answer_text);
-	t->ex = (struct exchange){ .method = SLICE_LIT("POST"), .url = tunnelled_reply_uri(t),
-		                   .body = buf_view(&t->document), .timeout_ms = REPLY_TIMEOUT_MS,
-		                   .answer_max = 65536, .done = answer_sent, .owner = t };
+	t->ex = (struct exchange){ .method = SLICE_LIT("POST"),
+		                   .url = tunnelled_reply_uri(t),
+		                   .body = buf_view(&t->document),
+		                   .timeout_ms = REPLY_TIMEOUT_MS,
+		                   .answer_max = 65536,
+		                   .done = answer_sent,
+		                   .owner = t };
 	exchange_add_header(&t->ex, SLICE_LIT("From"), t->issuer);
 	exchange_add_header(&t->ex, SLICE_LIT("Content-Type"), slice_of(codec_xml.media_type));
 	exchange_add_header(&t->ex, SLICE_LIT("X-etsi-correlationID"), tunnelled_id(t));

@@ -82,25 +82,32 @@ poll_sent(struct req *rq, bool whole)
 	channels_unlock(cs, &ends);
 }
 
-/* The message is nobody else's until the binding is done with it. */
+/* A connection that waits does not notice that its peer has left. */
+static bool
+is_alive(const struct req *rq)
+{
+	return rq->listener->alive == NULL || rq->local || rq->listener->alive(rq->done_arg);
+}
+
+/* The message is nobody else's until the binding is done with it. Without the lock. */
 static void
 answer_poll(struct req *rq, struct message *m)
 {
-	char *copy = malloc(m->n);
+	char *copy = is_alive(rq) ? malloc(m->n) : NULL;
 
 	rq->taken = m;
-	rq->sent = poll_sent;
 	if (copy == NULL) {
-		rq->sent = NULL;
 		poll_sent(rq, false);
-		req_fail(rq, RC_UNAVAILABLE, "no memory for the message");
+		rq->rc = RC_ACCEPTED;
 		return;
 	}
+	rq->sent = poll_sent;
 	memcpy(copy, m->body, m->n);
 	rq->relayed = true;
 	rq->rc = RC_OK;
 	rq->out = (struct req_answer){ .http_status = status_of(RC_OK)->http,
-		                       .content_type = slice_of(m->media_type), .body = copy,
+		                       .content_type = slice_of(m->media_type),
+		                       .body = copy,
 		                       .body_len = m->n };
 	/* What the core itself asked for is in its hands. */
 	rq->whole = rq->local;
@@ -189,8 +196,8 @@ channel_release(struct channel *ch)
 {
 	struct channels *cs = ch->all;
 
-	if (ch->poll != NULL || ch->n > 0 || ch->tunnels != NULL || ch->waiters != NULL || ch->returning ||
-	    ch->ending || (ch->absent.place != 0 && !ch->gone))
+	if (ch->poll != NULL || ch->n > 0 || ch->tunnels != NULL || ch->waiters != NULL ||
+	    ch->returning || ch->ending || (ch->absent.place != 0 && !ch->gone))
 		return;
 	waits_remove(&cs->waits, &ch->absent);
 	keyed_remove(&cs->by_contact, &ch->keyed);
@@ -394,7 +401,8 @@ over(struct wait *w, struct ends *ends)
 		message_end(OF(message, w), RC_GATEWAY_TIMEOUT, ends);
 		break;
 	case WAIT_TUNNEL:
-		tunnel_end(OF(tunnel, w), RC_GATEWAY_TIMEOUT, "the channel was not polled, or not answered");
+		tunnel_end(OF(tunnel, w), RC_GATEWAY_TIMEOUT,
+		           "the channel was not polled, or not answered");
 		break;
 	case WAIT_ABSENT:
 		ch = (struct channel *)(void *)((char *)w - offsetof(struct channel, absent));
@@ -407,7 +415,8 @@ over(struct wait *w, struct ends *ends)
 static void
 tick_run(struct scl_task *task)
 {
-	struct channels *cs = (struct channels *)(void *)((char *)task - offsetof(struct channels, tick));
+	struct channels *cs =
+		(struct channels *)(void *)((char *)task - offsetof(struct channels, tick));
 	int64_t now = clock_monotonic();
 	struct ends ends;
 	struct wait *w;

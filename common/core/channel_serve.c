@@ -25,8 +25,8 @@ struct taking {
 static struct slice
 lp_uri(const struct scl *scl, struct arena *a, const char *kind, struct slice token)
 {
-	return arena_printf(a, "%.*s/" SEGMENT "/%s/%.*s", (int)scl->own.base_uri.n, scl->own.base_uri.p,
-	                    kind, (int)token.n, token.p);
+	return arena_printf(a, "%.*s/" SEGMENT "/%s/%.*s", (int)scl->own.base_uri.n,
+	                    scl->own.base_uri.p, kind, (int)token.n, token.p);
 }
 
 struct slice
@@ -121,7 +121,8 @@ copy_token(char to[IDENT_SECRET_LEN + 1], const struct res *node, unsigned attr)
 void
 channel_describe(struct channel *ch, const struct res *node, const struct res *parent)
 {
-	*ch = (struct channel){ .id = node->id, .parent = parent->id,
+	*ch = (struct channel){ .id = node->id,
+		                .parent = parent->id,
 		                .of_scl = parent->type->number == T_SCL };
 	copy_token(ch->contact, node, A_CHANNEL_CONTACT);
 	copy_token(ch->secret, node, A_CHANNEL_POLL);
@@ -313,7 +314,8 @@ decode(struct req *rq)
 static enum rc
 check_issuer(struct req *rq, const struct val *vals)
 {
-	struct slice issuer = comparable_uri(rq->scl, rq->arena, val_text(vals, A_REQUESTING_ENTITY));
+	struct slice issuer =
+		comparable_uri(rq->scl, rq->arena, val_text(vals, A_REQUESTING_ENTITY));
 
 	if (issuer.n > 0 && slice_eq(issuer, rq->who.normal))
 		return RC_OK;
@@ -364,7 +366,8 @@ serve_contact(struct req *rq, const struct taking *t)
 static enum rc
 serve_poll(struct req *rq, const struct res *node, const struct taking *t)
 {
-	struct slice creator = comparable_uri(rq->scl, rq->arena, val_text(node->vals, A_CHANNEL_CREATOR));
+	struct slice creator =
+		comparable_uri(rq->scl, rq->arena, val_text(node->vals, A_CHANNEL_CREATOR));
 
 	if (!slice_eq(creator, rq->who.normal))
 		return req_fail(rq, RC_DENIED, "the channel is another's");
@@ -372,7 +375,8 @@ serve_poll(struct req *rq, const struct res *node, const struct taking *t)
 		return wait_as(rq, t, take_poll);
 	TRY(decode(rq));
 	if (!slice_is(rq->doc->name, "responseNotify"))
-		return req_fail(rq, RC_BAD_REQUEST, "a poll has no body, an answer is a responseNotify");
+		return req_fail(rq, RC_BAD_REQUEST,
+		                "a poll has no body, an answer is a responseNotify");
 	return tunnel_answer(rq->scl->channels, rq, slice_of(t->like.contact));
 }
 

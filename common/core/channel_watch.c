@@ -56,7 +56,8 @@ watch_unpolled(struct channel *ch)
 	if (ch->gone || cs->stopped)
 		return;
 	ch->absent.kind = WAIT_ABSENT;
-	(void)waits_add(&cs->waits, &ch->absent, clock_monotonic() + 2 * scl_conf(cs->scl)->poll_hold);
+	(void)waits_add(&cs->waits, &ch->absent,
+	                clock_monotonic() + 2 * scl_conf(cs->scl)->poll_hold);
 }
 
 void
@@ -101,7 +102,8 @@ static void
 tell(struct channels *cs, uint64_t scl_node, struct slice contact, enum told what)
 {
 	int64_t status = what == TOLD_ONLINE ? ONLINE : NOT_REACHABLE;
-	struct pocs p = { .scl = cs->scl, .contact = contact,
+	struct pocs p = { .scl = cs->scl,
+		          .contact = contact,
 		          .from = what == TOLD_ONLINE ? NOT_REACHABLE : ONLINE };
 	struct arena *a = arena_new(ARENA_MAX);
 
@@ -159,7 +161,8 @@ look_at_one(struct channels *cs)
 static void
 look_run(struct scl_task *task)
 {
-	struct channels *cs = (struct channels *)(void *)((char *)task - offsetof(struct channels, look));
+	struct channels *cs =
+		(struct channels *)(void *)((char *)task - offsetof(struct channels, look));
 
 	while (look_at_one(cs))
 		continue;
@@ -211,7 +214,7 @@ add_removed(struct channels *cs, const char *contact, unsigned looks)
 	if (cs->n_removed == cs->max_removed) {
 		size_t max = cs->max_removed == 0 ? 16 : cs->max_removed * 2;
 		struct removed *more =
-		    max > REMOVED_MAX ? NULL : realloc(cs->removed, max * sizeof(*more));
+			max > REMOVED_MAX ? NULL : realloc(cs->removed, max * sizeof(*more));
 
 		if (more == NULL)
 			return false;
@@ -248,8 +251,10 @@ take_removed(struct channels *cs, struct removed **list, size_t *n)
 	pthread_mutex_lock(&cs->lock);
 	if (cs->check_all > 0)
 		for (size_t at = 0; ok && at < cs->by_contact.size; at++)
-			for (struct keyed *k = cs->by_contact.buckets[at]; ok && k != NULL; k = k->next)
-				ok = add_removed(cs, ((struct channel *)(void *)k)->contact, LOOKS - 1);
+			for (struct keyed *k = cs->by_contact.buckets[at]; ok && k != NULL;
+			     k = k->next)
+				ok = add_removed(cs, ((struct channel *)(void *)k)->contact,
+				                 LOOKS - 1);
 	if (ok) {
 		cs->check_all -= cs->check_all > 0;
 		*list = cs->removed;
@@ -306,7 +311,8 @@ reap(struct channels *cs, struct rtx *tx, const struct removed *list, size_t n)
 static void
 reap_run(struct scl_task *task)
 {
-	struct channels *cs = (struct channels *)(void *)((char *)task - offsetof(struct channels, reap));
+	struct channels *cs =
+		(struct channels *)(void *)((char *)task - offsetof(struct channels, reap));
 	struct removed *list = NULL;
 	struct arena *a = arena_new(ARENA_MAX);
 	struct rtx *tx;

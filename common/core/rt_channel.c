@@ -46,7 +46,7 @@ static enum rc
 channel_removed(struct scl *scl, struct rtx *tx, struct res *self, enum rc final)
 {
 	(void)tx;
-	(void)final;
+	(void) final;
 	channels_removed(scl->channels, self);
 	return RC_OK;
 }
@@ -63,13 +63,14 @@ channel_value(struct scl *scl, struct rtx *tx, const struct target *t, const str
 	if (attr == A_CONTACT_URI)
 		return val_set_text(a, list, attr,
 		                    channel_contact_uri(scl, a, val_text(vals, A_CHANNEL_CONTACT)))
-		           ? RC_OK
-		           : RC_UNAVAILABLE;
+		               ? RC_OK
+		               : RC_UNAVAILABLE;
 	data = val_add(a, list, attr);
-	return data != NULL && val_set_text(a, &data->first, A_LONG_POLLING_URI,
-	                                    channel_poll_uri(scl, a, val_text(vals, A_CHANNEL_POLL)))
-	           ? RC_OK
-	           : RC_UNAVAILABLE;
+	return data != NULL && val_set_text(
+				       a, &data->first, A_LONG_POLLING_URI,
+				       channel_poll_uri(scl, a, val_text(vals, A_CHANNEL_POLL)))
+	               ? RC_OK
+	               : RC_UNAVAILABLE;
 }
 
 const struct hooks hooks_notification_channel = {

@@ -58,7 +58,7 @@ static void
 deliver_run(struct scl_task *task)
 {
 	struct channels *cs =
-	    (struct channels *)(void *)((char *)task - offsetof(struct channels, deliver));
+		(struct channels *)(void *)((char *)task - offsetof(struct channels, deliver));
 	struct tunnel *t;
 
 	while ((t = take_done(cs)) != NULL) {
@@ -185,7 +185,8 @@ prepare(struct channels *cs, const struct exchange *ex, struct slice token, cons
 		rc = channel_find(tx, A_CHANNEL_CONTACT, token, &node, &parent);
 		if (rc == RC_OK) {
 			channel_describe(like, node, parent);
-			rc = request_notify_encode(cs->scl, a, ex, slice_of(like->secret), id, document);
+			rc = request_notify_encode(cs->scl, a, ex, slice_of(like->secret), id,
+			                           document);
 		}
 		repo_end_read(tx);
 	}
@@ -212,7 +213,8 @@ refuse(struct channels *cs, struct tunnel *t, enum rc rc)
 		answer_here(t->ex, rc, "the request cannot be sent through a channel");
 	} else {
 		fail(t->ex, rc == RC_UNAVAILABLE ? rc : RC_BAD_GATEWAY,
-		     rc == RC_NOT_FOUND ? "there is no such channel" : "too much waits for the channel");
+		     rc == RC_NOT_FOUND ? "there is no such channel"
+		                        : "too much waits for the channel");
 		t->ex->unsent = true;
 	}
 	pthread_mutex_lock(&cs->lock);
@@ -304,7 +306,8 @@ tunnel_answer(struct channels *cs, struct req *rq, struct slice contact)
 		return req_fail(rq, rc, "%.*s", (int)why.n, why.p);
 	t = claim(cs, id, contact);
 	if (t == NULL)
-		return req_fail(rq, RC_FORBIDDEN, "no request waits for an answer with this correlation id");
+		return req_fail(rq, RC_FORBIDDEN,
+		                "no request waits for an answer with this correlation id");
 	if (!response_notify_answer(vals, created, t->ex))
 		fail(t->ex, RC_BAD_GATEWAY, "the answer is over the limit");
 	pthread_mutex_lock(&cs->lock);

@@ -28,8 +28,8 @@ basic_user(struct arena *a, struct slice credentials)
 	struct slice text, user, uri;
 
 	if (credentials.n < 6 || strncasecmp(credentials.p, "basic ", 6) != 0 ||
-	    !base64_decode(a, slice_from(credentials, 6), &text) || !slice_split(&text, ':', &user) ||
-	    !uri_decode(a, user, &uri))
+	    !base64_decode(a, slice_from(credentials, 6), &text) ||
+	    !slice_split(&text, ':', &user) || !uri_decode(a, user, &uri))
 		return SLICE_NONE;
 	return uri;
 }
@@ -50,7 +50,8 @@ root_name(struct slice body)
 {
 	size_t n = 0;
 
-	while (body.n > 1 && (body.p[0] != '<' || strchr("?!", body.p[1]) != NULL) && body.p[0] != '"')
+	while (body.n > 1 && (body.p[0] != '<' || strchr("?!", body.p[1]) != NULL) &&
+	       body.p[0] != '"')
 		body = slice_from(body, 1);
 	body = slice_from(body, 1);
 	while (n < body.n && strchr(" \t\r\n/>\"", body.p[n]) == NULL) {
@@ -98,8 +99,10 @@ method_of(const struct exchange *ex)
 static bool
 keeps_query(struct slice target)
 {
-	static const char *const names[] = { "lp", "connectionParamSet", "connections", "groupKeys",
-		                             "msbf", "gaka", "smallData", "sdKeys", "sga", "proxy" };
+	static const char *const names[] = {
+		"lp",   "connectionParamSet", "connections", "groupKeys", "msbf",
+		"gaka", "smallData",          "sdKeys",      "sga",       "proxy"
+	};
 	struct slice rest, seg = SLICE_NONE;
 	struct uri u;
 
@@ -178,7 +181,8 @@ set_criteria(struct arena *a, struct slice target, struct slice query, struct va
 		return RC_OK;
 	TRY(read_query(a, query, &doc));
 	TRY(bind_shape(&b, &shape_filter_criteria, doc, &criteria));
-	if (target.n > discovery.n && slice_eq(slice_from(target, target.n - discovery.n), discovery)) {
+	if (target.n > discovery.n &&
+	    slice_eq(slice_from(target, target.n - discovery.n), discovery)) {
 		move(&criteria, list, A_MAX_SIZE);
 		move(&criteria, list, A_SEARCH_PREFIX);
 	}

@@ -90,7 +90,8 @@ raise_descriptors(void)
 static void
 conn_open(struct client *c, struct conn *to, uint64_t tag)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)c->port),
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)c->port),
 		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = tag };
 	int one = 1;
@@ -292,8 +293,8 @@ run(struct client *c, const char *name)
 		commands[i].run(c);
 		printf("{\"status\": %d, \"unexpected\": %zu, \"seconds\": %.6f, \"begin\": %.6f, "
 		       "\"last\": %.6f}\n",
-		       c->status, c->unexpected, (double)(ticks_ns() - begin) / 1e9, (double)begin / 1e9,
-		       (double)c->last_ns / 1e9);
+		       c->status, c->unexpected, (double)(ticks_ns() - begin) / 1e9,
+		       (double)begin / 1e9, (double)c->last_ns / 1e9);
 		fflush(stdout);
 		return;
 	}

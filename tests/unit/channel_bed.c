@@ -49,8 +49,9 @@ make_channel(struct core_bed *b, const char *parent, const char *type, const cha
 	struct reply r;
 
 	snprintf(target, sizeof(target), "%s/%ss", parent, type);
-	snprintf(body, sizeof(body), "<m2m:%s " NS "><m2m:channelType>LONG_POLLING</m2m:channelType></m2m:%s>",
-	         type, type);
+	snprintf(body, sizeof(body),
+	         "<m2m:%s " NS "><m2m:channelType>LONG_POLLING</m2m:channelType></m2m:%s>", type,
+	         type);
 	r = core_ask(b, "POST", target, from, body);
 	ck_assert_msg(r.status == 201, "%d %s", r.status, r.body);
 	take_path(r.body, "contactURI>", u.contact);
@@ -82,8 +83,8 @@ end_with(struct core_call *c, int status, const char *text)
 {
 	struct reply r = core_end(c);
 
-	ck_assert_msg(r.status == status && strstr(r.body, text) != NULL, "%d %s, not %d %s", r.status,
-	              r.body, status, text);
+	ck_assert_msg(r.status == status && strstr(r.body, text) != NULL, "%d %s, not %d %s",
+	              r.status, r.body, status, text);
 	reply_fini(&r);
 }
 

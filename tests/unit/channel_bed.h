@@ -23,7 +23,8 @@ void channel_init(struct core_bed *b);
 /* The same, running, with the application a. */
 void channel_begin(struct core_bed *b);
 /* A channel of that type (element), created by from. */
-struct uris make_channel(struct core_bed *b, const char *parent, const char *type, const char *from);
+struct uris make_channel(struct core_bed *b, const char *parent, const char *type,
+                         const char *from);
 /* A notificationChannel of the application a. */
 struct uris app_channel(struct core_bed *b);
 /* Polls it as its owner. */

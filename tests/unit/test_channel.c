@@ -8,6 +8,41 @@
 #include "channel_bed.h"
 #include "core/channel_impl.h"
 
+/* ---- what waits ---- */
+
+/* Whatever was added, moved and taken out: the earliest comes first. */
+START_TEST(test_waits)
+{
+	struct waits ws = { 0 };
+	struct wait all[200] = { 0 };
+	uint64_t random = 88172645463325252u;
+	int64_t before = 0;
+	unsigned n = 0, out = 0;
+
+	for (unsigned i = 0; i < 5000; i++) {
+		struct wait *w = &all[random % NITEMS(all)];
+
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		if (random % 3 == 0)
+			waits_remove(&ws, w);
+		else
+			ck_assert(waits_add(&ws, w, (int64_t)(random % 1000)));
+	}
+	for (size_t i = 0; i < NITEMS(all); i++)
+		n += all[i].place != 0;
+	for (struct wait *w; (w = waits_first(&ws)) != NULL; out++) {
+		ck_assert_int_ge(w->due, before);
+		before = w->due;
+		waits_remove(&ws, w);
+		ck_assert_uint_eq(w->place, 0);
+	}
+	ck_assert_uint_eq(out, n);
+	waits_fini(&ws);
+}
+END_TEST
+
 /* ---- polls and messages ---- */
 
 START_TEST(test_message_waits_for_poll)
@@ -185,7 +220,8 @@ START_TEST(test_limits)
 
 	ck_assert_ptr_nonnull(big);
 	memset(big, ' ', 40000);
-	memcpy(big + 40000 - sizeof(NOTIFY("http://x/1")), NOTIFY("http://x/1"), sizeof(NOTIFY("http://x/1")));
+	memcpy(big + 40000 - sizeof(NOTIFY("http://x/1")), NOTIFY("http://x/1"),
+	       sizeof(NOTIFY("http://x/1")));
 	channel_begin(&b);
 	core_halt(&b);
 	core_stop(&b);
@@ -305,9 +341,10 @@ END_TEST
 START_TEST(test_forged_request)
 {
 	static const char request[] =
-	    "<m2m:requestNotify " NS "><requestingEntity>%s</requestingEntity><targetID>" G
-	    "</targetID><method>RETRIEVE</method><xEtsiContactUriHeader>http://x/</xEtsiContactUriHeader>"
-	    "<xEtsiCorrelationIDHeader>1</xEtsiCorrelationIDHeader></m2m:requestNotify>";
+		"<m2m:requestNotify " NS "><requestingEntity>%s</requestingEntity><targetID>" G
+		"</targetID><method>RETRIEVE</method><xEtsiContactUriHeader>http://x/</"
+	        "xEtsiContactUriHeader>"
+		"<xEtsiCorrelationIDHeader>1</xEtsiCorrelationIDHeader></m2m:requestNotify>";
 	struct core_bed b;
 	struct core_call poll, sender;
 	struct uris u;
@@ -443,8 +480,10 @@ watch_applications(struct core_bed *b, const struct uris *u)
 
 	snprintf(body, sizeof(body),
 	         "<m2m:subscription " NS " m2m:id=\"s\"><m2m:contact>" ROOT "%s</m2m:contact>"
-	         "<m2m:filterCriteria><attributeAccessor>searchStrings</attributeAccessor></m2m:filterCriteria>"
-	         "</m2m:subscription>", u->contact);
+	         "<m2m:filterCriteria><attributeAccessor>searchStrings</attributeAccessor></"
+	         "m2m:filterCriteria>"
+	         "</m2m:subscription>",
+	         u->contact);
 	r = core_ask(b, "POST", APPS "/a/subscriptions", ME, body);
 	ck_assert_msg(r.status == 201 && strstr(r.body, ">SYNCHRONOUS<") != NULL, "%s", r.body);
 	reply_fini(&r);
@@ -469,15 +508,19 @@ START_TEST(test_subscription)
 	for (int i = 0; i < 3; i++) {
 		/* The initial notify has been refused by now, or will be. */
 		if (i < 2)
-			ck_assert_int_eq(core_do(&b, "PUT", APPS "/a/searchStrings", "<m2m:searchStrings " NS
-			                         "><m2m:searchString>%d</m2m:searchString></m2m:searchStrings>", i),
+			ck_assert_int_eq(core_do(&b, "PUT", APPS "/a/searchStrings",
+			                         "<m2m:searchStrings " NS
+			                         "><m2m:searchString>%d</m2m:searchString></"
+			                         "m2m:searchStrings>",
+			                         i),
 			                 204);
 		else
-			ck_assert_int_eq(core_status(&b, "DELETE", APPS "/a/searchStrings", ME, NULL), 204);
+			ck_assert_int_eq(
+				core_status(&b, "DELETE", APPS "/a/searchStrings", ME, NULL), 204);
 		poll_begin(&b, &poll, &u);
 		r = core_end(&poll);
-		ck_assert_msg(r.status == 200 && strstr(r.body, "subscriptions/s<") != NULL, "%d %s", r.status,
-		              r.body);
+		ck_assert_msg(r.status == 200 && strstr(r.body, "subscriptions/s<") != NULL,
+		              "%d %s", r.status, r.body);
 		reply_fini(&r);
 	}
 	core_fini(&b);
@@ -506,12 +549,14 @@ START_TEST(test_subscription_without_poll)
 	channel_init(&b);
 	b.conf.channel_queue = 1;
 	core_start(&b);
-	core_app(&b, "a", "<m2m:searchStrings><m2m:searchString>x</m2m:searchString></m2m:searchStrings>");
+	core_app(&b, "a",
+	         "<m2m:searchStrings><m2m:searchString>x</m2m:searchString></m2m:searchStrings>");
 	u = app_channel(&b);
 	watch_applications(&b, &u);
 	ck_assert(core_await(was_tried, &b));
 	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
-	if (core_is_done(&sender)) end_with(&sender, 200, "");
+	if (core_is_done(&sender))
+		end_with(&sender, 200, "");
 	ck_assert(!core_is_done(&sender));
 	poll_begin(&b, &poll, &u);
 	end_with(&poll, 200, "http://x/1");
@@ -584,7 +629,9 @@ START_TEST(test_hammer)
 	for (int i = 0; i < 4; i++)
 		h.u[i] = app_channel(&b);
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(pthread_create(&h.threads[i], NULL, i < 2 ? hammer_sender : hammer_poller, &h), 0);
+		ck_assert_int_eq(pthread_create(&h.threads[i], NULL,
+		                                i < 2 ? hammer_sender : hammer_poller, &h),
+		                 0);
 	for (int i = 0; i < 4; i++) {
 		if (i == 2)
 			atomic_store(&h.stop, 1);
@@ -601,6 +648,7 @@ static Suite *
 suite(void)
 {
 	const TTest *const tests[] = {
+		test_waits,
 		test_message_waits_for_poll,
 		test_poll_waits_for_message,
 		test_second_poll_takes_over,

@@ -61,14 +61,17 @@ collection_request(struct nscl *n)
 static int
 poc_request(struct nscl *n, struct slice method, struct slice body)
 {
-	const char *at = memmem(body.p, body.n, "contactURI>", 11);
+	const char *at = memmem(body.p, body.n, "contactURI>", 11), *end;
 	bool create = slice_is(method, "POST");
 
 	if (!n->enrolled || create == n->has_poc)
 		return create && n->enrolled ? 409 : 404;
 	n->has_poc = true;
 	ck_assert_ptr_nonnull(at);
-	snprintf(n->contact, sizeof(n->contact), "%.*s", (int)strcspn(at + 11, "<"), at + 11);
+	at += 11;
+	end = memchr(at, '<', (size_t)(body.p + body.n - at));
+	ck_assert_ptr_nonnull(end);
+	snprintf(n->contact, sizeof(n->contact), "%.*s", (int)(end - at), at);
 	return create ? 201 : 204;
 }
 

@@ -27,7 +27,8 @@ add_poc(struct core_bed *b, const struct uris *u)
 
 	snprintf(body, sizeof(body),
 	         "<m2m:m2mPoc " NS " m2m:id=\"p\"><m2m:contactInfo><m2m:contactURI>" ROOT "%s"
-	         "</m2m:contactURI></m2m:contactInfo></m2m:m2mPoc>", u->contact);
+	         "</m2m:contactURI></m2m:contactInfo></m2m:m2mPoc>",
+	         u->contact);
 	ck_assert_int_eq(core_status(b, "POST", BASE "/scls/g/m2mPocs", G, body), 201);
 }
 
@@ -74,7 +75,7 @@ answer_request(struct core_bed *b, const struct uris *u, const char *id, const c
 }
 
 #define ANSWER(code, more)                                                                         \
-	"<m2m:responseNotify " NS " xmlns:xmime=\"http://www.w3.org/2005/05/xmlmime\">"           \
+	"<m2m:responseNotify " NS " xmlns:xmime=\"http://www.w3.org/2005/05/xmlmime\">"            \
 	"<m2m:statusCode>" code "</m2m:statusCode>" more "</m2m:responseNotify>"
 #define REP "<representation xmime:contentType=\"text/x\">aGVsbG8=</representation>"
 
@@ -86,19 +87,25 @@ START_TEST(test_tunnel)
 		int status;
 		const char *text, *location;
 	} rows[] = {
-		{ "GET", NULL, ANSWER("STATUS_OK", REP), "<method>RETRIEVE</method>", 200, "hello", "" },
-		{ "GET", NULL, ANSWER("STATUS_NOT_FOUND", REP), "<method>RETRIEVE</method>", 404, "hello", "" },
+		{ "GET", NULL, ANSWER("STATUS_OK", REP), "<method>RETRIEVE</method>", 200, "hello",
+		  "" },
+		{ "GET", NULL, ANSWER("STATUS_NOT_FOUND", REP), "<method>RETRIEVE</method>", 404,
+		  "hello", "" },
 		{ "POST", "<m2m:container " NS "/>",
 		  ANSWER("STATUS_OK", REP "<locationHeader>" G "/c</locationHeader>"),
 		  "<method>CREATE</method>", 201, "hello", G "/c" },
-		{ "POST", "<m2m:container " NS "/>", ANSWER("STATUS_CREATED", ""), "<method>CREATE</method>",
-		  201, "", "" },
-		{ "POST", "<m2m:notify " NS "/>", ANSWER("STATUS_OK", ""), "<method>NOTIFY</method>", 204, "", "" },
-		{ "POST", NULL, ANSWER("STATUS_ACCEPTED", ""), "<method>EXECUTE</method>", 202, "", "" },
-		{ "PUT", "<m2m:container " NS "/>", ANSWER("STATUS_OK", ""), "<method>UPDATE</method>", 204, "", "" },
-		{ "DELETE", NULL, ANSWER("STATUS_PERMISSION_DENIED", REP), "<method>DELETE</method>", 401, "hello",
+		{ "POST", "<m2m:container " NS "/>", ANSWER("STATUS_CREATED", ""),
+		  "<method>CREATE</method>", 201, "", "" },
+		{ "POST", "<m2m:notify " NS "/>", ANSWER("STATUS_OK", ""),
+		  "<method>NOTIFY</method>", 204, "", "" },
+		{ "POST", NULL, ANSWER("STATUS_ACCEPTED", ""), "<method>EXECUTE</method>", 202, "",
 		  "" },
-		{ "GET", NULL, ANSWER("STATUS_EXPIRED", ""), "<method>RETRIEVE</method>", 410, "", "" },
+		{ "PUT", "<m2m:container " NS "/>", ANSWER("STATUS_OK", ""),
+		  "<method>UPDATE</method>", 204, "", "" },
+		{ "DELETE", NULL, ANSWER("STATUS_PERMISSION_DENIED", REP),
+		  "<method>DELETE</method>", 401, "hello", "" },
+		{ "GET", NULL, ANSWER("STATUS_EXPIRED", ""), "<method>RETRIEVE</method>", 410, "",
+		  "" },
 	};
 	struct core_bed b;
 	struct uris u;
@@ -112,19 +119,23 @@ START_TEST(test_tunnel)
 		char id[256];
 
 		ck_assert(core_begin(&b, &c, rows[i].method, G "/applications/x", ADMIN,
-		                     rows[i].body == NULL ? NULL : "application/xml", rows[i].body));
+		                     rows[i].body == NULL ? NULL : "application/xml",
+		                     rows[i].body));
 		q = take_request(&b, &u, id);
 		ck_assert_msg(strstr(q.body, rows[i].request) != NULL, "%zu: %s", i, q.body);
 		ck_assert_ptr_nonnull(strstr(q.body, "<targetID>" G "/applications/x</targetID>"));
-		ck_assert_ptr_nonnull(strstr(q.body, "<requestingEntity>" ADMIN "</requestingEntity>"));
+		ck_assert_ptr_nonnull(
+			strstr(q.body, "<requestingEntity>" ADMIN "</requestingEntity>"));
 		reply_fini(&q);
 		ck_assert(!core_is_done(&c));
-		ck_assert_int_eq(answer_request(&b, &u, "0123456789abcdef0123456789abcdef", rows[i].answer), 403);
+		ck_assert_int_eq(
+			answer_request(&b, &u, "0123456789abcdef0123456789abcdef", rows[i].answer),
+			403);
 		ck_assert_int_eq(answer_request(&b, &u, id, "<m2m:responseNotify " NS "/>"), 400);
 		ck_assert_int_eq(answer_request(&b, &u, id, rows[i].answer), 202);
 		r = core_end(&c);
 		ck_assert_msg(r.status == rows[i].status && strcmp(r.body, rows[i].text) == 0 &&
-		                  strcmp(r.location, rows[i].location) == 0,
+		                      strcmp(r.location, rows[i].location) == 0,
 		              "%zu: %d %s %s", i, r.status, r.body, r.location);
 		reply_fini(&r);
 		ck_assert_int_eq(answer_request(&b, &u, id, rows[i].answer), 403);
@@ -142,7 +153,8 @@ START_TEST(test_tunnel_query)
 	} rows[] = {
 		{ G "/applications?ifModifiedSince=2026-01-01T00:00:00Z&nonsense=1",
 		  { "<targetID>" G "/applications</targetID>",
-		    "<ifModifiedSince>2026-01-01T00:00:00.000Z</ifModifiedSince><attributeAccessor/>" },
+		    "<ifModifiedSince>2026-01-01T00:00:00.000Z</ifModifiedSince><attributeAccessor/"
+		    ">" },
 		  "nonsense" },
 		{ G "/c/contentInstances?sizeFrom=3&searchString=a%26b&metaDataOnly=true",
 		  { "ContentInstancesFilterCriteriaType", "<searchString>a&amp;b</searchString>",
@@ -155,7 +167,9 @@ START_TEST(test_tunnel_query)
 		{ G "/lp/poll/1?maxSize=x",
 		  { "<targetID>" G "/lp/poll/1?maxSize=x</targetID>" },
 		  "filterCriteria" },
-		{ G "/applications", { "<targetID>" G "/applications</targetID>" }, "filterCriteria" },
+		{ G "/applications",
+		  { "<targetID>" G "/applications</targetID>" },
+		  "filterCriteria" },
 	};
 	struct core_bed b;
 	struct core_call c;
@@ -173,7 +187,9 @@ START_TEST(test_tunnel_query)
 		for (size_t k = 0; k < NITEMS(rows[i].says) && rows[i].says[k] != NULL; k++)
 			ck_assert_msg(strstr(q.body, rows[i].says[k]) != NULL, "%s in %s",
 			              rows[i].says[k], q.body);
-		ck_assert_msg(strstr(strstr(q.body, "<requestingEntity>"), rows[i].not_says) == NULL, "%s", q.body);
+		ck_assert_msg(strstr(strstr(q.body, "<requestingEntity>"), rows[i].not_says) ==
+		                      NULL,
+		              "%s", q.body);
 		reply_fini(&q);
 		ck_assert_int_eq(answer_request(&b, &u, id, ANSWER("STATUS_OK", REP)), 202);
 		end_with(&c, 200, "hello");
@@ -292,7 +308,8 @@ START_TEST(test_tunnel_ends)
 	register_scl(&b, &u);
 	add_poc(&b, &u);
 	for (int i = 0; i < 2; i++)
-		ck_assert(core_begin(&b, &calls[i], "POST", G "/x", ADMIN, "application/xml", "<a/>"));
+		ck_assert(core_begin(&b, &calls[i], "POST", G "/x", ADMIN, "application/xml",
+		                     "<a/>"));
 	q = take_request(&b, &u, id);
 	reply_fini(&q);
 	ck_assert_int_eq(core_status(&b, "DELETE", BASE "/scls/g", G, NULL), 204);
@@ -302,7 +319,8 @@ START_TEST(test_tunnel_ends)
 	register_scl(&b, &u);
 	add_poc(&b, &u);
 	for (int i = 0; i < 3; i++)
-		ck_assert(core_begin(&b, &calls[i], "POST", G "/x", ADMIN, "application/xml", "<a/>"));
+		ck_assert(core_begin(&b, &calls[i], "POST", G "/x", ADMIN, "application/xml",
+		                     "<a/>"));
 	q = take_request(&b, &u, id);
 	reply_fini(&q);
 	core_halt(&b);
@@ -325,7 +343,8 @@ START_TEST(test_apoc)
 	u = app_channel(&b);
 	snprintf(body, sizeof(body),
 	         "<m2m:application " NS ">" RIGHT "<m2m:aPoC>" ROOT "%s</m2m:aPoC><m2m:aPoCPaths>"
-	         "<m2m:aPoCPath><m2m:path>lamp</m2m:path></m2m:aPoCPath></m2m:aPoCPaths></m2m:application>",
+	         "<m2m:aPoCPath><m2m:path>lamp</m2m:path></m2m:aPoCPath></m2m:aPoCPaths></"
+	         "m2m:application>",
 	         u.contact);
 	ck_assert_int_eq(core_status(&b, "PUT", APPS "/a", ME, body), 204);
 	ck_assert(core_begin(&b, &c, "GET", APPS "/a/lamp", ADMIN, NULL, NULL));
@@ -335,14 +354,16 @@ START_TEST(test_apoc)
 		poll_begin(&b, &poll, &u);
 		q = core_end(&poll);
 	}
-	ck_assert_msg(strstr(q.body, "<targetID>" ROOT APPS "/a/lamp</targetID>") != NULL, "%s", q.body);
+	ck_assert_msg(strstr(q.body, "<targetID>" ROOT APPS "/a/lamp</targetID>") != NULL, "%s",
+	              q.body);
 	text_of(q.body, "<xEtsiCorrelationIDHeader>", id);
 	reply_fini(&q);
 	ck_assert_int_eq(core_status(&b, "POST", u.poll, G, ANSWER("STATUS_OK", REP)), 401);
 	{
 		struct core_call a = { 0 };
 
-		core_prepare_call(&b, &a, "POST", u.poll, ME, "application/xml", ANSWER("STATUS_OK", REP));
+		core_prepare_call(&b, &a, "POST", u.poll, ME, "application/xml",
+		                  ANSWER("STATUS_OK", REP));
 		req_input(a.rq)->correlation_id = arena_copy(req_arena(a.rq), slice_of(id));
 		core_go(&a);
 		end_with(&a, 202, "");
@@ -356,13 +377,8 @@ static Suite *
 suite(void)
 {
 	const TTest *const tests[] = {
-		test_tunnel,
-		test_tunnel_query,
-		test_online_status,
-		test_server_capability,
-		test_other_channel,
-		test_tunnel_ends,
-		test_apoc,
+		test_tunnel,        test_tunnel_query, test_online_status, test_server_capability,
+		test_other_channel, test_tunnel_ends,  test_apoc,
 	};
 	Suite *s = suite_create("tunnel");
 	TCase *tc = tcase_create("tunnel");
