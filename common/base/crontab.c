@@ -102,7 +102,7 @@ minute_matches(const struct schedule *s, int minute)
 bool
 crontab_matches(struct slice text, int64_t us)
 {
-	struct schedule s;
+	struct schedule s = { 0 };
 	time_t seconds = (time_t)(us / CLOCK_SECOND);
 	struct tm tm;
 
@@ -133,7 +133,7 @@ minute_of_day(const struct schedule *s, bool day, int from, bool wanted)
 int64_t
 crontab_change(struct slice text, int64_t us)
 {
-	struct schedule s;
+	struct schedule s = { 0 };
 	time_t seconds = (time_t)(us / CLOCK_SECOND);
 	bool wanted = !crontab_matches(text, us);
 	struct tm tm;

@@ -176,8 +176,11 @@ channel_get(struct channels *cs, const struct channel *like)
 	struct slice contact = slice_of(like->contact);
 	struct channel *ch = channel_known(cs, contact);
 
-	if (ch != NULL)
+	if (ch != NULL) {
+		ch->found = like->found;
+		ch->until = like->until;
 		return ch;
+	}
 	ch = malloc(sizeof(*ch));
 	if (ch == NULL)
 		return NULL;

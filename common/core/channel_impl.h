@@ -69,6 +69,9 @@ struct channel {
 	uint64_t id; /* node */
 	uint64_t parent;
 	bool of_scl; /* parent is an scl */
+	/* It was found in the store at this generation (0: of none), and expires then. */
+	uint64_t found;
+	int64_t until;
 	bool gone; /* the resource was removed */
 	bool ending; /* stays, although all that is in it ends */
 	char contact[IDENT_SECRET_LEN + 1];

@@ -380,14 +380,39 @@ serve_poll(struct req *rq, const struct res *node, const struct taking *t)
 	return tunnel_answer(rq->scl->channels, rq, slice_of(t->like.contact));
 }
 
+/* What is in memory of a contact's channel, while nothing in the store has changed since. */
+static bool
+recall(struct req *rq, struct slice contact, struct taking *t)
+{
+	struct channels *cs = rq->scl->channels;
+	const struct channel *ch;
+	bool holds;
+
+	pthread_mutex_lock(&cs->lock);
+	ch = channel_known(cs, contact);
+	holds = ch != NULL && !ch->gone && ch->found != 0 && ch->found == t->generation &&
+	        ch->until > repo_now(rq->tx);
+	if (holds) {
+		t->like = (struct channel){ .id = ch->id,
+			                    .parent = ch->parent,
+			                    .of_scl = ch->of_scl,
+			                    .found = ch->found,
+			                    .until = ch->until };
+		memcpy(t->like.contact, ch->contact, sizeof(ch->contact));
+		memcpy(t->like.secret, ch->secret, sizeof(ch->secret));
+	}
+	pthread_mutex_unlock(&cs->lock);
+	return holds;
+}
+
 static enum rc
 lp_serve(const struct segment *self, struct req *rq)
 {
 	struct slice token = rq->target.rest, kind;
-	struct res *node, *parent;
+	struct res *node = NULL, *parent;
 	struct taking t = { .generation = rq->generation };
 	bool poll;
-	enum rc rc;
+	enum rc rc = RC_OK;
 
 	(void)self;
 	if (!slice_split(&token, '/', &kind) || token.p == NULL)
@@ -395,14 +420,20 @@ lp_serve(const struct segment *self, struct req *rq)
 	poll = slice_is(kind, POLL);
 	if (!poll && !slice_is(kind, CONTACT))
 		return req_fail(rq, RC_NOT_FOUND, "there is no such resource");
-	rc = channel_find(rq->tx, poll ? A_CHANNEL_POLL : A_CHANNEL_CONTACT, token, &node, &parent);
+	if (poll || !recall(rq, token, &t))
+		rc = channel_find(rq->tx, poll ? A_CHANNEL_POLL : A_CHANNEL_CONTACT, token, &node,
+		                  &parent);
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? req_fail(rq, rc, "there is no such channel") : rc;
+	if (node != NULL) {
+		channel_describe(&t.like, node, parent);
+		t.like.found = t.generation;
+		t.like.until = parent->expires;
+	}
 	if (rq->in.op != REQ_CREATE && rq->in.op != REQ_EXECUTE) {
 		rq->out.allow = SLICE_LIT("POST");
 		return req_fail(rq, RC_NOT_ALLOWED, "a channel takes POST alone");
 	}
-	channel_describe(&t.like, node, parent);
 	return poll ? serve_poll(rq, node, &t) : serve_contact(rq, &t);
 }
 

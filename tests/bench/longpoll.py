@@ -183,13 +183,14 @@ def is_plain(program):
 def judge(result, plain):
     """What is not as it must be; time and memory of a plain build alone tell something."""
     found = []
+    share = max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))     # what others leave of the processors
     if result["wrong"]:
         found.append(f"{result['wrong']} wrong answers")
     if result["threads"] != 0:
         found.append(f"{result['threads']} more threads")
     if plain and result["bytes_per_poll"] > POLL_BYTES:
         found.append(f"{result['bytes_per_poll']:.0f} octets per poll")
-    if plain and result["wake_seconds"] > WAKE_SECONDS:
+    if plain and result["wake_seconds"] > WAKE_SECONDS * share:
         found.append(f"woken in {result['wake_seconds']:.3f} s")
     return found
 

@@ -639,9 +639,10 @@ own_done(struct scl_call *call)
 
 	pthread_mutex_lock(&c->lock);
 	c->status = call->answer->http_status;
+	scl_call_end(call);
+	/* After this c is gone. */
 	c->done = true;
 	pthread_mutex_unlock(&c->lock);
-	scl_call_end(call);
 }
 
 static bool
