@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "sec/tokens.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "sec/hex.h"
+#include "sec/key_file.h"
+#include "sec/secret.h"
+
+struct token {
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct slice name; /* in text */
+};
+
+struct tokens {
+	char *text; /* of the file */
+	size_t n;
+	struct token v[];
+};
+
+static size_t
+count_lines(struct slice text)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += text.p[i] == '\n';
+	return n;
+}
+
+static struct slice
+trimmed(struct slice s)
+{
+	while (s.n > 0 && strchr(" \t\r", s.p[s.n - 1]) != NULL)
+		s.n--;
+	while (s.n > 0 && strchr(" \t", s.p[0]) != NULL)
+		s = slice_from(s, 1);
+	return s;
+}
+
+/* One line that is not empty; false when it is none. */
+static bool
+read_line(struct slice line, struct token *t)
+{
+	struct slice digest = line;
+
+	if (!slice_split(&digest, ' ', &t->name) || digest.p == NULL)
+		return false;
+	return t->name.n > 0 && t->name.n <= TOKENS_NAME_MAX &&
+	       hex_decode(trimmed(digest), t->digest, sizeof(t->digest));
+}
+
+static enum rc
+read_lines(struct tokens *t, struct slice text, const char *file, char why[TOKENS_WHY])
+{
+	struct slice line;
+
+	for (size_t number = 1; slice_split(&text, '\n', &line); number++) {
+		line = trimmed(line);
+		if (line.n == 0 || line.p[0] == '#')
+			continue;
+		if (!read_line(line, &t->v[t->n])) {
+			snprintf(why, TOKENS_WHY, "%.160s:%zu: not NAME and 64 hex digits", file, number);
+			return RC_BAD_REQUEST;
+		}
+		t->n++;
+	}
+	return RC_OK;
+}
+
+/* The lines of the file, copied. */
+static enum rc
+parse(const struct key_file *f, const char *file, struct tokens **out, char why[TOKENS_WHY])
+{
+	size_t lines = count_lines(slice_make(f->p, f->n));
+	struct tokens *t;
+	enum rc rc;
+
+	if (lines > TOKENS_MAX) {
+		snprintf(why, TOKENS_WHY, "%.160s has more than %u lines", file, TOKENS_MAX);
+		return RC_TOO_LARGE;
+	}
+	t = calloc(1, sizeof(*t) + lines * sizeof(t->v[0]));
+	if (t == NULL || (t->text = malloc(f->n + 1)) == NULL) {
+		free(t);
+		snprintf(why, TOKENS_WHY, "no memory");
+		return RC_UNAVAILABLE;
+	}
+	memcpy(t->text, f->p, f->n);
+	rc = read_lines(t, slice_make(t->text, f->n), file, why);
+	if (rc == RC_OK)
+		*out = t;
+	else
+		tokens_free(t);
+	return rc;
+}
+
+enum rc
+tokens_read(const char *file, struct tokens **out, char why[TOKENS_WHY])
+{
+	struct key_file f;
+	enum rc rc = key_file_private(file, &f);
+
+	if (rc != RC_OK) {
+		snprintf(why, TOKENS_WHY, "%.160s: %s", file,
+		         rc == RC_NOT_FOUND   ? "not there"
+		         : rc == RC_FORBIDDEN ? "must be a file of this user with mode 0600"
+		                              : "cannot be read");
+		return rc;
+	}
+	rc = parse(&f, file, out, why);
+	key_file_free(&f);
+	return rc;
+}
+
+void
+tokens_free(struct tokens *t)
+{
+	if (t == NULL)
+		return;
+	free(t->text);
+	free(t);
+}
+
+struct slice
+tokens_find(const struct tokens *t, struct slice token)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct slice found = SLICE_NONE;
+
+	if (token.n < TOKEN_MIN || token.n > TOKEN_MAX)
+		return SLICE_NONE;
+	SHA256((const unsigned char *)token.p, token.n, digest);
+	for (size_t i = 0; i < t->n; i++)
+		if (secret_equal(slice_make((const char *)digest, sizeof(digest)),
+		                 slice_make((const char *)t->v[i].digest, sizeof(digest))))
+			found = t->v[i].name;
+	return found;
+}
+
+struct slice
+tokens_bearer(struct slice authorization)
+{
+	struct slice token;
+
+	if (authorization.n < 8 || strncasecmp(authorization.p, "bearer ", 7) != 0)
+		return SLICE_NONE;
+	token = trimmed(slice_from(authorization, 7));
+	return token.n > 0 ? token : SLICE_NONE;
+}
