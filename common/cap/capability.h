@@ -63,6 +63,7 @@ struct capability_conf {
 	bool channel; /* it does not: requests come through a channel that is polled */
 	const char *const *search_strings; /* NULL-terminated */
 	const char *mgmt_protocol;
+	int nscl_release; /* 1 or 2: that the NSCLs speak */
 	const char *const *announce_to; /* SCLs that the NSCL is to announce this one to; NULL-terminated */
 
 	/* NSCLs of other providers that this NSCL registers with. */

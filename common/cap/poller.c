@@ -111,7 +111,7 @@ take_request(struct poller *p, struct tunnelled *t)
 		return;
 	}
 	p->works++;
-	tunnelled_run(t, slice_of(p->via), slice_of(p->conf.issuer), work_done, p);
+	tunnelled_run(t, slice_of(p->via), p->conf.release, work_done, p);
 }
 
 static void
@@ -220,7 +220,7 @@ poll_run(struct scl_task *task)
 		                   .answer_max = ANSWER_MAX,
 		                   .done = poll_done,
 		                   .owner = p };
-	exchange_add_header(&p->ex, SLICE_LIT("From"), slice_of(p->conf.issuer));
+	exchange_add_issuer(&p->ex, p->conf.scl, p->conf.release);
 	exchange_add_header(&p->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	scl_send(p->conf.scl, &p->ex);
 }

@@ -15,7 +15,7 @@ struct poller;
 struct poller_conf {
 	struct scl *scl;
 	struct log *log;
-	const char *issuer; /* requestingEntity of the polls and answers: URI of the own sclBase */
+	int release; /* 1 or 2: that the NSCL speaks */
 	int64_t retry_us; /* wait after a failed poll, and up to four times more by chance */
 	/* Polls are not possible any more, channel or NSCL are lost; none is made until poller_poll. */
 	void (*lost)(void *owner);

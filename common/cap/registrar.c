@@ -249,7 +249,7 @@ send_remote(struct registrar *r, const struct step_row *row, struct slice path)
 		                   .answer_max = ANSWER_MAX,
 		                   .done = exchange_done,
 		                   .owner = r };
-	exchange_add_header(&r->ex, SLICE_LIT("From"), slice_of(r->conf.base_uri));
+	exchange_add_issuer(&r->ex, r->scl, r->conf.nscl_release);
 	exchange_add_header(&r->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	if (r->body.n > 0)
 		exchange_add_header(&r->ex, SLICE_LIT("Content-Type"),
@@ -282,7 +282,8 @@ step_start(struct registrar *r, enum step step)
 		row = &registrar_steps[step = STEP_POC_UPDATE];
 	/* The m2mPoc of who polls is its channel. */
 	if (step == STEP_POC_UPDATE && r->poller != NULL && r->contact[0] == '\0')
-		row = &registrar_steps[step = STEP_CHANNEL_READ];
+		row = &registrar_steps[step = r->conf.nscl_release == 1 ? STEP_CHANNEL_READ_R1
+		                                                        : STEP_CHANNEL_READ];
 	r->step = step;
 	r->busy = true;
 	arena_reset(r->arena);
@@ -405,7 +406,7 @@ make_poller(struct registrar *r)
 {
 	const struct poller_conf conf = { .scl = r->scl,
 		                          .log = r->conf.log,
-		                          .issuer = r->conf.base_uri,
+		                          .release = r->conf.nscl_release,
 		                          .retry_us = r->conf.retry_us,
 		                          .lost = channel_lost,
 		                          .owner = r };

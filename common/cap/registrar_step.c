@@ -79,13 +79,30 @@ put_granted(struct registrar *r, struct buf *b)
 	put_search_strings(b, r);
 }
 
+static bool
+speaks_release1(const struct registrar *r)
+{
+	return r->conf.nscl_release == 1;
+}
+
+static void
+put_protocol(struct registrar *r, struct buf *b)
+{
+	const struct enumeration *values = attr_info(A_MGMT_PROTOCOL_TYPE)->values;
+	int i = enum_index(values, slice_of(r->conf.mgmt_protocol));
+
+	put_text(b, "mgmtProtocolType",
+	         speaks_release1(r) && i >= 0 && values->release1 != NULL ? values->release1[i]
+	                                                                 : r->conf.mgmt_protocol);
+}
+
 /* The NSCL is to announce this SCL to others (Release 2); nothing says it is not to. */
 static void
 put_announce_to(struct registrar *r, struct buf *b)
 {
 	const char *const *to = r->conf.announce_to;
 
-	if (to == NULL || *to == NULL)
+	if (to == NULL || *to == NULL || speaks_release1(r))
 		return;
 	buf_puts(b, "<m2m:announceTo><m2m:sclList>");
 	for (; *to != NULL; to++)
@@ -98,7 +115,7 @@ body_refresh(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN ">", "scl");
 	put_granted(r, b);
-	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
+	put_protocol(r, b);
 	put_announce_to(r, b);
 	buf_puts(b, "</m2m:scl>");
 }
@@ -109,8 +126,9 @@ body_register(struct registrar *r, struct buf *b)
 	buf_printf(b, OPEN " sclId=\"%s\">", "scl", r->conf.scl_id);
 	put_text(b, "link", r->conf.base_uri);
 	put_granted(r, b);
-	put_text(b, "mgmtProtocolType", r->conf.mgmt_protocol);
-	put_text(b, "sclType", type_name(r->conf.role));
+	put_protocol(r, b);
+	if (!speaks_release1(r))
+		put_text(b, "sclType", type_name(r->conf.role));
 	put_announce_to(r, b);
 	buf_puts(b, "</m2m:scl>");
 }

@@ -31,7 +31,7 @@ struct tunnelled {
 	struct buf document;
 	struct scl_task again;
 	unsigned tries;
-	struct slice issuer;
+	int release; /* that the NSCL speaks */
 	void (*done)(void *owner);
 	void *owner;
 };
@@ -323,7 +323,7 @@ send_answer(struct scl_task *task)
 		                   .answer_max = 65536,
 		                   .done = answer_sent,
 		                   .owner = t };
-	exchange_add_header(&t->ex, SLICE_LIT("From"), t->issuer);
+	exchange_add_issuer(&t->ex, t->scl, t->release);
 	exchange_add_header(&t->ex, SLICE_LIT("Content-Type"), slice_of(codec_xml.media_type));
 	exchange_add_header(&t->ex, SLICE_LIT("X-etsi-correlationID"), tunnelled_id(t));
 	scl_send(t->scl, &t->ex);
@@ -352,12 +352,12 @@ call_done(struct scl_call *call)
 }
 
 void
-tunnelled_run(struct tunnelled *t, struct slice via, struct slice issuer, void (*done)(void *owner),
+tunnelled_run(struct tunnelled *t, struct slice via, int release, void (*done)(void *owner),
               void *owner)
 {
 	t->done = done;
 	t->owner = owner;
-	t->issuer = issuer;
+	t->release = release;
 	if (!fill_call(t, via)) {
 		answer(t, &(struct req_answer){ .http_status = 400 });
 		return;

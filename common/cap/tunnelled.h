@@ -23,10 +23,10 @@ struct slice tunnelled_id(const struct tunnelled *t);
 struct slice tunnelled_reply_uri(const struct tunnelled *t);
 
 /*
- * Carries it out as if it had come in over mId, and answers in the name of issuer. via: what it has
- * passed. done is called once, not from within; t is gone by then. The slices stay alive until done.
+ * Carries it out as if it had come in over mId, and answers an NSCL of that release (1 or 2). via: what
+ * it has passed, alive until done. done is called once, not from within; t is gone by then.
  */
-void tunnelled_run(struct tunnelled *t, struct slice via, struct slice issuer,
+void tunnelled_run(struct tunnelled *t, struct slice via, int release,
                    void (*done)(void *owner), void *owner);
 
 #endif

@@ -267,7 +267,7 @@ send_out(struct collector *c, struct slice contact, const struct codec *codec)
 		                   .done = exchange_done,
 		                   .owner = c };
 	exchange_add_header(&c->ex, SLICE_LIT("Content-Type"), slice_of(codec->media_type));
-	exchange_add_header(&c->ex, SLICE_LIT("From"), scl->own.base_uri);
+	exchange_add_issuer(&c->ex, scl, 2);
 	scl_send(scl, &c->ex);
 }
 
@@ -276,10 +276,11 @@ static bool
 write_document(struct collector *c)
 {
 	struct val list = { 0 }, **tail = &list.first;
+	const struct held *h = c->sent;
 	struct writer w;
 
 	buf_init(&c->body, SCRATCH_MAX);
-	for (const struct held *h = c->sent; h != NULL; h = h->next) {
+	do {
 		struct val *v = ARENA_NEW(c->arena, struct val);
 
 		if (v == NULL || vals_decode(c->arena, h->notify, &v->first) != RC_OK)
@@ -287,7 +288,7 @@ write_document(struct collector *c)
 		v->attr = A_NOTIFY;
 		*tail = v;
 		tail = &v->next;
-	}
+	} while ((h = h->next) != NULL);
 	c->sent->codec->writer(&w, &c->body);
 	if (list.first->next == NULL)
 		render_shape(&w, "notify", &shape_notify, list.first->first, 2);
@@ -545,7 +546,7 @@ not_found(struct req *rq, enum rc rc)
 static enum rc
 take_notify(struct aggregator *ag, struct req *rq, const struct aggregation_entry *entry)
 {
-	struct val *notify;
+	struct val *notify = NULL;
 	struct held *h;
 	enum rc rc;
 
@@ -600,7 +601,7 @@ aggregator_new(struct scl *scl, struct aggregator **out)
 	if (ag == NULL)
 		return RC_UNAVAILABLE;
 	ag->scl = scl;
-	ag->segment = (struct segment){ .name = AGGREGATION_SEGMENT,
+	ag->segment = (struct segment){ .name = AGGREGATION_SEGMENT, .internal = true,
 		                        .serve = aggregation_serve,
 		                        .owner = ag };
 	rc = segment_add(scl, &ag->segment);
@@ -616,9 +617,10 @@ aggregator_free(struct aggregator *ag)
 {
 	if (ag == NULL)
 		return;
-	while (ag->collectors != NULL) {
-		answer_all(ag->collectors->first, RC_UNAVAILABLE);
-		collector_free(ag->collectors);
+	for (struct collector *c = ag->collectors, *next; c != NULL; c = next) {
+		next = c->next;
+		answer_all(c->first, RC_UNAVAILABLE);
+		collector_free(c);
 	}
 	free(ag);
 }

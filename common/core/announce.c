@@ -212,7 +212,7 @@ set_issuer(struct req *rq, struct res *self, bool active)
 static enum rc
 announce_to_list(struct req *rq, struct res *self, const struct val *list, const struct val *asked)
 {
-	struct wishes w;
+	struct wishes w = { 0 };
 
 	TRY(choose(rq, self, list, &w));
 	/* A list without SCLs that nobody has asked for is not stored. */

@@ -4,6 +4,7 @@
 
 #include "base/times.h"
 #include "core/announce_state.h"
+#include "core/route.h"
 
 /* Of another SCL, to be looked into on the courier thread. */
 #define DOCUMENT_MAX 65536u
@@ -78,8 +79,8 @@ fill(const struct scl *scl, struct arena *a, const struct res *node, const struc
 }
 
 static enum rc
-write_body(struct scl *scl, struct rtx *tx, const struct res *node, bool create,
-           struct announce_step *s)
+write_body(struct scl *scl, struct rtx *tx, const struct res *node, const struct res *peer,
+           bool create, struct announce_step *s)
 {
 	const struct rtype *annc = announced_as(node->type);
 	struct arena *a = repo_arena(tx);
@@ -89,7 +90,7 @@ write_body(struct scl *scl, struct rtx *tx, const struct res *node, bool create,
 	if (!fill(scl, a, node, annc, create, s, &vals))
 		return RC_UNAVAILABLE;
 	buf_init(&b, scl->conf.answer_max);
-	if (encode_values(&codec_xml, 2, annc, vals, &b))
+	if (encode_values(&codec_xml, route_release_of(peer), annc, vals, &b))
 		s->body = arena_copy(a, buf_view(&b));
 	buf_fini(&b);
 	s->stamp = announce_stamp(node);
@@ -110,7 +111,7 @@ step_create(struct scl *scl, struct rtx *tx, const struct res *node, const struc
 	if (rc == RC_UNAVAILABLE && !arena_failed(repo_arena(tx)))
 		return settle(s, NEXT_WAIT, OUTCOME_NONE);
 	TRY(rc);
-	TRY(write_body(scl, tx, node, true, s));
+	TRY(write_body(scl, tx, node, peer, true, s));
 	request(s, PURPOSE_CREATE, "POST", collection, val_text(node->vals, A_ANNOUNCED_BY));
 	return RC_OK;
 }
@@ -136,7 +137,7 @@ step_node(struct scl *scl, struct rtx *tx, const struct res *node, const struct 
 		return settle(s, NEXT_STORE, OUTCOME_NONE);
 	request(s, wanted ? PURPOSE_UPDATE : PURPOSE_DELETE, wanted ? "PUT" : "DELETE", an->uri,
 	        announce_issuer(node, s->link));
-	return wanted ? write_body(scl, tx, node, false, s) : RC_OK;
+	return wanted ? write_body(scl, tx, node, peer, false, s) : RC_OK;
 }
 
 static enum rc

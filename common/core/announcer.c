@@ -84,7 +84,7 @@ worker_leave(struct worker *w)
 	dest_ready(d);
 }
 
-/* The work is over, for now or for good; w is gone afterwards. */
+/* The work is over or will be tried again; w is gone afterwards. */
 static void
 worker_end(struct worker *w, bool again)
 {
@@ -522,8 +522,10 @@ announcer_free(struct announcer *an)
 {
 	if (an == NULL)
 		return;
-	while (an->workers != NULL)
-		worker_free(an->workers);
+	for (struct worker *w = an->workers, *next; w != NULL; w = next) {
+		next = w->next;
+		worker_free(w);
+	}
 	dests_free(an);
 	free(an);
 }

@@ -217,17 +217,13 @@ last_of(struct message *first)
 	return &first->next;
 }
 
-void
-message_end(struct message *m, enum rc rc, struct ends *ends)
+/* Of one that is in no list any more. */
+static void
+message_free(struct message *m, enum rc rc, struct ends *ends)
 {
 	struct channel *ch = m->channel;
 
 	waits_remove(&ch->all->waits, &m->wait);
-	list_remove(m->handed ? &ch->handed : &ch->first, m);
-	if (ch->first == NULL)
-		ch->last = &ch->first;
-	else if (!m->handed && m->next == NULL)
-		ch->last = last_of(ch->first);
 	ch->n--;
 	ch->bytes -= m->n;
 	ch->all->bytes -= m->n;
@@ -237,6 +233,19 @@ message_end(struct message *m, enum rc rc, struct ends *ends)
 		ends_add(ends, m->sender, rc, why_of[rc]);
 	free(m->body);
 	free(m);
+}
+
+void
+message_end(struct message *m, enum rc rc, struct ends *ends)
+{
+	struct channel *ch = m->channel;
+
+	list_remove(m->handed ? &ch->handed : &ch->first, m);
+	if (ch->first == NULL)
+		ch->last = &ch->first;
+	else if (!m->handed && m->next == NULL)
+		ch->last = last_of(ch->first);
+	message_free(m, rc, ends);
 	channel_release(ch);
 }
 
@@ -346,6 +355,20 @@ release_senders(struct channel *ch, struct ends *ends)
 		}
 }
 
+/* What nobody has taken along ends; ch stays. */
+static void
+end_waiting(struct channel *ch, enum rc rc, struct ends *ends)
+{
+	struct message *m = ch->first, *next;
+
+	ch->first = NULL;
+	ch->last = &ch->first;
+	for (; m != NULL; m = next) {
+		next = m->next;
+		message_free(m, rc, ends);
+	}
+}
+
 /* All that waits in ch ends; ch may be gone afterwards. */
 static void
 channel_empty(struct channel *ch, enum rc rc, struct ends *ends)
@@ -356,8 +379,7 @@ channel_empty(struct channel *ch, enum rc rc, struct ends *ends)
 	while (ch->tunnels != NULL)
 		tunnel_end(ch->tunnels, rc == RC_NOT_FOUND ? RC_BAD_GATEWAY : rc,
 		           "the channel was removed, or the service is stopping");
-	while (ch->first != NULL)
-		message_end(ch->first, rc, ends);
+	end_waiting(ch, rc, ends);
 	if (rc == RC_UNAVAILABLE)
 		release_senders(ch, ends);
 	/* Whoever waits finds out. */

@@ -11,6 +11,7 @@
 #include "core/group.h"
 #include "core/hooks.h"
 #include "core/own_job.h"
+#include "core/route.h"
 
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ struct plan {
 	struct slice suffix; /* with its leading slash, or empty */
 	struct slice accept;
 	struct aggregation aggregation;
+	const bool *release1; /* by member: it knows nothing of aggregation; NULL: there is none */
 	size_t members;
 	size_t reserve; /* octets of all statuses without what the members answered */
 };
@@ -56,6 +58,7 @@ struct fanout {
 	const struct plan *plan;
 	uint64_t group;
 	const struct val *next; /* member that is not called yet */
+	size_t next_at; /* its number */
 	int64_t deadline; /* of the whole */
 	int release; /* that the issuer speaks */
 	struct buf out;
@@ -279,6 +282,16 @@ member_timeout_ms(const struct req *rq)
 	                                             : rq->conf->forward_timeout_ms;
 }
 
+/* What aggregates has elements that a member of Release 1 would refuse. */
+static struct slice
+member_body(const struct fanout *f)
+{
+	const struct plan *plan = f->plan;
+
+	return plan->release1 != NULL && plan->release1[f->next_at] ? f->rq->in.body
+	                                                            : plan->aggregation.body;
+}
+
 /* Everything of the request but contactURI: the answer goes through here. */
 static void
 leg_start(struct fanout *f, struct leg *leg)
@@ -291,7 +304,6 @@ leg_start(struct fanout *f, struct leg *leg)
 	leg->late = false;
 	leg->busy = true;
 	leg->deadline = clock_monotonic() + (int64_t)member_timeout_ms(rq) * 1000 + GRACE;
-	f->next = f->next->next;
 	f->busy++;
 	f->all->calls++;
 	make_target(f, leg->member);
@@ -303,7 +315,7 @@ leg_start(struct fanout *f, struct leg *leg)
 		.listener = rq->listener,
 		.content_type = in->content_type,
 		.accept = f->plan->accept,
-		.body = f->plan->aggregation.body,
+		.body = member_body(f),
 		.via = in->via,
 		.group_request_id = f->plan->id,
 		.rcat = in->rcat,
@@ -316,6 +328,8 @@ leg_start(struct fanout *f, struct leg *leg)
 		.done = leg_done,
 		.owner = leg,
 	};
+	f->next = f->next->next;
+	f->next_at++;
 	scl_call(f->all->scl, &leg->call);
 }
 
@@ -616,6 +630,25 @@ creates_subscription(const struct req *rq)
 	return rq->in.op == REQ_CREATE && (slice_is(last, "subscriptions") || slice_is(last, "SU"));
 }
 
+/* Which members are on SCLs of Release 1. */
+static enum rc
+find_release1(struct req *rq, struct plan *plan)
+{
+	bool *is = ARENA_ARRAY(rq->arena, bool, plan->members + 1);
+	size_t n = 0;
+
+	if (is == NULL)
+		return RC_UNAVAILABLE;
+	for (const struct val *v = group_members(rq->target.node); v != NULL; v = v->next) {
+		struct arena_mark mark = arena_mark(rq->arena);
+
+		is[n++] = route_release(rq->scl, rq->tx, v->text) == 1;
+		arena_rewind(rq->arena, mark);
+	}
+	plan->release1 = is;
+	return RC_OK;
+}
+
 static enum rc
 members_content_prepare(struct req *rq)
 {
@@ -629,6 +662,8 @@ members_content_prepare(struct req *rq)
 	TRY(take_members(rq, plan));
 	if (!creates_subscription(rq) || !aggregation_prepare(rq, &plan->aggregation))
 		plan->aggregation = (struct aggregation){ .body = rq->in.body };
+	else
+		TRY(find_release1(rq, plan));
 	rq->taken = plan;
 	rq->take = fanout_take;
 	return RC_PENDING;

@@ -168,16 +168,36 @@ static const char *const method_of[] = {
 	[REQ_DELETE] = "DELETE", [REQ_EXECUTE] = "POST", [REQ_OTHER] = "OPTIONS",
 };
 
+/* An SCL of Release 1 reads requestingEntity in Authorization alone (TS 102 921 annex C). */
+static struct slice
+credentials(struct forward *f)
+{
+	struct slice value = SLICE_NONE;
+	struct buf b;
+
+	buf_init(&b, f->rq->conf->answer_max);
+	originator_credentials(&b, f->rq->in.from);
+	if (!b.failed)
+		value = arena_copy(f->rq->arena, buf_view(&b));
+	buf_fini(&b);
+	return value;
+}
+
 static void
 add_headers(struct forward *f)
 {
 	struct req_input *in = &f->rq->in;
+	bool turned = f->hop.release == 1 && in->from.p != NULL;
 	struct slice via;
 
-	for (size_t i = 0; i < SAF_RELAYED; i++)
-		if (saf_field(in, i)->p != NULL)
-			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name),
-			                    *saf_field(in, i));
+	if (turned)
+		exchange_add_header(&f->ex, SLICE_LIT("Authorization"), credentials(f));
+	for (size_t i = 0; i < SAF_RELAYED; i++) {
+		const struct slice *field = saf_field(in, i);
+
+		if (field->p != NULL && !(turned && (field == &in->from || field == &in->authorization)))
+			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name), *field);
+	}
 	via = arena_printf(f->rq->arena, "%.*s%s1.1 %.*s", (int)in->via.n, in->via.p,
 	                   in->via.n > 0 ? ", " : "", (int)f->rq->scl->id.n, f->rq->scl->id.p);
 	exchange_add_header(&f->ex, SLICE_LIT("Via"), via);

@@ -23,6 +23,12 @@ struct hooks {
 	/* Before the first change: role, limits, values; may set values. old is NULL on CREATE. */
 	enum rc (*check)(struct req *rq, const struct target *parent, const struct res *old,
 	                 struct res *self);
+	/*
+	 * After check, before the first change of a CREATE: *there is a node that came to be meanwhile
+	 * and is what the request has made; it is answered as created. NULL: go on.
+	 */
+	enum rc (*adopt)(struct req *rq, const struct target *parent, const struct res *self,
+	                 struct res **there);
 	/* After the node was stored. */
 	enum rc (*created)(struct req *rq, const struct target *parent, struct res *self);
 	enum rc (*updated)(struct req *rq, const struct res *old, struct res *self);

@@ -511,7 +511,7 @@ send_out(struct delivery *d, const struct owed *o)
 		                   .done = exchange_done, .owner = d };
 	d->ex.url = arena_copy(d->arena, o->to);
 	exchange_add_header(&d->ex, SLICE_LIT("Content-Type"), slice_of(o->codec->media_type));
-	exchange_add_header(&d->ex, SLICE_LIT("From"), scl->own.base_uri);
+	exchange_add_issuer(&d->ex, scl, o->release);
 	courier_send(d->all->courier, &d->ex);
 }
 

@@ -77,19 +77,39 @@ originator_set(struct scl *scl, struct arena *a, struct slice uri, struct origin
 	return true;
 }
 
-/* Release 1: the percent-encoded URI is the user part of Basic credentials. */
-static enum rc
-basic_user(struct req *rq, struct slice *uri)
+void
+originator_credentials(struct buf *to, struct slice uri)
 {
-	struct slice cred = rq->in.authorization, text, user;
+	struct buf user;
 
-	if (cred.n < 6 || strncasecmp(cred.p, "basic ", 6) != 0)
+	buf_init(&user, 3 * uri.n + 1);
+	for (size_t i = 0; i < uri.n; i++) {
+		unsigned char c = (unsigned char)uri.p[i];
+
+		/* What means nothing to anybody (RFC 3986 2.3); a colon ends the user. */
+		if (isalnum(c) || (c != '\0' && strchr("-._~", c) != NULL))
+			buf_char(&user, (char)c);
+		else
+			buf_printf(&user, "%%%02X", c);
+	}
+	buf_char(&user, ':');
+	buf_puts(to, "Basic ");
+	base64_encode(to, buf_view(&user));
+	to->failed = to->failed || user.failed;
+	buf_fini(&user);
+}
+
+/* The percent-encoded URI is the user part. */
+enum rc
+originator_basic(struct arena *a, struct slice credentials, struct slice *uri)
+{
+	struct slice text, user;
+
+	if (credentials.n < 6 || strncasecmp(credentials.p, "basic ", 6) != 0)
 		return RC_NO_ORIGINATOR;
-	cred = slice_from(cred, 6);
-	if (!base64_decode(rq->arena, cred, &text))
-		return req_fail(rq, RC_BAD_REQUEST, "the Basic credentials are no base64");
-	if (!slice_split(&text, ':', &user) || !uri_decode(rq->arena, user, uri))
-		return req_fail(rq, RC_BAD_REQUEST, "the user of the Basic credentials is malformed");
+	if (!base64_decode(a, slice_from(credentials, 6), &text) || !slice_split(&text, ':', &user) ||
+	    !uri_decode(a, user, uri))
+		return RC_BAD_REQUEST;
 	return RC_OK;
 }
 
@@ -99,10 +119,10 @@ originator_read(struct req *rq)
 	struct slice uri = rq->in.from;
 
 	if (uri.p == NULL && rq->in.authorization.p != NULL) {
-		enum rc rc = basic_user(rq, &uri);
+		enum rc rc = originator_basic(rq->arena, rq->in.authorization, &uri);
 
 		if (rc == RC_BAD_REQUEST)
-			return rc;
+			return req_fail(rq, rc, "the Basic credentials are malformed");
 	}
 	while (uri.p != NULL && uri.n > 0 && (uri.p[0] == ' ' || uri.p[0] == '\t'))
 		uri = slice_from(uri, 1);

@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 #include "base/rc.h"
+#include "sec/credential.h"
+#include "sec/secret.h"
 
 #include <stdint.h>
 
@@ -29,12 +31,33 @@ struct exchange {
 	struct slice body;
 	unsigned timeout_ms; /* for the whole exchange */
 	size_t answer_max; /* limit of the answer's body, octets */
+	/*
+	 * By what TLS is made, alive until done; NULL: what port_conf.credential names for the URL. A
+	 * connection is used only by exchanges with the same credential.
+	 */
+	const struct credential *credential;
+	/*
+	 * NULL, or the label of a TLS exporter without context (RFC 5705): when the session stands, and
+	 * before the request is sent, exported has its value. Without one (TLS 1.2 without extended
+	 * master secret, or no TLS) the exchange fails unsent. It gets a connection of its own, made for
+	 * it, which later exchanges may use.
+	 */
+	const char *exporter_label;
+	struct key exported; /* wiped by the exchange's owner */
+	bool has_exported;
+	/*
+	 * NULL, or called once when exported is known (without a label: when the connection stands), on
+	 * the courier thread: one header more for the request, or none (name empty). False: the exchange
+	 * fails unsent. The slices stay until done. Must not send.
+	 */
+	bool (*connected)(struct exchange *ex, struct exchange_header *more);
 
 	/* The answer, filled by the port before done. */
 	enum rc rc; /* RC_OK: an answer arrived. RC_BAD_GATEWAY: refused, reset, nonsense or too large;
 	               RC_GATEWAY_TIMEOUT: no answer in time; RC_UNAVAILABLE: the port is full or stopping */
 	int http_status; /* 0 without an answer */
 	bool unsent; /* failed before anything of the request can have reached the peer */
+	bool tls_failed; /* failed for TLS: no session could be made, or not the one that was asked for */
 	struct buf answer; /* body; owned by the exchange, buf_fini by its owner */
 	struct exchange_header answer_headers[EXCHANGE_HEADERS]; /* name in lower case; views of answer_text */
 	unsigned n_answer_headers;
@@ -56,12 +79,18 @@ struct port;
 
 struct port_conf {
 	unsigned max_exchanges; /* in flight and waiting; beyond: RC_UNAVAILABLE */
-	unsigned max_connections_per_host;
+	unsigned max_connections_per_host; /* in use at a time; each credential has as many */
 	unsigned connect_timeout_ms;
 	const char *ca_file; /* trust anchors for https, NULL = system's */
 	const char *cert_file; /* own certificate for https, or NULL */
 	const char *key_file;
 	const char *user_agent;
+	/*
+	 * The credential for an https URL, referenced. RC_OK with *out NULL: the files above;
+	 * RC_UNAVAILABLE: the exchange fails unsent with it. Courier thread. May be NULL.
+	 */
+	enum rc (*credential)(void *arg, struct slice url, struct credential **out);
+	void *credential_arg;
 };
 
 struct port_ops {

@@ -182,13 +182,49 @@ touch_parent(struct rtx *tx, const struct res *parent, slot_t slot)
 	return repo_update(tx, parent, again);
 }
 
+static enum rc
+store_created(struct req *rq, const struct target *parent, struct res *self)
+{
+	const struct hooks *h = self->type->hooks;
+	enum rc rc;
+
+	TRY(announce_decide(rq, NULL, self));
+	rc = repo_insert(rq->tx, self);
+	if (rc == RC_CONFLICT)
+		return req_fail(rq, rc, "id already in use: %.*s", (int)self->name.n, self->name.p);
+	if (rc != RC_OK)
+		return rc;
+	if (self->expires != CLOCK_NEVER)
+		expire_note(rq->scl, self->expires);
+	if (h != NULL && h->created != NULL)
+		TRY(h->created(rq, parent, self));
+	TRY(announce_stored(rq, NULL, self));
+	TRY(touch_parent(rq->tx, parent->node, parent->slot));
+	return event_changed(rq->scl, rq->tx, parent->id, parent->slot, true);
+}
+
+/* From the parent on to what lies below it. */
+static enum rc
+become_target(struct req *rq, struct res *self)
+{
+	struct target *t = &rq->target;
+
+	t->path = ARENA_JOIN(rq->arena, t->path, SLICE_LIT("/"),
+	                     uri_encode_segment(rq->arena, self->name));
+	t->kind = TARGET_NODE;
+	t->type = self->type;
+	t->node = self;
+	t->id = self->id;
+	t->slot = SLOT_SELF;
+	return t->path.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
 enum rc
 create(struct req *rq)
 {
 	struct target parent = rq->target;
-	struct res *self = ARENA_NEW(rq->arena, struct res);
+	struct res *self = ARENA_NEW(rq->arena, struct res), *there = NULL;
 	struct val *vals;
-	enum rc rc;
 
 	if (parent.type->flags & RT_INSTANCES)
 		return instance_create(rq);
@@ -206,27 +242,11 @@ create(struct req *rq)
 	self->vals = vals;
 	if (self->type->hooks != NULL && self->type->hooks->check != NULL)
 		TRY(self->type->hooks->check(rq, &parent, NULL, self));
-	TRY(announce_decide(rq, NULL, self));
-	rc = repo_insert(rq->tx, self);
-	if (rc == RC_CONFLICT)
-		return req_fail(rq, rc, "id already in use: %.*s", (int)self->name.n, self->name.p);
-	if (rc != RC_OK)
-		return rc;
-	if (self->expires != CLOCK_NEVER)
-		expire_note(rq->scl, self->expires);
-	if (self->type->hooks != NULL && self->type->hooks->created != NULL)
-		TRY(self->type->hooks->created(rq, &parent, self));
-	TRY(announce_stored(rq, NULL, self));
-	TRY(touch_parent(rq->tx, parent.node, parent.slot));
-	TRY(event_changed(rq->scl, rq->tx, parent.id, parent.slot, true));
-	rq->target.path = ARENA_JOIN(rq->arena, parent.path, SLICE_LIT("/"),
-	                             uri_encode_segment(rq->arena, self->name));
-	rq->target.kind = TARGET_NODE;
-	rq->target.type = self->type;
-	rq->target.node = self;
-	rq->target.id = self->id;
-	rq->target.slot = SLOT_SELF;
-	return rq->target.path.p == NULL ? RC_UNAVAILABLE : RC_OK;
+	if (self->type->hooks != NULL && self->type->hooks->adopt != NULL)
+		TRY(self->type->hooks->adopt(rq, &parent, self, &there));
+	if (there == NULL)
+		TRY(store_created(rq, &parent, self));
+	return become_target(rq, there == NULL ? self : there);
 }
 
 /* ---- update ---- */

@@ -5,335 +5,15 @@
  */
 #include "config.h"
 
-#include "base/times.h"
 #include "core/hooks.h"
 #include "core/saf.h"
 
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <strings.h>
 
-#define RETRY_AFTER_SECONDS 5u
-/* What an answer of a few headers needs. */
-#define PARKED_ARENA 1024u
-
-enum rc
-req_fail(struct req *rq, enum rc rc, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	rq->message = arena_vprintf(rq->arena, fmt, ap);
-	va_end(ap);
-	rq->rc = rc;
-	return rc;
-}
-
-/* ---- life ---- */
-
-static struct arena *
-arena_take(struct scl *scl)
-{
-	struct arena *a = NULL;
-
-	pthread_mutex_lock(&scl->arenas_lock);
-	if (scl->narenas > 0)
-		a = scl->arenas[--scl->narenas];
-	pthread_mutex_unlock(&scl->arenas_lock);
-	return a != NULL ? a : arena_new(scl->conf.arena_max);
-}
-
-static void
-arena_give(struct scl *scl, struct arena *a)
-{
-	arena_reset(a);
-	pthread_mutex_lock(&scl->arenas_lock);
-	if (scl->narenas < ARENAS_KEPT) {
-		scl->arenas[scl->narenas++] = a;
-		a = NULL;
-	}
-	pthread_mutex_unlock(&scl->arenas_lock);
-	arena_free(a);
-}
-
-static struct req *
-req_alloc(struct scl *scl, const struct req_listener *listener)
-{
-	const struct scl_conf *conf = scl_conf(scl);
-	struct arena *a = arena_take(scl);
-	struct req *rq = a == NULL ? NULL : calloc(1, sizeof(*rq));
-
-	if (rq == NULL) {
-		arena_free(a);
-		return NULL;
-	}
-	rq->scl = scl;
-	rq->conf = conf;
-	rq->arena = a;
-	rq->listener = listener;
-	rq->out_codec = &codec_xml;
-	rq->number = atomic_fetch_add_explicit(&scl->next_number, 1, memory_order_relaxed);
-	return rq;
-}
-
-struct req *
-req_new(struct scl *scl, const struct req_listener *listener)
-{
-	struct req *rq;
-
-	if (!atomic_load(&scl->admitting))
-		return NULL;
-	if (atomic_fetch_add(&scl->requests, 1) >= scl_conf(scl)->pending_max ||
-	    (rq = req_alloc(scl, listener)) == NULL) {
-		atomic_fetch_sub(&scl->requests, 1);
-		return NULL;
-	}
-	rq->counted = true;
-	return rq;
-}
-
-struct req *
-req_new_local(struct scl *scl, enum req_op op, struct slice target, struct slice from)
-{
-	static const struct req_listener none = { 0 };
-	struct req *rq = req_alloc(scl, &none);
-
-	if (rq == NULL)
-		return NULL;
-	rq->local = true;
-	rq->own = from.n == 0;
-	rq->in.op = op;
-	rq->in.known_method = true;
-	rq->in.target = arena_copy(rq->arena, target);
-	/* Another SCL is told the absolute URI, which exists from scl_start on. */
-	rq->in.from = !rq->own                  ? arena_copy(rq->arena, from)
-	              : scl->own.base_uri.n > 0 ? scl->own.base_uri
-	                                        : scl->base_path;
-	return rq;
-}
-
-void
-req_free(struct req *rq)
-{
-	if (rq == NULL)
-		return;
-	if (rq->sent != NULL)
-		rq->sent(rq, rq->whole);
-	if (rq->counted)
-		atomic_fetch_sub(&rq->scl->requests, 1);
-	free(rq->out.body);
-	decision_release(rq->decision);
-	decision_release(rq->old_decision);
-	if (rq->parked)
-		arena_free(rq->arena);
-	else
-		arena_give(rq->scl, rq->arena);
-	free(rq);
-}
-
-bool
-req_asks_sent(const struct req *rq)
-{
-	return rq->sent != NULL;
-}
-
-void
-req_sent(struct req *rq)
-{
-	rq->whole = true;
-}
-
-enum rc
-req_park(struct req *rq)
-{
-	struct arena *small = arena_new(PARKED_ARENA);
-
-	if (small == NULL)
-		return RC_UNAVAILABLE;
-	arena_give(rq->scl, rq->arena);
-	rq->arena = small;
-	rq->parked = true;
-	rq->in = (struct req_input){ .op = rq->in.op, .head = rq->in.head, .known_method = true };
-	rq->uri = (struct uri){ 0 };
-	rq->who = (struct originator){ 0 };
-	rq->filter = (struct filter){ 0 };
-	rq->target = (struct target){ 0 };
-	rq->doc = NULL;
-	rq->message = SLICE_NONE;
-	decision_release(rq->decision);
-	decision_release(rq->old_decision);
-	rq->decision = rq->old_decision = NULL;
-	if (rq->counted)
-		atomic_fetch_sub(&rq->scl->requests, 1);
-	rq->counted = false;
-	return RC_OK;
-}
-
-struct arena *
-req_arena(struct req *rq)
-{
-	return rq->arena;
-}
-
-struct req_input *
-req_input(struct req *rq)
-{
-	return &rq->in;
-}
-
-struct req_answer *
-req_answer(struct req *rq)
-{
-	return &rq->out;
-}
-
-size_t
-req_body_max(const struct req *rq)
-{
-	return rq->conf->body_max;
-}
-
-void
-req_refuse(struct req *rq, enum rc rc, const char *text)
-{
-	rq->rc = rc;
-	rq->message = slice_of(text);
-}
+/* An object that protects a body (RFC 7516). */
+#define MEDIA_TYPE_JOSE "application/jose"
 
 /* ---- admit: what the header alone says ---- */
-
-static const struct codec *const codecs[] = { &codec_xml, &codec_json };
-
-#define NCODECS (sizeof(codecs) / sizeof(codecs[0]))
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_from(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
-static bool
-same_word(struct slice a, const char *b)
-{
-	return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
-}
-
-/* Media type without parameters. */
-static struct slice
-essence(struct slice header)
-{
-	struct slice type = SLICE_NONE;
-
-	slice_split(&header, ';', &type);
-	return trim(type);
-}
-
-static const struct codec *
-codec_for(struct slice type)
-{
-	for (size_t i = 0; i < NCODECS; i++)
-		for (const char *const *m = codecs[i]->accepted; *m != NULL; m++)
-			if (same_word(type, *m))
-				return codecs[i];
-	return NULL;
-}
-
-/* q in thousandths. */
-static unsigned
-quality(struct slice params)
-{
-	struct slice p;
-	unsigned q = 0, unit = 1000;
-
-	while (slice_split(&params, ';', &p)) {
-		p = trim(p);
-		if (p.n < 3 || (p.p[0] != 'q' && p.p[0] != 'Q') || p.p[1] != '=')
-			continue;
-		for (size_t i = 2; i < p.n; i++) {
-			if (p.p[i] == '.')
-				continue;
-			if (p.p[i] < '0' || p.p[i] > '9' || unit == 0)
-				break;
-			q += (unsigned)(p.p[i] - '0') * unit;
-			unit /= 10;
-		}
-		return q > 1000 ? 1000 : q;
-	}
-	return 1000;
-}
-
-static bool
-range_covers(struct slice range, const struct codec *c)
-{
-	if (same_word(range, "*/*"))
-		return true;
-	for (const char *const *m = c->accepted; *m != NULL; m++) {
-		size_t slash = strcspn(*m, "/");
-
-		if (same_word(range, *m) || (range.n == slash + 2 && range.p[range.n - 1] == '*' &&
-		                             strncasecmp(range.p, *m, slash + 1) == 0))
-			return true;
-	}
-	return false;
-}
-
-bool
-accept_covers(struct slice accept, struct slice media_type)
-{
-	struct slice item, type = essence(media_type);
-
-	if (trim(accept).n == 0)
-		return true;
-	while (slice_split(&accept, ',', &item)) {
-		struct slice range = essence(item);
-		size_t slash = range.n > 2 ? range.n - 1 : 0;
-
-		if (quality(item) == 0)
-			continue;
-		if (same_word(range, "*/*") ||
-		    (range.n == type.n && strncasecmp(range.p, type.p, type.n) == 0))
-			return true;
-		if (slash > 0 && range.p[slash] == '*' && type.n > slash &&
-		    strncasecmp(range.p, type.p, slash) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The codec with the highest quality; XML before JSON at the same one. */
-static const struct codec *
-negotiate(struct slice accept)
-{
-	const struct codec *best = NULL;
-	unsigned best_q = 0;
-
-	if (trim(accept).n == 0)
-		return &codec_xml;
-	for (size_t i = 0; i < NCODECS; i++) {
-		struct slice rest = accept, item;
-		unsigned q = 0;
-		bool exact = false;
-
-		while (slice_split(&rest, ',', &item)) {
-			struct slice range = essence(item);
-
-			if (!range_covers(range, codecs[i]) || (exact && same_word(range, "*/*")))
-				continue;
-			q = quality(item);
-			exact = !same_word(range, "*/*");
-		}
-		if (q > best_q) {
-			best = codecs[i];
-			best_q = q;
-		}
-	}
-	return best;
-}
 
 static bool
 addresses_content(struct slice path)
@@ -364,15 +44,15 @@ static enum rc
 admit_body(struct req *rq)
 {
 	bool write = rq->in.op == REQ_CREATE || rq->in.op == REQ_UPDATE;
-	struct slice type = essence(rq->in.content_type);
+	struct slice type = media_essence(rq->in.content_type);
 
 	/* What the core sends is bounded where it is made. */
 	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max && !rq->notification)
 		return req_fail(rq, RC_TOO_LARGE, "the body is over the limit of %zu octets",
 		                rq->conf->body_max);
-	if (!write || !has_body(rq))
+	if (!write || rq->sealed || !has_body(rq))
 		return RC_OK;
-	rq->in_codec = type.n == 0 ? &codec_xml : codec_for(type);
+	rq->in_codec = type.n == 0 ? &codec_xml : media_codec(type);
 	if (rq->in_codec == NULL && !is_foreign(rq) && !path_takes_any_content(rq) &&
 	    !addresses_content(rq->uri.path))
 		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
@@ -382,7 +62,7 @@ admit_body(struct req *rq)
 static enum rc
 admit_accept(struct req *rq)
 {
-	const struct codec *c = negotiate(rq->in.accept);
+	const struct codec *c = media_negotiate(rq->in.accept);
 
 	if (c != NULL)
 		rq->out_codec = c;
@@ -411,6 +91,52 @@ place_path(struct slice path)
 	return path;
 }
 
+/* The outcome of the guard; its reason stands in the answer. */
+static enum rc
+guarded(struct req *rq, enum rc rc, struct slice reason)
+{
+	if (rc == RC_OK)
+		return rc;
+	rq->message = reason;
+	rq->rc = rc;
+	return rc;
+}
+
+/* What the connection lets the issuer do at all. */
+static enum rc
+admit_peer(struct req *rq)
+{
+	const struct guard *g = rq->scl->guard;
+	struct slice reason = SLICE_NONE;
+
+	if ((rq->listener->serve & ~(unsigned)SERVE_TREE) != 0 &&
+	    (rq->listener->serve & SERVE_TREE) == 0)
+		return req_fail(rq, RC_NOT_FOUND, "no resources are served on this listener");
+	if (g == NULL)
+		return RC_OK;
+	rq->sealed = g->open != NULL && media_is(media_essence(rq->in.content_type), MEDIA_TYPE_JOSE);
+	return guarded(rq, g->admit(g->arg, rq->listener, &rq->in, rq->arena, &rq->out, &reason),
+	               reason);
+}
+
+/* The body that was protected as an object is what the rest of the pipeline sees. */
+static enum rc
+open_sealed(struct req *rq)
+{
+	const struct guard *g = rq->scl->guard;
+	struct slice reason = SLICE_NONE;
+
+	if (rq->local || g == NULL || g->open == NULL)
+		return RC_OK;
+	TRY(guarded(rq, g->open(g->arg, rq->listener, &rq->in, rq->arena, &rq->out, &reason), reason));
+	rq->in.has_length = true;
+	rq->in.content_length = rq->in.body.n;
+	if (!rq->sealed)
+		return RC_OK;
+	rq->sealed = false;
+	return admit_body(rq);
+}
+
 enum rc
 req_admit(struct req *rq)
 {
@@ -420,6 +146,12 @@ req_admit(struct req *rq)
 		return req_fail(rq, RC_BAD_REQUEST, "the target is no URI");
 	if (rq->in.host.p == NULL && !rq->local)
 		return req_fail(rq, RC_BAD_REQUEST, "Host is missing");
+	if (!rq->local) {
+		rq->endpoint = endpoint_find(rq);
+		if (rq->endpoint != NULL)
+			return endpoint_admit(rq);
+		TRY(admit_peer(rq));
+	}
 	TRY(admit_accept(rq));
 	TRY(admit_body(rq));
 	TRY(saf_admit(rq));
@@ -693,6 +425,13 @@ req_prepare(struct req *rq)
 {
 	enum rc rc;
 
+	if (rq->endpoint != NULL) {
+		rq->rc = rq->endpoint->serve_request(rq->endpoint->arg, rq, &rq->in);
+		return rq->rc;
+	}
+	rc = open_sealed(rq);
+	if (rc != RC_OK)
+		return rc;
 	/* A POST without a body is EXECUTE (TS 102 921 annex C). */
 	if (rq->in.op == REQ_CREATE && rq->in.body.n == 0 && !is_foreign(rq))
 		rq->in.op = REQ_EXECUTE;
@@ -789,6 +528,31 @@ req_commit(struct req *rq)
 	}
 }
 
+/* The guard has what it waited for. */
+static void
+go_on(struct guard_wait *w, enum rc rc, struct slice reason)
+{
+	struct req *rq = (struct req *)(void *)((char *)w - offsetof(struct req, wait));
+
+	if (rc == RC_OK) {
+		req_commit(rq);
+		return;
+	}
+	(void)guarded(rq, rc, reason);
+	req_finish(rq);
+}
+
+static bool
+deferred(struct req *rq)
+{
+	const struct guard *g = rq->scl->guard;
+
+	if (rq->local || rq->doc == NULL || g == NULL || g->defer == NULL)
+		return false;
+	rq->wait.then = go_on;
+	return g->defer(g->arg, &rq->in, rq->doc, &rq->out, &rq->wait);
+}
+
 void
 req_submit(struct req *rq, req_done *done, void *arg)
 {
@@ -796,93 +560,6 @@ req_submit(struct req *rq, req_done *done, void *arg)
 	rq->done_arg = arg;
 	if (rq->take != NULL)
 		rq->take(rq);
-	else
+	else if (!deferred(rq))
 		req_commit(rq);
-}
-
-/* ---- answer ---- */
-
-static void
-encode_body(struct req *rq, struct buf *b)
-{
-	struct writer w;
-
-	switch (rq->answer) {
-	case ANSWER_RAW:
-		buf_slice(b, rq->raw);
-		rq->out.content_type = rq->raw_type;
-		return;
-	case ANSWER_RESOURCE:
-		encode_values(rq->out_codec, req_release(rq), rq->answer_type, rq->answer_vals, b);
-		break;
-	case ANSWER_ATTRIBUTE:
-		rq->out_codec->writer(&w, b);
-		render_attribute(&w, rq->answer_vals, req_release(rq));
-		break;
-	case ANSWER_NONE:
-		return;
-	}
-	rq->out.content_type = slice_of(rq->out_codec->media_type);
-}
-
-static void
-take_body(struct req *rq, struct buf *b)
-{
-	rq->out.body = buf_take(b, &rq->out.body_len);
-}
-
-static void
-encode_failure(struct req *rq)
-{
-	struct buf b;
-
-	buf_init(&b, rq->conf->answer_max);
-	encode_error(rq->out_codec, rq->rc, rq->message, &b);
-	rq->out.content_type = slice_of(rq->out_codec->media_type);
-	take_body(rq, &b);
-	if (rq->rc == RC_UNAVAILABLE || rq->rc == RC_NO_SPACE)
-		rq->out.retry_after = RETRY_AFTER_SECONDS;
-}
-
-static void
-encode_times(struct req *rq)
-{
-	char text[TIMES_TEXT_MAX];
-	size_t n;
-
-	if (rq->modified == 0)
-		return;
-	n = times_format(rq->modified, TIMES_MICRO, text);
-	rq->out.etag = ARENA_JOIN(rq->arena, SLICE_LIT("\""), slice_make(text, n), SLICE_LIT("\""));
-	n = times_format_http(rq->modified, text);
-	rq->out.last_modified = arena_copy(rq->arena, slice_make(text, n));
-}
-
-const struct req_answer *
-req_encode(struct req *rq)
-{
-	bool success = status_is_success(rq->rc);
-	struct buf b;
-
-	if (rq->relayed)
-		return &rq->out;
-	if (success) {
-		buf_init(&b, rq->conf->answer_max);
-		encode_body(rq, &b);
-		if (b.failed) {
-			req_fail(rq, RC_UNAVAILABLE, "the answer is over the limit");
-			success = false;
-			buf_fini(&b);
-		} else {
-			take_body(rq, &b);
-		}
-	}
-	rq->out.http_status = status_of(rq->rc)->http;
-	if (!success && rq->rc != RC_NOT_MODIFIED)
-		encode_failure(rq);
-	if (success || rq->rc == RC_NOT_MODIFIED)
-		encode_times(rq);
-	if (rq->rc == RC_CREATED)
-		rq->out.location = absolute_uri(rq->scl, rq->arena, rq->target.path);
-	return &rq->out;
 }

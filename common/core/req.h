@@ -21,17 +21,29 @@
 
 struct scl;
 struct codec;
+struct peer; /* core/peer.h */
+struct listener_policy; /* the guard's */
 
 enum req_op { REQ_CREATE, REQ_RETRIEVE, REQ_UPDATE, REQ_DELETE, REQ_EXECUTE, REQ_OTHER };
 
 /* What is served on a listener. */
-enum req_serve { SERVE_MIA = 1, SERVE_DIA = 2, SERVE_MID = 4 };
+enum req_serve {
+	SERVE_MIA = 1,
+	SERVE_DIA = 2,
+	SERVE_MID = 4,
+	SERVE_MSBF = 8, /* bootstrap (TS 102 690 clause 8) */
+	SERVE_MAS = 16, /* the MAS, for NSCLs and MSBFs */
+	SERVE_ADMIN = 32 /* administration of both */
+};
+/* Those with a resource tree. */
+#define SERVE_TREE (SERVE_MIA | SERVE_DIA | SERVE_MID)
 
 /* Where a request came in; lives longer than every request from it. */
 struct req_listener {
 	unsigned serve; /* enum req_serve bits */
 	bool secure; /* TLS */
 	struct slice base_uri; /* scheme://host:port by which the listener is reached */
+	const struct listener_policy *policy; /* what the guard (core/guard.h) asks of it; may be NULL */
 	/*
 	 * False when the peer has left: for a request that was submitted with arg, until done is
 	 * called. Any thread; NULL = not known.
@@ -62,7 +74,18 @@ struct req_input {
 	struct slice trpdt; /* X-etsi-trpdt */
 	struct slice group_request_id; /* X-etsi-group-request-id */
 	struct slice via;
-	struct slice peer_identity; /* subject of the verified client certificate, else absent */
+	const struct peer *peer; /* of the connection; NULL for what no connection brought */
+	/* Set by the guard: the SCL-ID that the connection has proved, else absent; the ConnectionId of
+	 * the service connection, else 0; that the body came as an object, and with which number. */
+	struct slice scl_id;
+	uint64_t connection_id;
+	bool was_sealed;
+	uint64_t seal_seq;
+	/* Of the security procedures (TS 102 690 clause 8). */
+	struct slice nonce; /* X-M2M-Nonce */
+	struct slice connection; /* X-M2M-Connection */
+	struct slice device_proof; /* X-M2M-Device-Proof */
+	struct slice ival_signature; /* X-M2M-IVal-Sig */
 	struct slice body; /* complete before req_prepare */
 };
 
@@ -76,7 +99,10 @@ struct req_answer {
 	struct slice last_modified; /* HTTP-date */
 	struct slice allow;
 	struct slice via;
+	struct slice reject; /* X-M2M-Reject */
 	unsigned retry_after; /* seconds, 0 = no header */
+	bool no_store; /* Cache-Control: no-store */
+	bool close; /* the connection ends after this answer */
 	char *body; /* heap; the binding may take it by setting it to NULL */
 	size_t body_len;
 };

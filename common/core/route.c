@@ -113,9 +113,8 @@ route_registered(struct rtx *tx, struct slice uri, struct res **out)
 	return m.scl != NULL ? RC_OK : RC_NOT_FOUND;
 }
 
-/* The scl whose link is the longest prefix of uri on a segment boundary. */
-static enum rc
-find_scl(struct rtx *tx, struct slice uri, struct res **out)
+enum rc
+route_owner(struct rtx *tx, struct slice uri, struct res **out)
 {
 	struct slice rest = uri_normalise(repo_arena(tx), uri);
 	struct uri u;
@@ -215,22 +214,35 @@ take_first(void *arg, const struct child *c)
 	return false;
 }
 
-/* A gateway or device sends what it does not know to its NSCL: its only registered scl. */
-static enum rc
-find_upward(struct req *rq, struct res **out)
+enum rc
+route_upstream(struct scl *scl, struct rtx *tx, struct res **out)
 {
 	uint64_t id = ID_NONE;
 
-	if (rq->scl->conf.role == SCL_NSCL)
+	if (scl->conf.role == SCL_NSCL)
 		return RC_NOT_FOUND;
-	TRY(repo_children(rq->tx, ID_SCL_BASE, T_SCLS, 1, take_first, &id));
-	if (id == ID_NONE)
-		return RC_UNAVAILABLE;
-	TRY(repo_get(rq->tx, id, out));
-	/* What came from there is not sent back (TS 102 690, retargeting). */
-	if (rq->in.via.n > 0 && memmem(rq->in.via.p, rq->in.via.n, (*out)->name.p, (*out)->name.n) != NULL)
-		return RC_NOT_FOUND;
-	return RC_OK;
+	TRY(repo_children(tx, ID_SCL_BASE, T_SCLS, 1, take_first, &id));
+	return id == ID_NONE ? RC_UNAVAILABLE : repo_get(tx, id, out);
+}
+
+int
+route_release_of(const struct res *scl)
+{
+	return val_num(scl->vals, A_PEER_RELEASE, 2) == 1 ? 1 : 2;
+}
+
+int
+route_release(struct scl *scl, struct rtx *tx, struct slice target)
+{
+	struct res *to;
+	enum rc rc;
+
+	if (own_path(scl, repo_arena(tx), target).n > 0)
+		return 2;
+	rc = route_owner(tx, target, &to);
+	if (rc == RC_NOT_FOUND)
+		rc = route_upstream(scl, tx, &to);
+	return rc == RC_OK ? route_release_of(to) : 2;
 }
 
 static bool
@@ -252,16 +264,34 @@ route_passed_here(const struct req *rq)
 	return has_passed(rq, rq->scl->id);
 }
 
-/* The next SCL on the way; never one that the request has come by (TS 102 690, retargeting). */
+/*
+ * No SCL registers with a gateway or device: what another one has passed on came from its NSCL, but
+ * for requests of its own applications, which may come through proxies of other kinds. The NSCL
+ * cannot be told by its name in Via: its SCL-ID is not in its representation.
+ */
+static bool
+came_from_nscl(const struct req *rq)
+{
+	return rq->scl->conf.role != SCL_NSCL && rq->in.via.n > 0 && !rq->who.self &&
+	       rq->who.local_path.n == 0;
+}
+
+/*
+ * The next SCL on the way: the one it belongs to, else a gateway or device asks its NSCL. Never one
+ * that the request has come by (TS 102 690, retargeting).
+ */
 static enum rc
 find_next(struct req *rq, struct slice target, struct res **to)
 {
-	enum rc rc = find_scl(rq->tx, target, to);
+	enum rc rc;
 
+	if (came_from_nscl(rq))
+		return RC_NOT_FOUND;
+	rc = route_owner(rq->tx, target, to);
 	if (rc == RC_NOT_FOUND && rq->scl->conf.role == SCL_NSCL)
 		rc = find_peer(rq, target, to);
 	if (rc == RC_NOT_FOUND)
-		rc = find_upward(rq, to);
+		rc = route_upstream(rq->scl, rq->tx, to);
 	return rc == RC_OK && has_passed(rq, (*to)->name) ? RC_NOT_FOUND : rc;
 }
 
@@ -282,6 +312,7 @@ route_to(struct req *rq, struct slice target, struct hop *hop)
 		return rc;
 	hop->uri = arena_copy(rq->arena, ch.uri);
 	hop->poc = ch.poc;
+	hop->release = route_release_of(to);
 	hop->probe = ch.probe;
 	return hop->uri.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
@@ -293,7 +324,7 @@ route_known(struct scl *scl, struct rtx *tx, struct slice target)
 	struct res *to;
 
 	(void)scl;
-	TRY(find_scl(tx, target, &to));
+	TRY(route_owner(tx, target, &to));
 	return choose_poc(tx, to, &ch);
 }
 

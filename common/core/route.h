@@ -10,6 +10,7 @@ struct hop {
 	struct slice uri; /* base URI that requests go to */
 	uint64_t poc; /* m2mPoc that was chosen, or ID_NONE */
 	bool probe; /* it was NOT_REACHABLE */
+	int release; /* that the next SCL speaks: 1 or 2 */
 	bool insist; /* set by the caller: one that is NOT_REACHABLE is tried whenever it failed */
 };
 
@@ -26,6 +27,17 @@ enum rc route_to(struct req *rq, struct slice target, struct hop *hop);
 enum rc route_known(struct scl *scl, struct rtx *tx, struct slice target);
 /* The scl whose link is uri (as uri_normalise gives it). RC_NOT_FOUND when there is none. */
 enum rc route_registered(struct rtx *tx, struct slice uri, struct res **out);
+/*
+ * The scl whose link is the longest prefix of uri on a segment boundary. RC_NOT_FOUND when there is
+ * none.
+ */
+enum rc route_owner(struct rtx *tx, struct slice uri, struct res **out);
+/* The release (1 or 2) that a registered SCL, or the NSCL that this one is registered with, speaks. */
+int route_release_of(const struct res *scl);
+/* The same of the SCL that target (absolute URI) leads to; 2 when there is none. */
+int route_release(struct scl *scl, struct rtx *tx, struct slice target);
+/* The scl of the NSCL that this gateway or device is registered with; RC_UNAVAILABLE: with none. */
+enum rc route_upstream(struct scl *scl, struct rtx *tx, struct res **out);
 /* The form that publicDomain is found by. p NULL when the arena is exhausted. */
 struct slice domain_key(struct arena *a, struct slice domain);
 /*

@@ -399,6 +399,33 @@ by_type(struct search *s)
 	return true;
 }
 
+/*
+ * What a capability serves below sclBase is no resource with times, a type and rights: only its
+ * search string finds it, alone.
+ */
+static void
+try_capabilities(struct search *s)
+{
+	const struct filter *f = s->f;
+	const struct val *label = f->search_strings;
+	struct slice names[CAPABILITY_NAMES_MAX];
+	unsigned n;
+
+	if (label == NULL || label->next != NULL ||
+	    !slice_starts(label->text, SLICE_LIT(CAPABILITY_LABEL)) || f->in_types != 0 ||
+	    f->has_instance_criterion || f->has_created_after || f->has_created_before ||
+	    f->has_modified_since || f->has_unmodified_since)
+		return;
+	n = capability_names(s->scl, names);
+	for (unsigned i = 0; i < n; i++) {
+		struct slice path = ARENA_JOIN(s->arena, s->scl->base_path, SLICE_LIT("/"), names[i]);
+
+		if (slice_eq(slice_from(label->text, strlen(CAPABILITY_LABEL)), names[i]) &&
+		    below_prefix(s, path))
+			add_uri(s, absolute_uri(s->scl, s->arena, path));
+	}
+}
+
 static bool
 prefix_in_sequence(struct slice prefix)
 {
@@ -437,6 +464,7 @@ search(struct search *s)
 		return RC_UNAVAILABLE;
 	repo_set_arena(s->tx, s->scratch);
 	run(s);
+	try_capabilities(s);
 	repo_set_arena(s->tx, s->arena);
 	arena_free(s->scratch);
 	return s->rc;

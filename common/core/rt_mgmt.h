@@ -66,6 +66,9 @@ bool mgmt_has_room(struct scl *scl);
 enum rc mgmt_relay_prepare(struct req *rq);
 /* Where the resource that rq creates was created at the device; empty when it was not relayed. */
 struct slice mgmt_relay_location(const struct req *rq);
+/* hooks.adopt of what an adaptor may relay. */
+enum rc mgmt_relay_adopt(struct req *rq, const struct target *parent, const struct res *self,
+                         struct res **there);
 
 /* ---- rt_mgmt_own.c ---- */
 

@@ -2,6 +2,7 @@
 /* The own management collection, read: as documents for another SCL, and value by value. */
 #include "config.h"
 
+#include "core/route.h"
 #include "core/rt_mgmt_order.h"
 
 #define BODY_MAX (1u << 20)
@@ -11,6 +12,7 @@ struct documents {
 	struct rtx *tx;
 	struct arena *a;
 	const struct mgmt_export *how;
+	int release; /* that their reader speaks */
 	struct slice own; /* path of the collection, with a slash */
 	size_t n;
 	struct mgmt_document *first, **tail;
@@ -75,7 +77,7 @@ render(struct documents *d, const struct rtype *type, const struct val *vals)
 	struct buf b;
 
 	buf_init(&b, BODY_MAX);
-	if (encode_values(&codec_xml, 2, type, vals, &b))
+	if (encode_values(&codec_xml, d->release, type, vals, &b))
 		body = arena_copy(d->a, buf_view(&b));
 	buf_fini(&b);
 	return body;
@@ -164,6 +166,7 @@ mgmt_documents(struct scl *scl, struct arena *a, const struct mgmt_export *how,
 	d.tail = &d.first;
 	d.own = arena_printf(a, "%.*s/scls/mgmtObjs/", (int)scl->base_path.n, scl->base_path.p);
 	TRY(repo_begin_read(scl->repo, a, &d.tx));
+	d.release = how->home.n > 0 ? route_release(scl, d.tx, how->home) : 2;
 	rc = repo_children(d.tx, ID_SCL_BASE, MGMT_OWN_SLOT, 0, visit, &top);
 	repo_end_read(d.tx);
 	*first = d.first;

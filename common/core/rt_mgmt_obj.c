@@ -230,9 +230,10 @@ find_holder(struct req *rq, const struct res *action, unsigned type, struct res 
 	TRY(repo_children(rq->tx, parent, SLOT_SELF, 0, count_child, &o));
 	if (o.n == 1)
 		return repo_get(rq->tx, o.id, out);
-	return req_fail(rq, RC_FORBIDDEN,
-	                o.n == 0 ? "there is nothing to do that to"
-	                         : "it is not said to which one that is to be done");
+	req_fail(rq, RC_FORBIDDEN,
+	         o.n == 0 ? "there is nothing to do that to"
+	                  : "it is not said to which one that is to be done");
+	return RC_FORBIDDEN;
 }
 
 static enum rc
@@ -344,6 +345,7 @@ const struct hooks hooks_mgmt_obj = {
 	.prepare = mgmt_prepare,
 	.execute = mgmt_execute,
 	.check = mgmt_check,
+	.adopt = mgmt_relay_adopt,
 	.created = mgmt_created,
 	.updated = mgmt_updated,
 	.removed = mgmt_removed,
@@ -386,6 +388,7 @@ const struct hooks hooks_parameters = {
 	.prepare = mgmt_prepare,
 	.execute = mgmt_execute,
 	.check = parameters_check,
+	.adopt = mgmt_relay_adopt,
 	.created = parameters_created,
 	.updated = parameters_updated,
 	.removed = parameters_removed,

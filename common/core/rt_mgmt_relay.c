@@ -3,16 +3,19 @@
  * Changes and actions of a resource that stands for one of a registered device: the same request is
  * made to originalMO with this SCL's identity. The issuer's right was checked here, where it is
  * known; the device knows the management server alone (TS 102 690, NREM). What the device has
- * confirmed is then done here.
+ * confirmed is then done here. The device tells of its changes by itself, too, so the copy may be as
+ * it shall be before that: then there is nothing left to do, and the request has succeeded.
  */
 #include "config.h"
 
+#include "core/route.h"
 #include "core/rt_mgmt.h"
 
 struct relay {
 	struct scl_call call;
 	struct req *rq;
 	struct slice location;
+	req_done *done; /* of the binding */
 };
 
 /* What only says how the resource is kept here. */
@@ -48,6 +51,17 @@ outcome_of(const struct relay *r)
 	return RC_BAD_GATEWAY;
 }
 
+/* The device has removed the resource, and its copy itself. */
+static void
+delete_done(struct req *rq, void *arg)
+{
+	const struct relay *r = rq->taken;
+
+	if (rq->rc == RC_NOT_FOUND)
+		rq->rc = RC_NO_CONTENT;
+	r->done(rq, arg);
+}
+
 static void
 relayed(struct scl_call *call)
 {
@@ -61,6 +75,10 @@ relayed(struct scl_call *call)
 	if (rc != RC_OK)
 		rq->rc = req_fail(rq, rc, "the device answered: %s", status_of(call->rc)->text);
 	scl_call_end(call);
+	if (rc == RC_OK && rq->in.op == REQ_DELETE && rq->target.attr == NULL) {
+		r->done = rq->done;
+		rq->done = delete_done;
+	}
 	if (rc == RC_OK && rq->in.op != REQ_EXECUTE) {
 		req_commit(rq);
 		return;
@@ -84,10 +102,43 @@ mgmt_relay_location(const struct req *rq)
 	return rq->take == take ? ((const struct relay *)rq->taken)->location : SLICE_NONE;
 }
 
+/* ---- a copy that the device has made meanwhile ---- */
+
+static bool
+is_original(struct req *rq, const struct res *there, struct slice location)
+{
+	struct slice a = comparable_uri(rq->scl, rq->arena,
+	                                val_text(there->vals, A_ORIGINAL_MO));
+	struct slice b = comparable_uri(rq->scl, rq->arena, location);
+
+	return a.n > 0 && slice_eq(a, b);
+}
+
+enum rc
+mgmt_relay_adopt(struct req *rq, const struct target *parent, const struct res *self,
+                 struct res **there)
+{
+	struct slice location = mgmt_relay_location(rq);
+	struct res *found;
+	struct child c;
+	enum rc rc;
+
+	if (location.n == 0)
+		return RC_OK;
+	rc = repo_child(rq->tx, parent->id, parent->slot, self->name, &c);
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	TRY(repo_get(rq->tx, c.id, &found));
+	if (found->type == self->type && is_original(rq, found, location))
+		*there = found;
+	return RC_OK;
+}
+
 /* ---- the request to the device ---- */
 
 static enum rc
-render(struct req *rq, const struct rtype *type, const struct val *vals, struct slice *body)
+render(struct req *rq, int release, const struct rtype *type, const struct val *vals,
+       struct slice *body)
 {
 	struct writer w;
 	struct buf b;
@@ -95,16 +146,16 @@ render(struct req *rq, const struct rtype *type, const struct val *vals, struct 
 	buf_init(&b, rq->conf->body_max);
 	codec_xml.writer(&w, &b);
 	if (type == NULL)
-		render_attribute(&w, vals, 2);
+		render_attribute(&w, vals, release);
 	else
-		render_resource(&w, type, vals, 2);
+		render_resource(&w, type, vals, release);
 	*body = b.failed ? SLICE_NONE : arena_copy(rq->arena, buf_view(&b));
 	buf_fini(&b);
 	return body->p == NULL ? req_fail(rq, RC_TOO_LARGE, "the document is too long") : RC_OK;
 }
 
 static enum rc
-body_of_attribute(struct req *rq, struct slice *body)
+body_of_attribute(struct req *rq, int release, struct slice *body)
 {
 	struct binder b = { .arena = rq->arena, .ordered = !rq->conf->tolerate_unordered };
 	struct val *v;
@@ -117,40 +168,58 @@ body_of_attribute(struct req *rq, struct slice *body)
 	                     : bind_attribute(&b, rq->target.attr->attr, rq->doc, &v);
 	if (rc != RC_OK)
 		return req_fail(rq, rc, "%.*s", (int)b.why.n, b.why.p);
-	return render(rq, NULL, v, body);
+	return render(rq, release, NULL, v, body);
+}
+
+/* What is here before the device is asked is not what it is going to make. */
+static enum rc
+check_unused(struct req *rq, const struct rtype *type, const struct val *vals)
+{
+	struct slice name = val_text(vals, type->id_attr);
+	struct child c;
+	enum rc rc;
+
+	if (name.n == 0)
+		return RC_OK;
+	rc = repo_child(rq->tx, rq->target.id, rq->target.slot, name, &c);
+	if (rc == RC_OK)
+		return req_fail(rq, RC_CONFLICT, "id already in use: %.*s", (int)name.n, name.p);
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static enum rc
-body_of_resource(struct req *rq, const struct rtype *type, enum bind_column column,
+body_of_resource(struct req *rq, int release, const struct rtype *type, enum bind_column column,
                  struct slice *body)
 {
 	struct val *vals;
 
 	TRY(body_bind(rq, type, column, &vals, NULL));
+	if (column == BIND_CREATE)
+		TRY(check_unused(rq, type, vals));
 	val_remove(&vals, A_ACCESS_RIGHT_ID);
 	val_remove(&vals, A_SEARCH_STRINGS);
 	val_remove(&vals, A_EXPIRATION_TIME);
-	return render(rq, type, vals, body);
+	return render(rq, release, type, vals, body);
 }
 
 static enum rc
-body_of(struct req *rq, struct slice *body)
+body_of(struct req *rq, int release, struct slice *body)
 {
 	const struct rtype *type = rq->target.type;
 
 	if (rq->in.op != REQ_CREATE && rq->in.op != REQ_UPDATE)
 		return RC_OK;
 	if (rq->target.attr != NULL)
-		return body_of_attribute(rq, body);
+		return body_of_attribute(rq, release, body);
 	TRY(req_decode(rq));
 	if (rq->doc == NULL)
 		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
 	if (rq->in.op == REQ_UPDATE)
-		return body_of_resource(rq, type, BIND_UPDATE, body);
+		return body_of_resource(rq, release, type, BIND_UPDATE, body);
 	type = rtype_created_as(type, rq->doc->name, node_xsi_type(rq->doc));
 	if (type == NULL)
 		return req_fail(rq, RC_BAD_REQUEST, "%s does not take that", rq->target.type->name);
-	return body_of_resource(rq, type, BIND_CREATE, body);
+	return body_of_resource(rq, release, type, BIND_CREATE, body);
 }
 
 static struct slice
@@ -176,7 +245,7 @@ begin(struct req *rq, struct slice original)
 
 	if (r == NULL || uri.p == NULL)
 		return RC_UNAVAILABLE;
-	TRY(body_of(rq, &r->call.body));
+	TRY(body_of(rq, route_release(rq->scl, rq->tx, uri), &r->call.body));
 	r->rq = rq;
 	r->call.method = slice_of(methods[rq->in.op]);
 	r->call.target = uri;

@@ -86,17 +86,43 @@ set_peer_domain(struct req *rq, struct res *self)
 	           : RC_UNAVAILABLE;
 }
 
+/*
+ * Which release a registered SCL speaks: sclType is of Release 2; else what its requests are. That
+ * of the own NSCL is configured.
+ */
+static enum rc
+set_release(struct req *rq, const struct res *old, struct res *self)
+{
+	int64_t was = old == NULL ? 2 : val_num(old->vals, A_PEER_RELEASE, 2), is = was;
+
+	if (rq->who.self)
+		is = rq->scl->conf.nscl_release == 1 ? 1 : 2;
+	else if (old == NULL && val_get(self->vals, A_SCL_TYPE) == NULL)
+		is = req_release(rq);
+	else if (is_registrant(rq, self) && req_release(rq) == 2)
+		is = 2;
+	if (is == was)
+		return RC_OK;
+	if (is == 2)
+		val_remove(&self->vals, A_PEER_RELEASE);
+	return is == 2 || val_set_num(rq->arena, &self->vals, A_PEER_RELEASE, is) ? RC_OK
+	                                                                       : RC_UNAVAILABLE;
+}
+
 static enum rc
 scl_check(struct req *rq, const struct target *parent, const struct res *old, struct res *self)
 {
 	(void)parent;
 	TRY(check_schedule(rq, self));
+	TRY(set_release(rq, old, self));
 	if (old != NULL)
 		return RC_OK;
 	if (!uri_is_absolute(val_text(self->vals, A_LINK)))
 		return req_fail(rq, RC_BAD_REQUEST, "link is no absolute URI");
 	if (!is_registrant(rq, self))
 		return req_fail(rq, RC_FORBIDDEN, "the issuer is not the SCL that link names");
+	if (rq->in.scl_id.p != NULL && !slice_eq(self->name, rq->in.scl_id))
+		return req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");
 	if (rq->scl->conf.role != SCL_NSCL && !rq->own)
 		return req_fail(rq, RC_FORBIDDEN, "SCLs register at an NSCL");
 	if ((rq->listener->serve & SERVE_MID) == 0 && !rq->own)

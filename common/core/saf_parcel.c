@@ -571,8 +571,10 @@ saf_parcels_free(struct saf_parcels *all)
 		free(letter);
 	}
 	for (unsigned i = 0; i < PARCEL_BUCKETS; i++)
-		while (all->buckets[i] != NULL)
-			parcel_free(all->buckets[i]);
+		for (struct parcel *p = all->buckets[i], *next; p != NULL; p = next) {
+			next = p->next;
+			parcel_free(p);
+		}
 	results_free(all);
 	pthread_mutex_destroy(&all->lock);
 	free(all);

@@ -285,7 +285,7 @@ send_out(struct saf_outlet *o, const struct delivery *d)
 	exchange_add_header(
 		&o->ex, SLICE_LIT("Content-Type"),
 		slice_of(d->r.head.json ? codec_json.media_type : codec_xml.media_type));
-	exchange_add_header(&o->ex, SLICE_LIT("From"), scl->own.base_uri);
+	exchange_add_issuer(&o->ex, scl, 2);
 	exchange_add_header(&o->ex, SLICE_LIT("X-etsi-correlationID"), d->r.head.correlation);
 	exchange_add_header(&o->ex, SLICE_LIT("Via"),
 	                    arena_printf(o->arena, "1.1 %.*s", (int)id.n, id.p));

@@ -59,6 +59,7 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 	scl->repo = parts->repo;
 	scl->log = parts->log;
 	scl->clock = parts->clock;
+	scl->guard = parts->guard;
 	scl->id = slice_of(conf->id);
 	path = malloc(strlen(conf->base) + 2);
 	if (path == NULL || atomic_load(&scl->live) == NULL) {
@@ -85,6 +86,8 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 		rc = channels_new(scl, &scl->channels);
 	if (rc == RC_OK)
 		rc = groups_new(scl, &scl->groups);
+	if (rc == RC_OK)
+		rc = well_known_add(scl);
 	if (rc == RC_OK && (scl->mgmt = mgmt_new(scl)) == NULL)
 		rc = RC_UNAVAILABLE;
 	if (rc != RC_OK) {
@@ -99,6 +102,7 @@ static void
 own_free(struct own_names *own)
 {
 	free((void *)(uintptr_t)own->base_uri.p);
+	free((void *)(uintptr_t)own->credentials.p);
 	for (const char **a = own->authorities; a != NULL && *a != NULL; a++)
 		free((void *)(uintptr_t)*a);
 	free(own->authorities);
@@ -115,6 +119,19 @@ lower_copy(const char *s)
 	return copy;
 }
 
+static struct slice
+credentials_of(struct slice uri)
+{
+	struct buf b;
+	size_t n;
+	char *text;
+
+	buf_init(&b, SIZE_MAX);
+	originator_credentials(&b, uri);
+	text = buf_take(&b, &n);
+	return slice_make(text, text == NULL ? 0 : n);
+}
+
 static enum rc
 own_set(struct scl *scl, const char *base_uri, const char *const *authorities)
 {
@@ -126,6 +143,9 @@ own_set(struct scl *scl, const char *base_uri, const char *const *authorities)
 	own->authorities = calloc(n + 1, sizeof(*own->authorities));
 	own->base_uri = slice_of(strdup(base_uri));
 	if (own->authorities == NULL || own->base_uri.p == NULL)
+		return RC_UNAVAILABLE;
+	own->credentials = credentials_of(own->base_uri);
+	if (own->credentials.p == NULL)
 		return RC_UNAVAILABLE;
 	own->root = slice_head(own->base_uri, own->base_uri.n - scl->base_path.n);
 	for (size_t i = 0; i < n; i++)
@@ -197,6 +217,8 @@ scl_free(struct scl *scl)
 	own_free(&scl->own);
 	while (scl->narenas > 0)
 		arena_free(scl->arenas[--scl->narenas]);
+	while (scl->nspares > 0)
+		free(scl->spares[--scl->nspares]);
 	pthread_mutex_destroy(&scl->arenas_lock);
 	conf = atomic_load(&scl->live);
 	while (conf != NULL) {
@@ -225,6 +247,14 @@ void
 scl_send(struct scl *scl, struct exchange *ex)
 {
 	courier_send(scl->courier, ex);
+}
+
+bool
+exchange_add_issuer(struct exchange *ex, const struct scl *scl, int release)
+{
+	if (release == 1)
+		return exchange_add_header(ex, SLICE_LIT("Authorization"), scl->own.credentials);
+	return exchange_add_header(ex, SLICE_LIT("From"), scl->own.base_uri);
 }
 
 const char *

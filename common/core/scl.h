@@ -14,6 +14,7 @@
 #include "core/req.h"
 #include "store/repo.h"
 
+struct guard; /* core/guard.h */
 struct scl;
 
 /* One entry of a permission list of the configuration. */
@@ -55,6 +56,7 @@ struct scl_conf {
 	enum scl_type role;
 	const char *const *search_strings; /* of sclBase; NULL-terminated */
 	const char *public_domain; /* or NULL */
+	int nscl_release; /* 1 or 2: that the NSCL speaks that this one registers with */
 	const struct scl_access_right *access_rights;
 	size_t n_access_rights;
 	const char *default_access_right; /* id, or NULL */
@@ -125,6 +127,7 @@ struct scl_parts {
 	const struct clock *clock;
 	const struct port_ops *const *ports; /* NULL-terminated */
 	struct port_conf port;
+	const struct guard *guard; /* lives longer than the scl; NULL = none */
 };
 
 /* Builds the scl and, in a fresh store, the first resources. conf is copied, its strings are not. */
@@ -210,6 +213,12 @@ void scl_call_end(struct scl_call *call);
 void scl_registered_anew(struct scl *scl, struct slice link);
 
 /* Facts that capabilities need; strings live as long as the scl. */
+
+/*
+ * requestingEntity is this SCL; release (1 or 2) is the receiver's. False when there is no room. From
+ * scl_start on.
+ */
+bool exchange_add_issuer(struct exchange *ex, const struct scl *scl, int release);
 const char *scl_base_uri(const struct scl *scl);
 struct slice scl_base_path(const struct scl *scl);
 struct log *scl_log(struct scl *scl);

@@ -5,6 +5,8 @@
 
 #include "base/uri.h"
 #include "core/committer.h"
+#include "core/endpoint.h"
+#include "core/guard.h"
 #include "core/req.h"
 #include "core/scl.h"
 #include "model/bind.h"
@@ -34,11 +36,13 @@ struct saf_parcels;
 struct own_names {
 	struct slice base_uri; /* scheme://authority/base */
 	struct slice root; /* scheme://authority */
+	struct slice credentials; /* base_uri as Release 1 has requestingEntity */
 	const char **authorities; /* NULL-terminated, lower case */
 };
 
 #define ARENAS_KEPT 64
 #define SEGMENTS_ADDED 16
+#define ENDPOINTS_ADDED 32
 
 struct scl {
 	struct scl_conf conf;
@@ -58,8 +62,13 @@ struct scl {
 	pthread_mutex_t arenas_lock;
 	struct arena *arenas[ARENAS_KEPT]; /* of ended requests, for the next ones */
 	unsigned narenas;
+	struct req *spares[ARENAS_KEPT]; /* ended requests themselves, likewise */
+	unsigned nspares;
 	const struct segment *segments[SEGMENTS_ADDED];
 	unsigned nsegments;
+	const struct endpoint *endpoints[ENDPOINTS_ADDED];
+	unsigned nendpoints;
+	const struct guard *guard; /* NULL = none */
 	_Atomic bool admitting;
 	_Atomic unsigned requests; /* under way */
 	_Atomic uint64_t next_number; /* of requests, for the log */
@@ -151,6 +160,8 @@ struct req {
 	struct slice message; /* of an error */
 
 	struct uri uri; /* of in.target */
+	const struct endpoint *endpoint; /* that it is for, NULL = the tree */
+	bool sealed; /* the body is an object that the guard is to open */
 	struct originator who;
 	const struct codec *in_codec; /* NULL: the body is content as it stands */
 	const struct codec *out_codec;
@@ -183,6 +194,7 @@ struct req {
 	/* Set when the request is carried out elsewhere than on the committer: what req_submit calls. */
 	void (*take)(struct req *rq);
 	void *taken; /* of whoever takes it */
+	struct guard_wait wait; /* for the guard, before a write */
 	/* Unless NULL, called when the answer is over: whole, the binding has sent all of it. */
 	void (*sent)(struct req *rq, bool whole);
 	bool whole;
@@ -217,6 +229,22 @@ enum rc req_decode(struct req *rq);
 /* Methods that the target takes, as the value of Allow. */
 struct slice req_allow(struct req *rq);
 
+/* ---- req_media.c ---- */
+
+/* A media type without its parameters. */
+struct slice media_essence(struct slice header);
+/* Case does not matter. */
+bool media_is(struct slice type, const char *name);
+/* The codec of a media type without parameters, NULL when there is none. */
+const struct codec *media_codec(struct slice type);
+/*
+ * The codec that an Accept header likes best, XML before JSON at the same quality and without a
+ * header; NULL: none is acceptable.
+ */
+const struct codec *media_negotiate(struct slice accept);
+/* True when the Accept header (or its absence) takes the media type. */
+bool accept_covers(struct slice accept, struct slice media_type);
+
 /* ---- segment.c ---- */
 
 /*
@@ -225,6 +253,7 @@ struct slice req_allow(struct req *rq);
  */
 struct segment {
 	const char *name;
+	bool internal; /* nothing that anybody looks for: discovery does not tell of it */
 	/*
 	 * On the serving thread, rq->tx is a snapshot; requestingEntity is known, nothing else was
 	 * checked. rq->target.rest is what follows the segment. Like hooks.prepare, but RC_OK is the
@@ -239,6 +268,24 @@ enum rc segment_add(struct scl *scl, const struct segment *segment);
 /* NULL when no capability has it. Any thread. */
 const struct segment *segment_find(const struct scl *scl, struct slice name);
 
+/* ---- endpoint.c ---- */
+
+/* The endpoint of rq's path on its listener, or NULL. */
+const struct endpoint *endpoint_find(const struct req *rq);
+/* What the header of a request for it says. */
+enum rc endpoint_admit(struct req *rq);
+
+/* ---- well_known.c ---- */
+
+#define CAPABILITY_NAMES_MAX (SEGMENTS_ADDED + ENDPOINTS_ADDED)
+/* Before the name of what a capability serves: its search string. */
+#define CAPABILITY_LABEL "Capability/"
+
+/* Names directly below sclBase that capabilities serve and tell of; how many. Any thread. */
+unsigned capability_names(const struct scl *scl, struct slice names[CAPABILITY_NAMES_MAX]);
+/* Serves /.well-known/core. Before scl_start. */
+enum rc well_known_add(struct scl *scl);
+
 /* ---- bootstrap.c ---- */
 
 /* The first resources of a fresh store; counters of an old one. Before the threads start. */
@@ -248,6 +295,13 @@ enum rc bootstrap(struct scl *scl, char why[256]);
 
 /* Reads requestingEntity from the headers; RC_NO_ORIGINATOR, RC_BAD_REQUEST. */
 enum rc originator_read(struct req *rq);
+/*
+ * The same from Basic credentials, where Release 1 has it (TS 102 921 annex C). RC_NO_ORIGINATOR:
+ * credentials of another kind; RC_BAD_REQUEST.
+ */
+enum rc originator_basic(struct arena *a, struct slice credentials, struct slice *uri);
+/* The Authorization header in which Release 1 has the requestingEntity uri (TS 102 921 annex C). */
+void originator_credentials(struct buf *to, struct slice uri);
 /* Fills who from a URI. False when malformed. */
 bool originator_set(struct scl *scl, struct arena *a, struct slice uri, struct originator *who);
 /* The local path of a URI of this SCL (normalised), empty when it is another's. */
@@ -343,8 +397,6 @@ enum rc body_bind(struct req *rq, const struct rtype *t, enum bind_column column
  * path-absolute; that of an announcement may be another SCL's (TS 102 690, common attributes).
  */
 enum rc right_check(struct req *rq, const struct rtype *type, struct val *vals);
-/* True when the Accept header (or its absence) takes the media type. */
-bool accept_covers(struct slice accept, struct slice media_type);
 /* If-Match and its kin against a lastModifiedTime (TS 102 921 annex C, headers). */
 enum rc conditions_check(struct req *rq, int64_t modified, bool read);
 /* Stores the changed node, touches times and raises the event. self->modified is set here. */

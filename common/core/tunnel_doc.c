@@ -202,7 +202,7 @@ set_criteria(struct arena *a, struct slice target, struct slice query, struct va
 static enum rc
 set_target(struct arena *a, const struct exchange *ex, struct val **list)
 {
-	struct slice query = ex->target.n > 0 ? ex->target : ex->url, target;
+	struct slice query = ex->target.n > 0 ? ex->target : ex->url, target = SLICE_NONE;
 
 	if (keeps_query(query)) {
 		target = query;

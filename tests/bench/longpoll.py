@@ -20,9 +20,8 @@ from procs import BenchError, Server
 PER_PARENT = 100
 SPARE = 4500                            # descriptors beside those of the polls
 POLL_BYTES = 8192                       # what one may cost beside its connection
-WAKE_SECONDS = 0.5                      # with the processors to itself: what the benchmark judges
-LOADED = 2                              # as a test it shares them, and takes that much longer
-TRIES = 5                               # other processes may have the processors
+WAKE_SECONDS = 0.5                      # with the processors to itself: the benchmark alone judges it
+TRIES = 5                               # of the benchmark: other processes may have the processors
 CHANNEL = (f'<m2m:notificationChannel {NS}><m2m:channelType>LONG_POLLING</m2m:channelType>'
            '</m2m:notificationChannel>')
 
@@ -119,10 +118,10 @@ def park(nscl, polls):
     return now
 
 
-def wake(nscl, polls):
+def wake(nscl, polls, tries):
     """Sends a message to each channel, until that was fast enough; the outcomes. All polls wait again then."""
     outcomes = []
-    while len(outcomes) < TRIES and not (outcomes and outcomes[-1]["last"] - outcomes[-1]["begin"] <= WAKE_SECONDS):
+    while len(outcomes) < tries and not (outcomes and outcomes[-1]["last"] - outcomes[-1]["begin"] <= WAKE_SECONDS):
         outcomes.append(polls.run("notify"))
         park(nscl, polls)
     return outcomes
@@ -140,7 +139,7 @@ def await_removal(nscl, polls, apps):
     return done, done["last"] - begun
 
 
-def measure(nscl_program, polls_program, count, workdir):
+def measure(nscl_program, polls_program, count, workdir, tries):
     """What count long polls cost and how long it takes to wake them, as a dictionary."""
     nscl = Nscl(nscl_program, workdir, count)
     try:
@@ -153,7 +152,7 @@ def measure(nscl_program, polls_program, count, workdir):
         parked = park(nscl, polls)
         result = {"polls": count, "bytes_per_poll": (parked - idle) * 1024 / count, "idle_kib": idle,
                   "parked_kib": parked, "threads": nscl.status("Threads") - threads}
-        notified = wake(nscl, polls)
+        notified = wake(nscl, polls, tries)
         removed, seconds = await_removal(nscl, polls, apps)
         polls.close()
         result.update(wake_seconds=min(r["last"] - r["begin"] for r in notified),
@@ -181,17 +180,16 @@ def is_plain(program):
     return not any(name in text for name in (b"__asan_init", b"__tsan_init", b"__gcov_init"))
 
 
-def judge(result, plain):
+def judge(result, plain, time_too):
     """What is not as it must be; time and memory of a plain build alone tell something."""
     found = []
-    most = WAKE_SECONDS * LOADED * max(1.0, max(os.getloadavg()) / len(os.sched_getaffinity(0)))
     if result["wrong"]:
         found.append(f"{result['wrong']} wrong answers")
     if result["threads"] != 0:
         found.append(f"{result['threads']} more threads")
     if plain and result["bytes_per_poll"] > POLL_BYTES:
         found.append(f"{result['bytes_per_poll']:.0f} octets per poll")
-    if plain and result["wake_seconds"] > most:
+    if time_too and plain and result["wake_seconds"] > WAKE_SECONDS:
         found.append(f"woken in {result['wake_seconds']:.3f} s")
     return found
 
@@ -201,11 +199,12 @@ def bench(ctx):
     workdir = os.path.join(ctx.workdir, "longpoll")
     os.makedirs(workdir)
     result = measure(ctx.program("nscl"), os.path.join(ctx.builddir, "tests", "bench", "polls"),
-                     possible(ctx.polls), workdir)
+                     possible(ctx.polls), workdir, TRIES)
     label = f"{result['polls']:,} long polls"
     for scenario, key, unit, factor, most in (
             ("memory of one beside its connection", "bytes_per_poll", "octets", 1, POLL_BYTES),
-            ("threads added", "threads", "", 1, 0), ("all woken by a message each", "wake_seconds", "ms", 1000, 500),
+            ("threads added", "threads", "", 1, 0),
+            ("all woken by a message each", "wake_seconds", "ms", 1000, WAKE_SECONDS * 1000),
             ("all messages acknowledged", "acknowledged_seconds", "ms", 1000, None),
             ("all ended with their applications", "removal_seconds", "ms", 1000, None)):
         ctx.report.add(f"{label}: {scenario}", result[key] * factor, unit, at_most=most, errors=result["wrong"],
@@ -216,15 +215,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--builddir", default=os.environ.get("OPENSCL_BUILD", "."))
     parser.add_argument("--count", type=int, default=10000 if os.environ.get("OPENSCL_LONG") else 500)
+    parser.add_argument("--judge-time", action="store_true", help="fail when waking them takes too long; needs the "
+                        "processors")
     args = parser.parse_args()
     workdir = tempfile.mkdtemp(prefix="longpoll.")
     nscl = os.path.join(args.builddir, "nscl", "nscl")
     try:
-        result = measure(nscl, os.path.join(args.builddir, "tests", "bench", "polls"), possible(args.count), workdir)
+        result = measure(nscl, os.path.join(args.builddir, "tests", "bench", "polls"), possible(args.count), workdir,
+                         TRIES if args.judge_time else 1)
     finally:
         shutil.rmtree(workdir)
     print(json.dumps(result, indent=1))
-    found = judge(result, is_plain(nscl))
+    found = judge(result, is_plain(nscl), args.judge_time)
     for text in found:
         print("longpoll:", text, file=sys.stderr)
     return 1 if found else 0

@@ -17,6 +17,7 @@ from lib import xml
 from lib.bed import PATIENCE, engines, pick_port, program, wait_for
 from lib.daemon import Daemon, DaemonError
 from lib.notices import Receiver, status
+from lib.tls import available, certificate, context
 from lib.workers import Crew
 
 KINDS = ("nscl", "gscl", "dscl")
@@ -261,26 +262,9 @@ def stop_with_idle_connections(report, bed):
         sock.close()
 
 
-def certificate(bed, name):
-    """A self-signed certificate for 127.0.0.1: (certificate, key)."""
-    cert, key = bed.path(f"{name}.pem"), bed.path(f"{name}.key")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-keyout", key, "-out", cert, "-days", "2", "-subj", f"/CN={name}",
-                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True, timeout=PATIENCE)
-    return cert, key
-
-
-def context(cert, client=None):
-    """A TLS client that trusts one certificate."""
-    made = ssl.create_default_context(cafile=cert)
-    if client:
-        made.load_cert_chain(*client)
-    return made
-
-
 def tls(report, bed):
     """HTTPS listener, reload of the certificate, client certificates."""
-    if shutil.which("openssl") is None:
+    if not available():
         report.skip("TLS", "no openssl command")
         return
     cert, key = certificate(bed, "first")

@@ -32,10 +32,7 @@ class Nscl(Daemon):
     def __init__(self, bed, **more):
         super().__init__(bed, "nscl", **more)
         self.relay = bed.add(Relay(self.port))
-        # A listener on all addresses has no name of its own: the configured one is what the URIs say.
-        self.listeners = f'{{ address = "0.0.0.0"; port = {self.port}; security = "none"; serve = [ "mia", "mid" ]; }}'
-        self.options += [f'scl.own_names=[ "127.0.0.1:{self.relay.port}" ]', "listen.allow_remote=true",
-                         "listen.allow_clear=true"]
+        self.options += [f"scl.uri=http://127.0.0.1:{self.relay.port}/m2m"]
         self.write_config()
 
     @property

@@ -399,3 +399,39 @@ list_await(struct peers *ps, const char *target, const char *peers)
 		                      *peers);
 	return core_await(has_list, &w);
 }
+
+/* ---- what is announced ---- */
+
+void
+peers_begin(struct peers *ps)
+{
+	peers_init(ps, SCL_NSCL);
+	core_start(&ps->b);
+	peer_register(ps, 0, "GSCL");
+	peer_register(ps, 1, "GSCL");
+}
+
+int
+announce_create(struct peers *ps, const char *from, const char *id, const char *more)
+{
+	char body[2048];
+
+	snprintf(body, sizeof(body),
+	         "<m2m:application " NS " appId=\"%s\"><m2m:accessRightID>" BASE
+	         "/accessRights/default</m2m:accessRightID>%s</m2m:application>",
+	         id, more);
+	return core_status(&ps->b, "POST", BASE "/applications", from, body);
+}
+
+int
+announce_update(struct peers *ps, const char *id, const char *more)
+{
+	char target[96], body[2048];
+
+	snprintf(target, sizeof(target), BASE "/applications/%s", id);
+	snprintf(body, sizeof(body),
+	         "<m2m:application " NS "><m2m:accessRightID>" BASE
+	         "/accessRights/default</m2m:accessRightID>%s</m2m:application>",
+	         more);
+	return core_status(&ps->b, "PUT", target, ADMIN, body);
+}

@@ -43,6 +43,8 @@ struct peers {
 
 /* The scl runs, nobody is registered. */
 void peers_init(struct peers *ps, enum scl_type role);
+/* The same at an NSCL at which two GSCLs are registered. */
+void peers_begin(struct peers *ps);
 void peers_fini(struct peers *ps);
 void peer_register(struct peers *ps, unsigned peer, const char *type);
 void peer_set(struct peers *ps, unsigned peer, enum peer_mode mode);
@@ -64,5 +66,8 @@ const char *announce_to(const char *peers, const char *before, const char *after
 void value_of(struct peers *ps, const char *target, const char *name, char value[256]);
 /* Waits until sclList of target reads so: the numbers of its peers. */
 bool list_await(struct peers *ps, const char *target, const char *peers);
+/* An application with further elements; the status. */
+int announce_create(struct peers *ps, const char *from, const char *id, const char *more);
+int announce_update(struct peers *ps, const char *id, const char *more);
 
 #endif

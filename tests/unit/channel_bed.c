@@ -66,6 +66,13 @@ app_channel(struct core_bed *b)
 	return make_channel(b, APPS "/a", "notificationChannel", ME);
 }
 
+struct uris
+app_channel_begin(struct core_bed *b)
+{
+	channel_begin(b);
+	return app_channel(b);
+}
+
 void
 poll_begin(struct core_bed *b, struct core_call *c, const struct uris *u)
 {

@@ -27,6 +27,8 @@ struct uris make_channel(struct core_bed *b, const char *parent, const char *typ
                          const char *from);
 /* A notificationChannel of the application a. */
 struct uris app_channel(struct core_bed *b);
+/* channel_begin, and that. */
+struct uris app_channel_begin(struct core_bed *b);
 /* Polls it as its owner. */
 void poll_begin(struct core_bed *b, struct core_call *c, const struct uris *u);
 /* Sends there. */

@@ -170,6 +170,28 @@ core_start(struct core_bed *b)
 	ck_assert_int_eq(scl_start(b->scl, "http://scl.example.org:8080" BASE, own), RC_OK);
 }
 
+static struct port_answer
+refuse_all(void *arg, const struct exchange *ex)
+{
+	(void)arg;
+	(void)ex;
+	return (struct port_answer){ .status = 503 };
+}
+
+void
+core_init_alone(struct core_bed *b)
+{
+	core_init(b);
+	port_fake_set(refuse_all, NULL);
+}
+
+void
+core_start_alone(struct core_bed *b)
+{
+	core_init_alone(b);
+	core_start(b);
+}
+
 static void
 finding(void *arg, const char *text)
 {
@@ -543,4 +565,29 @@ unsigned
 core_scale(unsigned n)
 {
 	return getenv("OPENSCL_LONG") != NULL ? n * 5 : n;
+}
+
+int
+core_run(Suite *s)
+{
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+core_run_tests(const char *name, const TTest *const *tests, size_t n, double timeout)
+{
+	Suite *s = suite_create(name);
+	TCase *tc = tcase_create(name);
+
+	tcase_set_timeout(tc, timeout);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(s, tc);
+	return core_run(s);
 }

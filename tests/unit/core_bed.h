@@ -38,8 +38,12 @@ struct core_bed {
 
 /* A conf with one accessRight for everybody; nothing runs. */
 void core_init(struct core_bed *b);
+/* The same; whatever the scl will send is answered 503. */
+void core_init_alone(struct core_bed *b);
 /* Begins on what an earlier scl left in the store. */
 void core_start(struct core_bed *b);
+/* Both. */
+void core_start_alone(struct core_bed *b);
 /* Stops the scl, which is there still. */
 void core_halt(struct core_bed *b);
 /* The same, frees it and checks the repository. */
@@ -118,5 +122,9 @@ void core_unplug(struct core_plug *p);
 bool core_await(bool (*holds)(void *arg), void *arg);
 /* Several times as much work when OPENSCL_LONG is set. */
 unsigned core_scale(unsigned n);
+/* Runs the suite and frees it; the exit status of main. */
+int core_run(Suite *s);
+/* The same of tests in one case, each within timeout seconds. */
+int core_run_tests(const char *name, const TTest *const *tests, size_t n, double timeout);
 
 #endif

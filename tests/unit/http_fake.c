@@ -3,6 +3,8 @@
 
 #include "http_fake.h"
 
+#include "core/peer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -215,12 +217,22 @@ fill_made(struct req_answer *a)
 	a->retry_after = 7;
 }
 
+static void
+fill_secured(struct req_answer *a)
+{
+	a->reject = SLICE_LIT("MRJ1 test");
+	a->no_store = true;
+	a->close = true;
+}
+
 enum rc
 req_prepare(struct req *rq)
 {
 	rq->answer.http_status = 200;
 	if (target_is(rq, "/made"))
 		fill_made(&rq->answer);
+	if (target_is(rq, "/secured"))
+		fill_secured(&rq->answer);
 	if (target_is(rq, "/gone"))
 		rq->answer.http_status = 204;
 	if (target_is(rq, "/same"))
@@ -250,6 +262,63 @@ req_submit(struct req *rq, req_done *done, void *arg)
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* By what name the peer goes; empty for a stranger. */
+static struct slice
+peer_name(const struct peer *p)
+{
+	if (p->kind == PEER_PSK)
+		return p->psk_identity;
+	if (p->kind == PEER_CERTIFICATE)
+		return p->n_uris > 0 ? p->uris[0] : p->subject;
+	return SLICE_NONE;
+}
+
+static void
+write_names(struct buf *b, const char *kind, const struct slice *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "%s=%.*s\n", kind, (int)names[i].n, names[i].p);
+}
+
+static void
+write_hex(struct buf *b, const char *name, const void *octets, size_t n)
+{
+	buf_printf(b, "%s=", name);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "%02x", ((const unsigned char *)octets)[i]);
+	buf_puts(b, "\n");
+}
+
+static void
+write_peer(const struct peer *p, struct buf *b)
+{
+	unsigned char value[32];
+	enum rc rc = p->exporter(p, FAKE_LABEL, value, sizeof(value));
+
+	buf_printf(b, "kind=%d\naddress=%.*s\nloopback=%d\nuid=%u\npid=%u\nversion=%x\n",
+	           (int)p->kind, (int)p->address.n, p->address.p, p->loopback, p->uid, p->pid,
+	           p->tls_version);
+	buf_printf(b, "psk=%.*s\nsubject=%.*s\n", (int)p->psk_identity.n, p->psk_identity.p,
+	           (int)p->subject.n, p->subject.p);
+	write_names(b, "uri", p->uris, p->n_uris);
+	write_names(b, "dns", p->dns_names, p->n_dns_names);
+	write_hex(b, "spki", p->spki.p, p->spki.n);
+	write_hex(b, "fingerprint", p->fingerprint, sizeof(p->fingerprint));
+	if (rc == RC_OK)
+		write_hex(b, "export", value, sizeof(value));
+	else
+		buf_puts(b, rc == RC_DENIED ? "export=denied\n" : "export=failed\n");
+}
+
+static void
+write_headers(const struct req_input *in, struct buf *b)
+{
+	const struct slice values[] = { in->nonce, in->connection, in->device_proof,
+		                        in->ival_signature };
+
+	write_names(b, "header", values, sizeof(values) / sizeof(values[0]));
+}
+
 static void
 write_echo(struct req *rq, struct buf *b)
 {
@@ -260,7 +329,7 @@ write_echo(struct req *rq, struct buf *b)
 	buf_printf(b, "%s %.*s from=%.*s n=%zu accept=%.*s known=%d peer=%.*s length=%d\n",
 	           ops[in->op], (int)in->target.n, in->target.p, (int)in->from.n, in->from.p,
 	           in->body.n, (int)in->accept.n, in->accept.p, in->known_method,
-	           (int)in->peer_identity.n, in->peer_identity.p,
+	           (int)peer_name(in->peer).n, peer_name(in->peer).p,
 	           in->has_length ? (int)in->content_length : -1);
 	buf_slice(b, in->body);
 }
@@ -288,6 +357,10 @@ req_encode(struct req *rq)
 		buf_printf(&b, "<errorInfo>%.*s</errorInfo>", (int)rq->refusal.n, rq->refusal.p);
 	else if (target_is(rq, "/big/"))
 		write_big(rq, &b);
+	else if (target_is(rq, "/peer"))
+		write_peer(rq->input.peer, &b);
+	else if (target_is(rq, "/secured"))
+		write_headers(&rq->input, &b);
 	else if (!target_is(rq, "/gone") && !target_is(rq, "/same"))
 		write_echo(rq, &b);
 	a->content_type = b.n == 0 ? SLICE_NONE : SLICE_LIT("application/xml");

@@ -7,6 +7,9 @@
  *   /gone       204
  *   /same       304
  *   /big/N      200 with N octets
+ *   /peer       200, what is known of the other end, a line "name=value" for each fact
+ *   /secured    200, the X-M2M-* headers in the same way; everything that an answer of a
+ *               security procedure has
  *   /stranger   refused by req_admit with 402
  *   /at-once    pending, answered before req_submit returns; like /echo
  *   /later      pending, answered by another thread; like /echo
@@ -20,6 +23,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Of which /peer shows 32 octets as export=. */
+#define FAKE_LABEL "EXPORTER openscl test"
 #define FAKE_BODY_MAX 65536u
 
 struct scl {

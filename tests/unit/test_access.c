@@ -14,22 +14,6 @@
 #define DEFAULT "<m2m:accessRightID>" BASE "/accessRights/default</m2m:accessRightID>"
 #define G1 "http://g1.example.net/m2m"
 
-static struct port_answer
-refuse_all(void *arg, const struct exchange *ex)
-{
-	(void)arg;
-	(void)ex;
-	return (struct port_answer){ .status = 503 };
-}
-
-static void
-begin(struct core_bed *b)
-{
-	core_init(b);
-	port_fake_set(refuse_all, NULL);
-	core_start(b);
-}
-
 static int
 put_right(struct core_bed *b, const char *method, const char *id, const char *permissions)
 {
@@ -165,7 +149,7 @@ check_rights(struct core_bed *b, const char *who, unsigned flags, const char *wh
 static void
 prepare_matrix(struct core_bed *b)
 {
-	begin(b);
+	core_start_alone(b);
 	core_app(b, "a1", "");
 	ck_assert_int_eq(register_scl(b, ""), 201);
 	ck_assert_int_eq(core_container(b, "a1", "c", "default", ""), 201);
@@ -417,8 +401,7 @@ START_TEST(test_remembered)
 {
 	struct world w = { .second = 0 };
 
-	core_init(&w.b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&w.b);
 	atomic_store(&w.b.clock.now, second_of_2030(0));
 	core_start(&w.b);
 	dice_init(&w.dice, "remembered");
@@ -468,7 +451,7 @@ START_TEST(test_read_own_change)
 	struct core_bed b;
 	struct toggler ts[4];
 
-	begin(&b);
+	core_start_alone(&b);
 	core_app(&b, "a1", "");
 	for (unsigned i = 0; i < NITEMS(ts); i++) {
 		ts[i] = (struct toggler){ .b = &b, .n = i };
@@ -500,7 +483,7 @@ START_TEST(test_change_in_batch)
 	struct core_bed b;
 	char p[512];
 
-	begin(&b);
+	core_start_alone(&b);
 	permission(p, sizeof(p), "p", R | W | D | C, ALL);
 	for (size_t i = 0; i < NITEMS(changes); i++) {
 		struct core_call change, write;
@@ -538,8 +521,7 @@ START_TEST(test_expired_holder)
 	struct core_bed b;
 	char more[128], p[512];
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	b.conf.scl_lifetime = 0;
 	atomic_store(&b.clock.now, second_of_2030(0));
 	core_start(&b);
@@ -584,11 +566,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return core_run(suite());
 }

@@ -51,8 +51,7 @@ START_TEST(test_message_waits_for_poll)
 	struct core_call poll, sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
 	ck_assert(!core_is_done(&sender));
 	poll_begin(&b, &poll, &u);
@@ -71,8 +70,7 @@ START_TEST(test_poll_waits_for_message)
 	struct core_call poll, sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	poll_begin(&b, &poll, &u);
 	ck_assert(!core_is_done(&poll));
 	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
@@ -88,8 +86,7 @@ START_TEST(test_second_poll_takes_over)
 	struct core_call polls[3], sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	poll_begin(&b, &polls[0], &u);
 	poll_begin(&b, &polls[1], &u);
 	end_with(&polls[0], 202, "");
@@ -109,8 +106,7 @@ START_TEST(test_order)
 	struct core_call senders[3], poll;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	for (int i = 0; i < 3; i++) {
 		char body[256];
 
@@ -136,8 +132,7 @@ START_TEST(test_dead_polls)
 	struct core_call dead, late, poll, sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	poll_begin(&b, &dead, &u);
 	atomic_store(&dead.gone, true);
 	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
@@ -162,8 +157,7 @@ START_TEST(test_back_to_the_head)
 	struct core_call late, poll, senders[2];
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	message_begin(&b, &senders[0], &u, NOTIFY("http://x/0"));
 	poll_begin(&b, &late, &u);
 	ck_assert(core_await(call_is_done, &late));
@@ -270,8 +264,7 @@ START_TEST(test_stop_with_answer_on_its_way)
 	struct core_call poll, sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	message_begin(&b, &sender, &u, NOTIFY("http://x/1"));
 	poll_begin(&b, &poll, &u);
 	ck_assert(core_await(call_is_done, &poll));
@@ -312,8 +305,7 @@ START_TEST(test_refusals)
 	struct uris u;
 	char other[160];
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	for (size_t i = 0; i < NITEMS(rows); i++) {
 		int status = core_status(&b, rows[i].method, rows[i].poll ? u.poll : u.contact,
 		                         rows[i].from, rows[i].body);
@@ -350,8 +342,7 @@ START_TEST(test_forged_request)
 	struct uris u;
 	char body[512];
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	snprintf(body, sizeof(body), request, "http://other.example.org/");
 	ck_assert_int_eq(core_status(&b, "POST", u.contact, ADMIN, body), 403);
 	snprintf(body, sizeof(body), request, ADMIN);
@@ -369,8 +360,7 @@ START_TEST(test_restart)
 	struct core_call poll, sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	poll_begin(&b, &poll, &u);
 	core_halt(&b);
 	end_with(&poll, 503, "");
@@ -392,8 +382,7 @@ START_TEST(test_removed)
 	struct core_call poll, sender;
 	struct uris u, v;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	v = app_channel(&b);
 	poll_begin(&b, &poll, &u);
 	message_begin(&b, &sender, &v, NOTIFY("http://x/1"));
@@ -413,8 +402,7 @@ START_TEST(test_removal_lost)
 	struct core_call poll, sender;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	poll_begin(&b, &poll, &u);
 	core_fail_commits(1000);
 	ck_assert_int_eq(core_status(&b, "DELETE", APPS "/a", ME, NULL), 503);
@@ -435,8 +423,7 @@ START_TEST(test_removed_meanwhile)
 	struct core_call poll;
 	struct uris u;
 
-	channel_begin(&b);
-	u = app_channel(&b);
+	u = app_channel_begin(&b);
 	core_ready(&b, &poll, "POST", u.poll, ME, NULL, NULL);
 	ck_assert_int_eq(core_status(&b, "DELETE", APPS "/a", ME, NULL), 204);
 	core_submit(&poll);
@@ -644,8 +631,8 @@ START_TEST(test_hammer)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
 	const TTest *const tests[] = {
 		test_waits,
@@ -669,24 +656,6 @@ suite(void)
 		test_subscription_without_poll,
 		test_hammer,
 	};
-	Suite *s = suite_create("channel");
-	TCase *tc = tcase_create("channel");
 
-	tcase_set_timeout(tc, 120);
-	for (size_t i = 0; i < NITEMS(tests); i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return core_run_tests("channel", tests, NITEMS(tests), 120);
 }

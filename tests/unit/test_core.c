@@ -15,22 +15,6 @@
 #define RIGHT "<m2m:accessRightID>" BASE "/accessRights/default</m2m:accessRightID>"
 #define DAY (INT64_C(86400) * CLOCK_SECOND)
 
-static struct port_answer
-refuse_all(void *arg, const struct exchange *ex)
-{
-	(void)arg;
-	(void)ex;
-	return (struct port_answer){ .status = 503 };
-}
-
-static void
-begin(struct core_bed *b)
-{
-	core_init(b);
-	port_fake_set(refuse_all, NULL);
-	core_start(b);
-}
-
 /* The number that stands in an element of an answer. */
 static long
 number(struct core_bed *b, const char *target, const char *element)
@@ -97,7 +81,7 @@ START_TEST(test_procedures)
 	};
 	struct core_bed b;
 
-	begin(&b);
+	core_start_alone(&b);
 	/* The second time every decision is known already. */
 	for (unsigned round = 0; round < 2; round++)
 		for (size_t i = 0; i < NITEMS(rows); i++) {
@@ -122,7 +106,7 @@ START_TEST(test_conflict_in_batch)
 	struct reply r;
 	int sum = 0;
 
-	begin(&b);
+	core_start_alone(&b);
 	core_app(&b, "a1", "");
 	for (unsigned round = 0; round < 20; round++) {
 		char body[256], target[256];
@@ -161,7 +145,7 @@ START_TEST(test_instance_conflict_in_batch)
 	struct core_plug plug;
 	unsigned kept = 0;
 
-	begin(&b);
+	core_start_alone(&b);
 	core_app(&b, "a1", "");
 	ck_assert_int_eq(core_container(&b, "a1", "c1", "default",
 	                                "<m2m:maxNrOfInstances>100</m2m:maxNrOfInstances>"),
@@ -202,8 +186,7 @@ START_TEST(test_batch_without_space)
 	ck_assert_ptr_nonnull(big);
 	memset(big, 'x', 40000);
 	big[40000] = '\0';
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	b.quota = 500000;
 	core_start(&b);
 	core_app(&b, "a1", "");
@@ -243,8 +226,7 @@ START_TEST(test_subscription_count)
 	struct core_bed b;
 	char target[128];
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	b.conf.subscriptions_total = 8;
 	core_start(&b);
 	core_app(&b, "a1", "");
@@ -277,8 +259,7 @@ START_TEST(test_delete_large)
 	struct core_bed b;
 	char id[16];
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	b.conf.arena_max = 512u << 10;
 	b.conf.body_max = b.conf.answer_max = 256u << 10;
 	core_start(&b);
@@ -296,6 +277,16 @@ END_TEST
 
 /* ---- limits ---- */
 
+/* With a container; nothing is written until it is unplugged. */
+static void
+start_plugged(struct core_bed *b, struct core_plug *plug)
+{
+	core_start(b);
+	core_app(b, "a1", "");
+	ck_assert_int_eq(core_container(b, "a1", "c1", "default", ""), 201);
+	core_plug(b, plug);
+}
+
 START_TEST(test_queue_full)
 {
 	struct core_bed b;
@@ -303,13 +294,9 @@ START_TEST(test_queue_full)
 	struct core_plug plug;
 	struct reply r;
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	b.conf.queue_max = 5;
-	core_start(&b);
-	core_app(&b, "a1", "");
-	ck_assert_int_eq(core_container(&b, "a1", "c1", "default", ""), 201);
-	core_plug(&b, &plug);
+	start_plugged(&b, &plug);
 	for (unsigned i = 0; i < 8; i++) {
 		ck_assert(core_begin(&b, &calls[i], "POST", CI, ADMIN, "text/plain", "x"));
 		ck_assert(core_is_done(&calls[i]) == (i >= 5));
@@ -332,13 +319,9 @@ START_TEST(test_requests_max)
 	struct core_plug plug;
 	struct reply r;
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	b.conf.pending_max = 3;
-	core_start(&b);
-	core_app(&b, "a1", "");
-	ck_assert_int_eq(core_container(&b, "a1", "c1", "default", ""), 201);
-	core_plug(&b, &plug);
+	start_plugged(&b, &plug);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert(core_begin(&b, &calls[i], "POST", CI, ADMIN, "text/plain", "x"));
 	for (unsigned i = 0; i < 5; i++)
@@ -478,8 +461,7 @@ START_TEST(test_stop_under_load)
 {
 	struct core_bed b;
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	core_start(&b);
 	core_app(&b, "a1", "");
 	ck_assert_int_eq(core_container(&b, "a1", "c1", "default", ""), 201);
@@ -520,8 +502,7 @@ START_TEST(test_expiry)
 	int64_t now;
 	size_t nodes;
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	now = INT64_C(1700000000) * CLOCK_SECOND;
 	atomic_store(&b.clock.now, now);
 	core_start(&b);
@@ -564,8 +545,7 @@ START_TEST(test_age)
 	struct core_bed b;
 	int64_t now = INT64_C(1700000000) * CLOCK_SECOND;
 
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	atomic_store(&b.clock.now, now);
 	core_start(&b);
 	core_app(&b, "a1", "");
@@ -602,7 +582,7 @@ START_TEST(test_apoc_like_instances)
 {
 	struct core_bed b;
 
-	begin(&b);
+	core_start_alone(&b);
 	core_app(&b, "a1",
 	         "<m2m:aPoC>http://app.example.org/</m2m:aPoC><m2m:aPoCPaths><m2m:aPoCPath>"
 	         "<m2m:path>lamp/contentInstances/3</m2m:path></m2m:aPoCPath></m2m:aPoCPaths>");
@@ -614,8 +594,8 @@ START_TEST(test_apoc_like_instances)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
 	const TTest *const tests[] = {
 		test_procedures,
@@ -632,24 +612,6 @@ suite(void)
 		test_age,
 		test_apoc_like_instances,
 	};
-	Suite *s = suite_create("core");
-	TCase *tc = tcase_create("core");
 
-	tcase_set_timeout(tc, 300);
-	for (size_t i = 0; i < NITEMS(tests); i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return core_run_tests("core", tests, NITEMS(tests), 300);
 }

@@ -10,14 +10,6 @@
 
 #define APPS BASE "/applications"
 
-static struct port_answer
-refuse_all(void *arg, const struct exchange *ex)
-{
-	(void)arg;
-	(void)ex;
-	return (struct port_answer){ .status = 503 };
-}
-
 #define WORDS 5
 #define PLACES 120
 
@@ -151,8 +143,7 @@ START_TEST(test_discovery)
 	struct dice d;
 
 	ck_assert_ptr_nonnull(places);
-	core_init(&b);
-	port_fake_set(refuse_all, NULL);
+	core_init_alone(&b);
 	core_start(&b);
 	dice_init(&d, "discovery");
 	ck_assert_int_eq(core_do(&b, "POST", BASE "/accessRights",
@@ -191,11 +182,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return core_run(suite());
 }

@@ -610,6 +610,72 @@ START_TEST(test_after_waiting)
 }
 END_TEST
 
+/* However many wait for a host that does not answer, those for another one take turns at once. */
+START_TEST(test_lines)
+{
+	enum { SLOW = 20, N = 8 };
+	struct peer dead, peer;
+	struct errand slow[SLOW], es[N];
+	struct port *p = port_open(SLOW + N, 2);
+
+	peer_start(&dead);
+	peer_start(&peer);
+	for (int i = 0; i < SLOW; i++) {
+		errand_init(&slow[i], dead.port, "/slow");
+		slow[i].ex.timeout_ms = i < 2 ? 4000 : 2000;
+		port_http.send(p, &slow[i].ex);
+	}
+	port_http.poll(p, 0);
+	for (int i = 0; i < N; i++) {
+		errand_init(&es[i], peer.port, "/ok");
+		es[i].ex.timeout_ms = 30000;
+		port_http.send(p, &es[i].ex);
+	}
+	for (int i = 0; i < N; i++) {
+		await(p, &es[i], 1);
+		ck_assert_int_eq(es[i].ex.rc, RC_OK);
+		errand_fini(&es[i]);
+	}
+	for (int i = 0; i < SLOW; i++)
+		ck_assert_uint_eq(slow[i].done, 0);
+	for (int i = 0; i < SLOW; i++) {
+		await(p, &slow[i], 1);
+		ck_assert_int_eq(slow[i].ex.rc, RC_GATEWAY_TIMEOUT);
+		ck_assert_int_eq(slow[i].ex.unsent, i >= 2);
+		errand_fini(&slow[i]);
+	}
+	ck_assert_uint_le(atomic_load(&peer.n_clients), 2);
+	ck_assert_uint_le(atomic_load(&dead.n_clients), 2);
+	port_http.close(p);
+	peer_stop(&peer);
+	peer_stop(&dead);
+}
+END_TEST
+
+/* What waits when the port is closed ends as well, and what begins only then does not begin. */
+START_TEST(test_close_waiting)
+{
+	enum { N = 5 };
+	struct peer peer;
+	struct errand es[N];
+	struct port *p = port_open(N, 1);
+
+	peer_start(&peer);
+	for (int i = 0; i < N; i++) {
+		errand_init(&es[i], peer.port, "/slow");
+		port_http.send(p, &es[i].ex);
+	}
+	port_http.poll(p, 0);
+	port_http.close(p);
+	for (int i = 0; i < N; i++) {
+		ck_assert_uint_eq(es[i].done, 1);
+		ck_assert_int_eq(es[i].ex.rc, RC_UNAVAILABLE);
+		errand_fini(&es[i]);
+	}
+	peer_stop(&peer);
+}
+END_TEST
+
 START_TEST(test_send_from_done)
 {
 	struct peer peer;
@@ -693,8 +759,8 @@ http_out_suite(void)
 	const TTest *const tests[] = {
 		test_answer,    test_request, test_large_request,  test_absolute_form,
 		test_no_detour, test_interim, test_failures,       test_unsendable,
-		test_refused,   test_limits,  test_after_waiting, test_send_from_done, test_wakeup,
-		test_close,
+		test_refused,   test_limits,  test_after_waiting,  test_lines,
+		test_wakeup,    test_close,   test_close_waiting,  test_send_from_done,
 	};
 	Suite *s = suite_create("http_out");
 	TCase *tc = tcase_create("exchanges");

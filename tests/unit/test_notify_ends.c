@@ -359,8 +359,8 @@ START_TEST(test_refused)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
 	const TTest *const tests[] = {
 		test_minimal_time,     test_minimal_time_huge,   test_timeout_reason,
@@ -368,24 +368,6 @@ suite(void)
 		test_final_on_expiry,  test_final_on_lost_right, test_delete_is_silent,
 		test_refused,
 	};
-	Suite *s = suite_create("notify ends");
-	TCase *tc = tcase_create("notify ends");
 
-	tcase_set_timeout(tc, 300);
-	for (size_t i = 0; i < NITEMS(tests); i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return core_run_tests("notify ends", tests, NITEMS(tests), 300);
 }

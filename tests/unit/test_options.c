@@ -1,121 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each option by itself: its row, its default, which values it takes, what is said of the others. */
 #include "config.h"
 
-#include <check.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "app/opt_row.h"
 #include "app/opt_value.h"
-#include "app/opt_write.h"
-#include "app/options.h"
-#include "base/log.h"
-#include "core/req.h"
-
-#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
-#define TEXT_MAX (1u << 20)
-
-static const char *const engines[] = { "lmdb", "memory", NULL };
-static const struct options_default defaults[] = {
-	{ "store.path", "/var/lib/test" },
-	{ "listeners", "( { port = 8080; } )" },
-	{ NULL, NULL },
-};
-static const struct options_profile profile = { "test", defaults, NULL, engines };
-
-static const char *const absent[] = { "register.", NULL };
-static const struct options_profile smaller = { "small", defaults, absent, engines };
-
-/* What the last load of this process reported; each test has its own process or clears it. */
-static struct buf errors;
-
-static void
-setup(void)
-{
-	buf_init(&errors, OPTIONS_ERRORS_MAX);
-}
-
-static void
-teardown(void)
-{
-	buf_fini(&errors);
-}
-
-static struct options *
-load_with(const struct options_profile *p, const char *text, const char *const *overrides, size_t n)
-{
-	const struct options_source src = { .profile = p, .text = text, .overrides = overrides,
-		.n_overrides = n };
-	struct options *o;
-
-	buf_clear(&errors);
-	o = options_load(&src, &errors);
-	buf_char(&errors, '\0');
-	ck_assert_msg((o == NULL) == (errors.n > 1), "errors and result differ: %s", errors.p);
-	return o;
-}
-
-static struct options *
-load_text(const char *text)
-{
-	return load_with(&profile, text, NULL, 0);
-}
-
-static bool
-reported(const char *line)
-{
-	return strstr(errors.p, line) != NULL;
-}
-
-static void
-expect_error(const char *text, const char *line)
-{
-	ck_assert_msg(load_text(text) == NULL, "accepted: %s", text);
-	ck_assert_msg(reported(line), "not reported: %s\nbut: %s", line, errors.p);
-}
-
-/* A configuration that sets path in line 3 of its text. */
-static char *
-config_of(const char *path, const char *value)
-{
-	const char *dot = strchr(path, '.');
-	struct buf b;
-	size_t n;
-
-	buf_init(&b, TEXT_MAX);
-	buf_puts(&b, "# one\n# two\n");
-	if (dot == NULL)
-		buf_printf(&b, "%s = %s;", path, value);
-	else
-		buf_printf(&b, "%.*s = { %s = %s; };", (int)(dot - path), path, dot + 1, value);
-	buf_char(&b, '\0');
-	return buf_take(&b, &n);
-}
-
-static void
-expect_value_error(const struct opt_row *row, const char *value)
-{
-	char *text = config_of(row->path, value);
-	char line[128];
-
-	snprintf(line, sizeof(line), "<text>:3: %s: ", row->path);
-	expect_error(text, line);
-	free(text);
-}
-
-static char *
-dump(const struct options *o, const struct options_profile *p, enum options_form form)
-{
-	struct buf b;
-	size_t n;
-
-	buf_init(&b, TEXT_MAX);
-	options_write(o, p, form, &b);
-	buf_char(&b, '\0');
-	ck_assert(!b.failed);
-	return buf_take(&b, &n);
-}
+#include "options_bed.h"
 
 START_TEST(rows_make_sense)
 {
@@ -401,29 +291,52 @@ static const struct {
 	{ "listeners = ( { address = \"127.0.0.1\"; } );", "<text>:1: listeners[0].port: is missing\n" },
 	{ "listeners = ( { port = 70000; } );", "<text>:1: listeners[0].port: must be 0 to 65535\n" },
 	{ "listeners = ( { port = 1; address = \"localhost\"; } );",
-	  "listeners[0].address: must be a numeric IPv4 or IPv6 address\n" },
+	  "listeners[0].address: must be a numeric IPv4 or IPv6 address, or unix:/path\n" },
 	{ "listeners = ( { port = 1; serve = [ ]; } );", "<text>:1: serve must not be empty\n" },
 	{ "listeners = ( { port = 1; serve = [ \"mib\" ]; } );",
-	  "listeners[0].serve: must be one of mia, dia, mid\n" },
+	  "listeners[0].serve: must be one of mia, dia, mid, msbf, mas, admin\n" },
 	{ "listeners = (\n{ port = 1; },\n{ port = 1; } );",
 	  "<text>:3: the same address and port as of listeners[0]\n" },
+	/* Beyond loopback a client has to be able to prove who it is. */
 	{ "listeners = (\n{ port = 1; address = \"0.0.0.0\"; } );",
-	  "<text>:2: 0.0.0.0 is not a loopback address: the From header" },
-	{ "listeners = ( { port = 1; address = \"::\"; } );", "needs listen.allow_remote = true" },
-	{ "listeners = ( { port = 1; address = \"128.0.0.1\"; } );",
-	  "needs listen.allow_remote = true" },
-	{ "listeners = ( { port = 1; address = \"::ffff:10.0.0.1\"; } );",
-	  "needs listen.allow_remote = true" },
-	{ "listen = { allow_remote = true; }; listeners = ( { port = 1; address = \"::\"; } );",
-	  "needs listen.allow_clear = true" },
+	  "<text>:2: nothing can prove here who a client is" },
+	{ "listeners = ( { port = 1; address = \"::\"; } );", "nothing can prove here" },
+	{ "listeners = ( { port = 1; address = \"128.0.0.1\"; } );", "nothing can prove here" },
+	{ "listeners = ( { port = 1; address = \"::ffff:10.0.0.1\"; } );", "nothing can prove here" },
+	{ "listeners = ( { port = 1; address = \"::\"; issuer = \"claimed\"; } );",
+	  "issuer \"claimed\" is for loopback and UNIX sockets alone\n" },
 	{ "listen = { allow_clear = true; }; listeners = ( { port = 1; address = \"::\"; } );",
-	  "needs listen.allow_remote = true" },
-	{ "listen = { allow_remote = true; allow_clear = true; };"
+	  "nothing can prove here" },
+	{ "issuers = { tokens = \"t\"; }; listeners = ( { port = 1; address = \"::\"; } );",
+	  "needs listen.allow_clear = true" },
+	{ "issuers = { tokens = \"t\"; }; listen = { allow_clear = true; };"
 	  "listeners = ( { port = 1; address = \"::\"; } );",
 	  NULL },
-	{ "listen = { allow_remote = true; }; listeners = ( { port = 1; address = \"::\";"
-	  "security = \"certificate\"; certificate = \"c\"; key = \"k\"; } );",
+	{ "listeners = ( { port = 1; address = \"::\"; security = \"certificate\"; certificate = \"c\";"
+	  "key = \"k\"; } );",
+	  "nothing can prove here" },
+	{ "listeners = ( { port = 1; address = \"::\"; security = \"certificate\"; certificate = \"c\";"
+	  "key = \"k\"; ca = \"a\"; } );",
 	  NULL },
+	{ "listeners = ( { port = 1; address = \"::\"; security = \"psk\"; } );", NULL },
+	{ "listeners = ( { port = 1; address = \"::\"; trusted_access = true; } );", NULL },
+	{ "listeners = ( { port = 1; issuer = \"proved\"; } );", "nothing can prove here" },
+	{ "listeners = ( { port = 1; security = \"psk\"; issuer = \"claimed\"; } );", NULL },
+	{ "listeners = ( { port = 1; security = \"psk\"; crl = \"c\"; } );", "crl needs ca\n" },
+	{ "listeners = ( { port = 1; tls13_only = true; } );", "need security \"psk\"\n" },
+	{ "listeners = ( { port = 1; security = \"psk\"; tls13_only = true; allow_non_pfs = true; } );",
+	  "exclude each other\n" },
+	/* UNIX sockets. */
+	{ "listeners = ( { port = 0; address = \"unix:/run/s\"; } );", NULL },
+	{ "issuers = { unix_users = [ \"7=a\" ]; };"
+	  "listeners = ( { port = 0; address = \"unix:/run/s\"; issuer = \"proved\"; } );",
+	  NULL },
+	{ "listeners = ( { port = 0; address = \"unix:/run/s\"; issuer = \"proved\"; } );",
+	  "nothing can prove here" },
+	{ "listeners = ( { port = 1; address = \"unix:/run/s\"; } );", "a UNIX socket has port 0" },
+	{ "listeners = ( { port = 0; address = \"unix:/run/s\"; security = \"psk\"; } );",
+	  "a UNIX socket has port 0" },
+	{ "listeners = ( { port = 0; address = \"unix:run/s\"; } );", "or unix:/path\n" },
 	{ "listeners = ( { port = 1; security = \"certificate\"; certificate = \"c\"; } );",
 	  "security \"certificate\" needs certificate and key\n" },
 	{ "listeners = ( { port = 1; certificate = \"c\"; key = \"k\"; } );",
@@ -448,162 +361,6 @@ START_TEST(listeners_are_checked)
 }
 END_TEST
 
-#define CONTRACT                                                                                   \
-	"scl = { id = \"nscl.example.org\"; base = \"m2m\"; };\n"                                      \
-	"store = { engine = \"lmdb\"; path = \"/var/lib/openscl/nscl\"; };\n"                          \
-	"listeners = ( { address = \"127.0.0.1\"; port = 0; security = \"none\";\n"                    \
-	"    serve = [ \"mia\", \"mid\" ]; } );\n"                                                     \
-	"register = { nscl = [ \"http://127.0.0.1:18080/m2m\" ]; lifetime = 1800; };\n"                \
-	"access_rights = ( { id = \"default\"; permissions = ( { id = \"everyone\";\n"                 \
-	"    flags = [ \"READ\",\"WRITE\",\"CREATE\",\"DELETE\",\"DISCOVER\" ];\n"                     \
-	"    holders = { all = true; domains = ( \"a.b\", \"c\" ); refs = [ \"http://a/m2m\" ];\n"     \
-	"        applications = [ \"app\" ]; scls = [ \"gw\" ]; }; } );\n"                             \
-	"  self_permissions = ( { id = \"everyone\"; flags = [ \"READ\" ];\n"                          \
-	"    holders = { all = true; }; } ); },\n"                                                     \
-	"  { id = \"empty\"; } );\n"                                                                   \
-	"default_access_right = \"default\";\n"                                                        \
-	"log = { level = \"info\"; };\n"
-
-START_TEST(access_rights_are_read)
-{
-	struct options *o = load_text(CONTRACT);
-	const struct options_access_right *r;
-	const struct options_permission *p;
-
-	ck_assert_msg(o != NULL, "%s", errors.p);
-	ck_assert_int_eq((int)o->access_rights.n, 2);
-	r = &o->access_rights.v[0];
-	ck_assert_str_eq(r->id, "default");
-	ck_assert_int_eq((int)r->permissions.n, 1);
-	p = &r->permissions.v[0];
-	ck_assert_str_eq(p->id, "everyone");
-	ck_assert_int_eq((int)p->flags, OPTIONS_READ | OPTIONS_WRITE | OPTIONS_CREATE |
-	                                        OPTIONS_DELETE | OPTIONS_DISCOVER);
-	ck_assert(p->holders.all);
-	ck_assert_int_eq((int)p->holders.domains.n, 2);
-	ck_assert_str_eq(p->holders.domains.v[1], "c");
-	ck_assert_str_eq(p->holders.refs.v[0], "http://a/m2m");
-	ck_assert_str_eq(p->holders.applications.v[0], "app");
-	ck_assert_str_eq(p->holders.scls.v[0], "gw");
-	ck_assert_int_eq((int)r->self_permissions.v[0].flags, OPTIONS_READ);
-	ck_assert_int_eq((int)o->access_rights.v[1].permissions.n, 0);
-	ck_assert_int_eq((int)o->listeners.v[0].serve, SERVE_MIA | SERVE_MID);
-	ck_assert_int_eq(o->register_at.lifetime_ms, 1800 * 1000);
-	options_free(o);
-}
-END_TEST
-
-START_TEST(bad_access_rights_are_reported)
-{
-	expect_error("access_rights = (\n { permissions = ( ); } );",
-	             "<text>:2: access_rights[0].id: is missing\n");
-	expect_error("access_rights = ( { id = \"a\"; },\n { id = \"a\"; } );",
-	             "<text>:2: two access rights with the id a\n");
-	expect_error("access_rights = ( { id = \"a\"; permissions = ( { id = \"p\"; },\n"
-	             "{ id = \"p\"; } ); } );",
-	             "<text>:1: two permissions with the id p\n");
-	expect_error("access_rights = ( { id = \"a\"; self_permissions = (\n { id = \"p\";\n"
-	             "flags = [ \"EXECUTE\" ]; } ); } );",
-	             "<text>:3: access_rights[0].self_permissions[0].flags: must be one of READ, ");
-	expect_error("access_rights = ( { id = \"a\"; permissions = ( { id = \"p\";\n"
-	             "holders = { al = true; }; } ); } );",
-	             "<text>:2: unknown option access_rights[0].permissions[0].holders.al\n");
-	expect_error("access_rights = ( { id = \"a/b\"; } );", "access_rights[0].id: must be letters");
-}
-END_TEST
-
-/* Settings of every kind away from the defaults. */
-#define VARIED                                                                                     \
-	"scl = { search_strings = [ \"a \\\"b\\\" \\\\ c\", \"\xc3\xa4\" ]; own_names = ( \"x:1\" ); };\n" \
-	"store = { max_bytes = 10000000000L; cache_bytes = \"3 GiB\"; write_buffer_bytes = 1025; };\n" \
-	"http = { min_rate = 0; idle_timeout = \"1500 ms\"; header_timeout = 90; };\n"                 \
-	"lifetime = { default = \"36 h\"; max = 0; };\n"                                               \
-	"container = { max_nr_max = 9223372036854775807L; max_bytes_max = 0x7fffffffffffffffL; };\n"
-
-static const char *const fixpoints[] = { "", CONTRACT, VARIED };
-
-START_TEST(dump_reads_back_to_the_same)
-{
-	struct options *a = load_text(fixpoints[_i]), *b;
-	char *first, *second;
-
-	ck_assert_msg(a != NULL, "%s", errors.p);
-	first = dump(a, &profile, OPTIONS_EFFECTIVE);
-	b = load_text(first);
-	ck_assert_msg(b != NULL, "%s\n%s", errors.p, first);
-	second = dump(b, &profile, OPTIONS_EFFECTIVE);
-	ck_assert_str_eq(first, second);
-	for (size_t i = 0; i < opt_options.n; i++) {
-		struct buf x, y;
-
-		buf_init(&x, TEXT_MAX);
-		buf_init(&y, TEXT_MAX);
-		opt_write_value(&opt_options.rows[i], a, 0, &x);
-		opt_write_value(&opt_options.rows[i], b, 0, &y);
-		ck_assert(slice_eq(buf_view(&x), buf_view(&y)));
-		buf_fini(&x);
-		buf_fini(&y);
-	}
-	free(first);
-	free(second);
-	options_free(a);
-	options_free(b);
-}
-END_TEST
-
-START_TEST(dump_and_help_name_every_option)
-{
-	const char *path = opt_options.rows[_i].path, *leaf = strrchr(path, '.');
-	struct options *o = load_text("");
-	char *text = dump(o, &profile, OPTIONS_EFFECTIVE);
-	char line[128];
-	struct buf b;
-
-	snprintf(line, sizeof(line), "%s = ", leaf == NULL ? path : leaf + 1);
-	ck_assert_ptr_nonnull(strstr(text, line));
-	buf_init(&b, TEXT_MAX);
-	options_write_help(&profile, &b);
-	buf_char(&b, '\0');
-	snprintf(line, sizeof(line), "  %s (", path);
-	ck_assert_ptr_nonnull(strstr(b.p, line));
-	buf_clear(&b);
-	options_write_man(&profile, &b);
-	buf_char(&b, '\0');
-	snprintf(line, sizeof(line), ".TP\n.B %s\n", path);
-	ck_assert_ptr_nonnull(strstr(b.p, line));
-	buf_fini(&b);
-	free(text);
-	options_free(o);
-}
-END_TEST
-
-START_TEST(sample_differs_from_defaults_by_its_examples)
-{
-	struct options *o = load_text(""), *sample;
-	char *text = dump(o, &profile, OPTIONS_SAMPLE);
-
-	sample = load_text(text);
-	ck_assert_msg(sample != NULL, "%s", errors.p);
-	for (size_t i = 0; i < opt_options.n; i++) {
-		const struct opt_row *row = &opt_options.rows[i];
-		struct buf x, y;
-
-		buf_init(&x, TEXT_MAX);
-		buf_init(&y, TEXT_MAX);
-		opt_write_value(row, o, 0, &x);
-		opt_write_value(row, sample, 0, &y);
-		ck_assert_msg(slice_eq(buf_view(&x), buf_view(&y)) || row->example != NULL, "%s",
-		              row->path);
-		buf_fini(&x);
-		buf_fini(&y);
-	}
-	ck_assert_str_eq(sample->default_access_right, sample->access_rights.v[0].id);
-	free(text);
-	options_free(o);
-	options_free(sample);
-}
-END_TEST
-
 static const struct {
 	const char *text;
 	int64_t ms;
@@ -625,136 +382,20 @@ START_TEST(durations_have_units)
 }
 END_TEST
 
-struct seen {
-	char text[256];
-};
-
-static void
-on_change(void *arg, const char *path, bool applied)
+int
+main(void)
 {
-	struct seen *seen = arg;
-	size_t n = strlen(seen->text);
-
-	snprintf(seen->text + n, sizeof(seen->text) - n, "%s%s ", applied ? "+" : "-", path);
-}
-
-START_TEST(merge_takes_over_what_is_reloadable)
-{
-	struct options *cur = load_text("scl = { id = \"a\"; }; limits = { depth = 8; };");
-	struct options *next = load_text(
-		"scl = { id = \"b\"; search_strings = [ \"x\" ]; }; limits = { depth = 9; };"
-		"log = { level = \"debug\"; }; listeners = ( { port = 1; }, { port = 2; } );");
-	struct seen seen = { "" };
-
-	buf_clear(&errors);
-	ck_assert(options_merge(next, cur, &profile, on_change, &seen, &errors));
-	ck_assert_str_eq(seen.text,
-	                 "-scl.id -scl.search_strings -listeners +limits.depth +log.level ");
-	ck_assert_str_eq(next->scl.id, "a");
-	ck_assert_int_eq((int)next->scl.search_strings.n, 0);
-	ck_assert_int_eq(next->limits.depth, 9);
-	ck_assert_int_eq(next->log.level, LOG_LEVEL_DEBUG);
-	ck_assert_int_eq((int)next->listeners.n, 1);
-	ck_assert_int_eq(next->listeners.v[0].port, 8080);
-	options_free(next);
-	options_free(cur);
-}
-END_TEST
-
-START_TEST(merge_of_the_same_changes_nothing)
-{
-	struct options *cur = load_text(CONTRACT), *next = load_text(CONTRACT);
-	struct seen seen = { "" };
-
-	buf_clear(&errors);
-	ck_assert(options_merge(next, cur, &profile, on_change, &seen, &errors));
-	ck_assert_str_eq(seen.text, "");
-	options_free(next);
-	options_free(cur);
-}
-END_TEST
-
-/* Both files are good; what a running daemon may take of the second contradicts the first. */
-START_TEST(merge_refuses_a_contradiction)
-{
-	struct options *cur = load_text("");
-	struct options *next = load_text("limits = { arena_max = \"1 GiB\"; body_max = \"512 MiB\"; };");
-	struct seen seen = { "" };
-
-	ck_assert_msg(next != NULL, "%s", errors.p);
-	buf_clear(&errors);
-	ck_assert(!options_merge(next, cur, &profile, on_change, &seen, &errors));
-	buf_char(&errors, '\0');
-	ck_assert(reported("limits.body_max must not be above limits.arena_max"));
-	options_free(next);
-	options_free(cur);
-}
-END_TEST
-
-static void
-write_file(const char *dir, const char *name, const char *text)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_ge(fputs(text, f), 0);
-	ck_assert_int_eq(fclose(f), 0);
-}
-
-static void
-expect_file_error(const char *dir, const char *name, const char *line)
-{
-	char path[128];
-	const struct options_source src = { .profile = &profile, .file = path };
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	buf_clear(&errors);
-	ck_assert_ptr_null(options_load(&src, &errors));
-	buf_char(&errors, '\0');
-	ck_assert_msg(reported(line), "%s", errors.p);
-}
-
-START_TEST(files_are_named_in_errors)
-{
-	char dir[] = "/tmp/test_options.XXXXXX", path[128];
-
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	write_file(dir, "a.conf", "\n@include \"b.conf\"\nscl = { bas = 1; };\n");
-	write_file(dir, "b.conf", "log = {\n level = 1; };\n");
-	write_file(dir, "c.conf", "log = {\n\n level = ; };\n");
-	expect_file_error(dir, "a.conf", "/a.conf:3: unknown option scl.bas\n");
-	expect_file_error(dir, "a.conf", "b.conf:2: log.level: a string is expected\n");
-	expect_file_error(dir, "c.conf", "/c.conf:3: syntax error\n");
-	expect_file_error(dir, "none", "/none: No such file or directory\n");
-	expect_file_error(dir, "", "/: is a directory\n");
-	for (const char *name = "abc"; *name != '\0'; name++) {
-		snprintf(path, sizeof(path), "%s/%c.conf", dir, *name);
-		unlink(path);
-	}
-	rmdir(dir);
-}
-END_TEST
-
-static void
-add_row_tests(TCase *tc)
-{
+	Suite *s = suite_create("options");
+	TCase *tc = tcase_create("options");
 	int n = (int)opt_options.n;
 
+	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, rows_make_sense, 0, n);
 	tcase_add_loop_test(tc, defaults_are_those_of_the_rows, 0, n);
 	tcase_add_loop_test(tc, wrong_types_are_reported_with_their_line, 0, n);
 	tcase_add_loop_test(tc, ranges_hold, 0, n);
 	tcase_add_loop_test(tc, long_texts_and_lists_are_refused, 0, n);
-	tcase_add_loop_test(tc, dump_and_help_name_every_option, 0, n);
 	tcase_add_test(tc, rows_of_a_group_stand_together);
-}
-
-static void
-add_load_tests(TCase *tc)
-{
 	tcase_add_test(tc, defaults_are_those_of_the_reference);
 	tcase_add_test(tc, unknown_keys_are_reported_with_their_line);
 	tcase_add_test(tc, all_errors_are_reported);
@@ -762,34 +403,7 @@ add_load_tests(TCase *tc)
 	tcase_add_test(tc, overrides_count_more_than_the_text);
 	tcase_add_loop_test(tc, bad_overrides_are_reported, 0, (int)NITEMS(bad_overrides));
 	tcase_add_loop_test(tc, listeners_are_checked, 0, (int)NITEMS(listener_cases));
-	tcase_add_test(tc, access_rights_are_read);
-	tcase_add_test(tc, bad_access_rights_are_reported);
 	tcase_add_loop_test(tc, durations_have_units, 0, (int)NITEMS(durations));
-	tcase_add_test(tc, files_are_named_in_errors);
-	tcase_add_loop_test(tc, dump_reads_back_to_the_same, 0, (int)NITEMS(fixpoints));
-	tcase_add_test(tc, sample_differs_from_defaults_by_its_examples);
-	tcase_add_test(tc, merge_takes_over_what_is_reloadable);
-	tcase_add_test(tc, merge_of_the_same_changes_nothing);
-	tcase_add_test(tc, merge_refuses_a_contradiction);
-}
-
-int
-main(void)
-{
-	Suite *s = suite_create("options");
-	TCase *rows = tcase_create("rows"), *load = tcase_create("load");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_checked_fixture(rows, setup, teardown);
-	tcase_add_checked_fixture(load, setup, teardown);
-	add_row_tests(rows);
-	add_load_tests(load);
-	suite_add_tcase(s, rows);
-	suite_add_tcase(s, load);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	suite_add_tcase(s, tc);
+	return run_suite(s);
 }

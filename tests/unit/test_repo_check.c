@@ -544,7 +544,7 @@ START_TEST(findings_are_bounded)
 
 	bed_init(&b, BED_MEMORY, 16);
 	for (uint64_t i = 0; i < 5000; i++) {
-		struct key k;
+		struct repo_key k;
 
 		key_id(&k, SPACE_PENDING, i);
 		bed_poke(&b, key_view(&k), SLICE_NONE, true);
@@ -560,7 +560,7 @@ START_TEST(wrong_counts_are_found)
 {
 	struct cached_seq tail = { 0 };
 	struct slice val;
-	struct key k;
+	struct repo_key k;
 	struct buf bad;
 	bool seen;
 	struct bed b;

@@ -87,7 +87,7 @@ START_TEST(test_default_port)
 	const unsigned ports[] = { 80, 443 };
 	const char *const *names;
 
-	load("listen = { allow_remote = true; allow_clear = true; };"
+	load("listen = { allow_clear = true; }; issuers = { tokens = \"t\"; };"
 	     "listeners = ( { address = \"192.0.2.7\"; port = 80; },"
 	     " { address = \"2001:DB8::7\"; port = 443; security = \"certificate\";"
 	     "   certificate = \"c\"; key = \"k\"; } );");
@@ -129,7 +129,7 @@ START_TEST(test_all_interfaces)
 	const char *const *names;
 
 	load("scl = { base = \"root\"; own_names = [ \"m2m.example.org\" ]; };"
-	     "listen = { allow_remote = true; allow_clear = true; };"
+	     "listen = { allow_clear = true; }; issuers = { tokens = \"t\"; };"
 	     "listeners = ( { address = \"::\"; port = 8080; } );");
 	names = listen_names(arena, o, ports);
 	ck_assert_ptr_nonnull(names);
@@ -137,6 +137,22 @@ START_TEST(test_all_interfaces)
 	ck_assert(has(names, "127.0.0.1:8080"));
 	ck_assert(has(names, "m2m.example.org:8080"));
 	ck_assert_str_eq(listen_base_uri(arena, o, ports), "http://m2m.example.org:8080/root");
+}
+END_TEST
+
+START_TEST(test_behind_proxy)
+{
+	const unsigned ports[] = { 8080, 0 };
+	const char *const *names;
+
+	load("scl = { uri = \"https://gw.example.org:444/m2m\"; };"
+	     "listeners = ( { port = 8080; }, { address = \"unix:/run/s\"; port = 0; } );");
+	names = listen_names(arena, o, ports);
+	ck_assert_ptr_nonnull(names);
+	ck_assert(has(names, "gw.example.org:444"));
+	ck_assert(has(names, "localhost"));
+	ck_assert(has(names, "127.0.0.1:8080"));
+	ck_assert_str_eq(listen_base_uri(arena, o, ports), "https://gw.example.org:444/m2m");
 }
 END_TEST
 
@@ -197,7 +213,7 @@ int
 main(void)
 {
 	const TTest *const tests[] = { test_loopback, test_default_port, test_configured,
-		test_all_interfaces, test_no_memory, test_scl_conf, test_contact };
+		test_all_interfaces, test_behind_proxy, test_no_memory, test_scl_conf, test_contact };
 	Suite *s = suite_create("service_conf");
 	TCase *tc = tcase_create("all");
 	SRunner *r = srunner_create(s);

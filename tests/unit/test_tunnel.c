@@ -373,31 +373,13 @@ START_TEST(test_apoc)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
 	const TTest *const tests[] = {
 		test_tunnel,        test_tunnel_query, test_online_status, test_server_capability,
 		test_other_channel, test_tunnel_ends,  test_apoc,
 	};
-	Suite *s = suite_create("tunnel");
-	TCase *tc = tcase_create("tunnel");
 
-	tcase_set_timeout(tc, 120);
-	for (size_t i = 0; i < NITEMS(tests); i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	return s;
-}
-
-int
-main(void)
-{
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return core_run_tests("tunnel", tests, NITEMS(tests), 120);
 }

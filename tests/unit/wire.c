@@ -8,9 +8,11 @@
 #include <gnutls/x509.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 30000
@@ -20,6 +22,7 @@ struct wire {
 	int fd;
 	gnutls_session_t session; /* NULL = clear */
 	gnutls_certificate_credentials_t cred;
+	gnutls_psk_client_credentials_t psk;
 	struct buf in; /* received and not yet consumed */
 };
 
@@ -43,23 +46,50 @@ dial(struct wire *w, unsigned port, const char *from)
 	return connect(w->fd, (struct sockaddr *)&to, sizeof(to)) == 0;
 }
 
-static bool
-shake_hands(struct wire *w, const struct wire_tls *tls)
+static gnutls_datum_t
+datum(struct slice s)
 {
-	int rc;
+	return (gnutls_datum_t){ .data = (unsigned char *)s.p, .size = (unsigned)s.n };
+}
 
-	if (gnutls_certificate_allocate_credentials(&w->cred) != 0 ||
-	    gnutls_init(&w->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT) !=
-	            0)
+static bool
+set_psk(struct wire *w, const struct wire_tls *tls)
+{
+	gnutls_datum_t identity = datum(tls->identity), key = datum(tls->psk);
+
+	return gnutls_psk_allocate_client_credentials(&w->psk) == 0 &&
+	       gnutls_psk_set_client_credentials2(w->psk, &identity, &key, GNUTLS_PSK_KEY_RAW) ==
+	               0 &&
+	       gnutls_credentials_set(w->session, GNUTLS_CRD_PSK, w->psk) == 0;
+}
+
+static bool
+set_certificates(struct wire *w, const struct wire_tls *tls)
+{
+	if (gnutls_certificate_allocate_credentials(&w->cred) != 0)
 		return false;
 	if (tls->ca != NULL)
 		gnutls_certificate_set_x509_trust_file(w->cred, tls->ca, GNUTLS_X509_FMT_PEM);
 	if (tls->cert != NULL)
 		gnutls_certificate_set_x509_key_file(w->cred, tls->cert, tls->key,
 		                                     GNUTLS_X509_FMT_PEM);
-	gnutls_set_default_priority(w->session);
-	gnutls_credentials_set(w->session, GNUTLS_CRD_CERTIFICATE, w->cred);
 	gnutls_session_set_verify_cert(w->session, "localhost", 0);
+	return gnutls_credentials_set(w->session, GNUTLS_CRD_CERTIFICATE, w->cred) == 0;
+}
+
+static bool
+shake_hands(struct wire *w, const struct wire_tls *tls)
+{
+	int rc;
+
+	if (gnutls_init(&w->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL | GNUTLS_FORCE_CLIENT_CERT) !=
+	            0 ||
+	    !(tls->psk.n > 0 ? set_psk(w, tls) : set_certificates(w, tls)))
+		return false;
+	if (tls->priority == NULL)
+		gnutls_set_default_priority(w->session);
+	else if (gnutls_priority_set_direct(w->session, tls->priority, NULL) != 0)
+		return false;
 	gnutls_transport_set_int(w->session, w->fd);
 	gnutls_handshake_set_timeout(w->session, PATIENCE_MS);
 	do
@@ -82,6 +112,23 @@ wire_open(unsigned port, const char *from, const struct wire_tls *tls)
 	return NULL;
 }
 
+struct wire *
+wire_open_unix(const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct wire *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	buf_init(&w->in, REPLY_MAX);
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (w->fd >= 0 && connect(w->fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return w;
+	wire_close(w);
+	return NULL;
+}
+
 void
 wire_close(struct wire *w)
 {
@@ -91,6 +138,8 @@ wire_close(struct wire *w)
 		gnutls_deinit(w->session);
 	if (w->cred != NULL)
 		gnutls_certificate_free_credentials(w->cred);
+	if (w->psk != NULL)
+		gnutls_psk_free_client_credentials(w->psk);
 	if (w->fd >= 0)
 		close(w->fd);
 	buf_fini(&w->in);

@@ -18,6 +18,10 @@ struct wire_tls {
 	const char *ca;
 	const char *cert;
 	const char *key;
+	const char *priority; /* of GnuTLS, NULL = its own */
+	/* With them no certificate at all is taken. */
+	struct slice identity;
+	struct slice psk; /* empty = none of this */
 };
 
 /*
@@ -25,6 +29,8 @@ struct wire_tls {
  * also shakes hands. NULL when that fails. Nothing waits longer than 30 s.
  */
 struct wire *wire_open(unsigned port, const char *from, const struct wire_tls *tls);
+/* The same to a UNIX socket. */
+struct wire *wire_open_unix(const char *path);
 void wire_close(struct wire *w);
 /* Tells the server that nothing more comes. */
 void wire_end(struct wire *w);

@@ -208,7 +208,7 @@ put_name(char to[REM_BATTERY_NAME_MAX], const char *from)
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
 	size_t n = 0;
 
-	for (; from[n] != '\0' && n < REM_BATTERY_NAME_MAX - 1; n++)
+	for (; n < REM_BATTERY_NAME_MAX - 1 && from[n] != '\0'; n++)
 		to[n] = strchr(taken, from[n]) == NULL ? '_' : from[n];
 	to[n] = '\0';
 }

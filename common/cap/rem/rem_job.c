@@ -325,7 +325,7 @@ job_go_on(struct rem_job *j)
 
 	while (j->plan.steps[total] != REM_END)
 		total++;
-	if (j->rc != RC_OK || j->cancelled || j->r->leaving || j->at == total) {
+	if (j->rc != RC_OK || j->cancelled || j->r->leaving || j->at >= total) {
 		job_end(j);
 		return;
 	}

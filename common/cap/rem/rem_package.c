@@ -423,8 +423,8 @@ enum rc
 rem_package_install(struct rem_packages *p, const char *name, enum rem_source source,
                     const char *file, char why[REM_WHY_MAX])
 {
-	struct rem_package pk;
-	uint64_t version;
+	struct rem_package pk = { 0 };
+	uint64_t version = 0;
 	enum rc rc = settle(p, name, &pk, why);
 
 	if (rc == RC_OK)
@@ -451,7 +451,7 @@ rem_package_install(struct rem_packages *p, const char *name, enum rem_source so
 enum rc
 rem_package_do(struct rem_packages *p, const char *name, enum rem_doing what, char why[REM_WHY_MAX])
 {
-	struct rem_package pk;
+	struct rem_package pk = { 0 };
 	enum rc rc = settle(p, name, &pk, why);
 
 	if (rc != RC_OK)

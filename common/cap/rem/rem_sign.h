@@ -26,10 +26,13 @@ struct rem_signature {
 /* False when file is not of that form, or the version 0, which no package has. */
 bool rem_sign_parse(struct slice file, struct rem_signature *out);
 
-/* RC_OK; RC_FORBIDDEN: not signed by that key; RC_INTERNAL: pem is no Ed25519 public key. */
+/*
+ * RC_OK; RC_FORBIDDEN: not signed by that key; RC_INTERNAL: pem is no usable Ed25519 public key
+ * (sign_public_ok); RC_UNAVAILABLE: no memory.
+ */
 enum rc rem_sign_verify(struct slice pem, const struct rem_signature *s,
                         const unsigned char digest[REM_DIGEST_SIZE]);
-/* Makes the file; RC_INTERNAL: pem is no Ed25519 private key. */
+/* Makes the file; RC_INTERNAL: pem is no Ed25519 private key; RC_UNAVAILABLE: no memory. */
 enum rc rem_sign_make(struct slice pem, uint64_t version,
                       const unsigned char digest[REM_DIGEST_SIZE],
                       unsigned char file[REM_SIGNATURE_FILE]);

@@ -99,7 +99,7 @@ class _Walk:
         self.covered = set()
         self.variables = {"base": "/m2m", "root": "http://t/m2m", "origin": "http://t", "hostport": "t", "id": "ID",
                           "me": "http://t/m2m/applications/ID", "other": "http://t/o", "runid": "RUN",
-                          "ar": "/m2m/accessRights/RUN"}
+                          "ar": "/m2m/accessRights/RUN", "mebasic": "Basic me"}
         self.options = self     # fixtures open sinks through options.sinks
         self.last = ""
 
@@ -115,7 +115,7 @@ class _Walk:
         """Set a variable."""
         self.variables[name] = self.expand(text)
 
-    def create(self, target, _originator, body):
+    def create(self, target, _originator, body, _number=2):
         """A fixture creates something: the walk says yes."""
         path, body = self.expand(target), self.expand(body).encode()
         self.tree.made(path, body)
@@ -149,7 +149,7 @@ class _Walk:
 
     def _peer(self, name):
         self.variables |= {name: f"http://sink/{name}", f"{name}id": f"ID.{name}",
-                           f"{name}scl": f"/m2m/scls/ID.{name}"}
+                           f"{name}scl": f"/m2m/scls/ID.{name}", f"{name}basic": "Basic {name}"}
 
     def _save(self, args):
         name, _, rest = args.partition("=")

@@ -64,11 +64,13 @@ class Run:
         """Set a variable."""
         self.variables[name] = expand(text, self.variables)
 
-    def create(self, target, originator, body):
-        """POST for a fixture; anything but 201 fails the case."""
-        text = expand(body, self.variables).encode()
-        headers = [("From", expand(originator, self.variables)), ("Content-Type", "application/xml")]
-        answer = self.send("POST", expand(target, self.variables), headers, text)
+    def create(self, target, originator, body, number=2):
+        """POST for a fixture, in terms of a release; anything but 201 fails the case."""
+        text, issuer = expand(body, self.variables).encode(), expand(originator, self.variables)
+        headers = [("From", issuer), ("Content-Type", "application/xml")]
+        said = release.RELEASES[number]
+        self.identities.append(issuer)
+        answer = self.send("POST", expand(target, self.variables), said.headers(headers), said.body(headers, text))
         if answer.status != 201:
             raise assertion.Failed(f"fixture: {answer.summary()}")
         return answer

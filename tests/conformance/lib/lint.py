@@ -9,11 +9,11 @@ from .body import build_body
 from .expand import expand, names
 from .fixtures import FIXTURES
 
-_GIVEN = {"base", "root", "origin", "hostport", "id", "ar", "runid", "other", "me"}
+_GIVEN = {"base", "root", "origin", "hostport", "id", "ar", "runid", "other", "me", "mebasic"}
 # Tags of cases whose requests are accepted although the schema does not.
 _LIBERAL = {"unordered", "liberal"}
 _ARRIVED = {"in_method", "in_path", "in_query", "in_id", "in_from"}
-_NAMED = {casefile.SINK: ("",), casefile.PEER: ("", "id", "scl"), casefile.ENCODE: ("",)}
+_NAMED = {casefile.SINK: ("",), casefile.PEER: ("", "id", "scl", "basic"), casefile.ENCODE: ("",)}
 
 
 def _defined_by(step):

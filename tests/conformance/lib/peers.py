@@ -4,7 +4,7 @@
 import dataclasses
 import os
 
-from . import casefile, peer
+from . import casefile, peer, release
 from .body import build_body
 from .expand import expand
 from .sink import Answer, Rule, Sink
@@ -48,20 +48,21 @@ def sink_step(run, step):
 def peer_step(run, step):
     """An SCL played by the runner, registered with the SCL under test."""
     words, keys = step.options()
-    name, kind = run.expand(words[0]), keys.get("type", "GSCL")
+    name, kind, number = run.expand(words[0]), keys.get("type", "GSCL"), int(keys.get("release", 2))
     played = peer.Peer()
     _open(run, name, played)
     url = run.variables[name]
     played.opened(url)
     ident = f"{run.variables['id']}.{name}"
-    run.variables |= {f"{name}id": ident, f"{name}scl": f"{run.variables['base']}/scls/{ident}"}
+    run.variables |= {f"{name}id": ident, f"{name}scl": f"{run.variables['base']}/scls/{ident}",
+                      f"{name}basic": release.basic(url)}
     run.create("$base/scls", url,
                f'<m2m:scl {_NS} sclId="{ident}"><m2m:link>{url}</m2m:link><m2m:accessRightID>$ar</m2m:accessRightID>'
-               f"<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType><m2m:sclType>{kind}</m2m:sclType></m2m:scl>")
+               f"<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType><m2m:sclType>{kind}</m2m:sclType></m2m:scl>", number)
     if keys.get("poc") != "no":
         run.create(f"${{{name}scl}}/m2mPocs", url,
                    f'<m2m:m2mPoc {_NS} m2m:id="poc"><m2m:contactInfo><m2m:contactURI>{url}</m2m:contactURI>'
-                   "</m2m:contactInfo></m2m:m2mPoc>")
+                   "</m2m:contactInfo></m2m:m2mPoc>", number)
 
 
 def upstream_step(run, step):

@@ -73,7 +73,7 @@ class Target:
 
     def received(self, message):
         """What came from the SCL without being asked."""
-        message.release = self.release.number
+        message.release = min(self.release.number, release.of_request(message.headers))
         return message
 
     def restart(self):
@@ -86,9 +86,10 @@ class Target:
         parts = urllib.parse.urlsplit(self.url)
         origin = f"{parts.scheme}://{parts.netloc}"
         unique = f"{self.run_id}-{number}"
+        me = originator or f"{self.url}/applications/{unique}"
         return {"base": parts.path, "root": self.url, "origin": origin, "hostport": parts.netloc, "id": unique,
                 "ar": self.right, "runid": self.run_id, "other": f"{self.url}/applications/{unique}-other",
-                "me": originator or f"{self.url}/applications/{unique}"}
+                "me": me, "mebasic": release.basic(me)}
 
 
 class Suite:

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is served beside the resource tree. */
+#include "config.h"
+
+#include "core/endpoint.h"
+
+#include "core/scl_impl.h"
+
+static bool
+below(const char *path)
+{
+	return path[strlen(path) - 1] == '/';
+}
+
+static bool
+covers(const struct endpoint *e, struct slice path)
+{
+	return below(e->path) ? slice_starts(path, slice_of(e->path)) : slice_is(path, e->path);
+}
+
+enum rc
+endpoint_add(struct scl *scl, const struct endpoint *endpoint)
+{
+	for (unsigned i = 0; i < scl->nendpoints; i++)
+		if (strcmp(scl->endpoints[i]->path, endpoint->path) == 0 &&
+		    (scl->endpoints[i]->serve & endpoint->serve) != 0)
+			return RC_CONFLICT;
+	if (scl->nendpoints == ENDPOINTS_ADDED)
+		return RC_UNAVAILABLE;
+	scl->endpoints[scl->nendpoints++] = endpoint;
+	return RC_OK;
+}
+
+const struct endpoint *
+endpoint_find(const struct req *rq)
+{
+	const struct scl *scl = rq->scl;
+
+	/* For another SCL, to which it is to go on; by whatever name a client calls this one (Host). */
+	if (rq->uri.scheme.n > 0 && !own_authority(scl, rq->uri.authority))
+		return NULL;
+	for (unsigned i = 0; i < scl->nendpoints; i++)
+		if ((scl->endpoints[i]->serve & rq->listener->serve) != 0 &&
+		    covers(scl->endpoints[i], rq->uri.path))
+			return scl->endpoints[i];
+	return NULL;
+}
+
+enum rc
+endpoint_admit(struct req *rq)
+{
+	rq->out.no_store = true;
+	if (rq->in.has_length && rq->in.content_length > rq->endpoint->body_max)
+		return req_fail(rq, RC_TOO_LARGE, "TOO_LARGE");
+	return RC_OK;
+}
+
+struct slice
+endpoint_rest(const struct req *rq)
+{
+	return slice_from(rq->uri.path, strlen(rq->endpoint->path));
+}
+
+struct slice
+endpoint_query(const struct req *rq)
+{
+	return rq->uri.query;
+}
+
+enum rc
+endpoint_parameter(struct req *rq, const char *name, struct slice *value)
+{
+	struct slice rest = rq->uri.query, pair, key;
+
+	*value = SLICE_NONE;
+	while (slice_split(&rest, '&', &pair)) {
+		struct slice raw = pair;
+
+		slice_split(&raw, '=', &key);
+		if (!slice_is(key, name))
+			continue;
+		if (value->p != NULL)
+			return req_fail(rq, RC_BAD_REQUEST, "BAD_PARAM");
+		if (raw.p == NULL)
+			raw = SLICE_LIT("");
+		if (!uri_decode(rq->arena, raw, value))
+			return req_fail(rq, RC_BAD_REQUEST, "BAD_PARAM");
+	}
+	return RC_OK;
+}
+
+enum rc
+endpoint_answer(struct req *rq, enum rc rc, const char *media_type, struct slice body)
+{
+	rq->raw = arena_copy(rq->arena, body);
+	rq->raw_type = slice_of(media_type);
+	if (rq->raw.p == NULL && body.n > 0)
+		return endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"));
+	rq->answer = body.n > 0 ? ANSWER_RAW : ANSWER_NONE;
+	rq->rc = rc;
+	return rc;
+}
+
+enum rc
+endpoint_refuse(struct req *rq, enum rc rc, struct slice reason)
+{
+	rq->answer = ANSWER_NONE;
+	rq->message = reason;
+	rq->rc = rc;
+	return rc;
+}
+
+enum rc
+endpoint_not_allowed(struct req *rq, const char *allow)
+{
+	rq->out.allow = slice_of(allow);
+	return endpoint_refuse(rq, RC_NOT_ALLOWED, SLICE_NONE);
+}
+
+enum rc
+endpoint_accept(struct req *rq, bool prefer_json, bool *json)
+{
+	struct slice xml_type = slice_of(codec_xml.media_type);
+	struct slice json_type = slice_of(codec_json.media_type);
+	bool takes_xml = accept_covers(rq->in.accept, xml_type);
+	bool takes_json = accept_covers(rq->in.accept, json_type);
+
+	*json = takes_json && (prefer_json || !takes_xml);
+	rq->out_codec = *json ? &codec_json : &codec_xml;
+	if (takes_xml || takes_json)
+		return RC_OK;
+	return endpoint_refuse(rq, RC_NOT_ACCEPTABLE, SLICE_NONE);
+}
+
+enum rc
+endpoint_pend(struct req *rq, void (*begin)(struct req *rq), void *state)
+{
+	rq->take = begin;
+	rq->taken = state;
+	return RC_PENDING;
+}
+
+void *
+endpoint_state(const struct req *rq)
+{
+	return rq->taken;
+}
+
+void
+endpoint_finish(struct req *rq, enum rc rc)
+{
+	rq->rc = rc;
+	req_finish(rq);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What decides, before access rights are asked, whether a request may be made at all on the
+ * connection that it came by: the SEC capability behind it, the core in front. A scl without a
+ * guard takes every requestingEntity as it is given.
+ *
+ * All functions are called on serving threads, by many at a time, and never block. Requests that
+ * the scl makes itself, and those that the NSCL hands over through a channel, do not pass it.
+ */
+#ifndef CORE_GUARD_H
+#define CORE_GUARD_H
+
+#include "base/arena.h"
+#include "core/req.h"
+
+struct node; /* codec/node.h */
+
+/* A write that waits for what the guard asks of others. The core's memory, alive until then. */
+struct guard_wait {
+	/*
+	 * To be called once, from any thread but never from within defer: RC_OK, the write goes on; else
+	 * it is refused with reason (constant) as additionalInfo.
+	 */
+	void (*then)(struct guard_wait *w, enum rc rc, struct slice reason);
+};
+
+struct guard {
+	void *arg;
+	/*
+	 * The header of a request is known, its body not. in may be completed: from, when the connection
+	 * or a token names the issuer and the header does not; scl_id. out: retry_after, reject, close. RC_OK;
+	 * otherwise *reason (in the arena or constant) is sent as additionalInfo.
+	 */
+	enum rc (*admit)(void *arg, const struct req_listener *listener, struct req_input *in,
+	                 struct arena *arena, struct req_answer *out, struct slice *reason);
+	/*
+	 * The body is there too: an object that protects it is opened, in gets what was in it. NULL:
+	 * never needed. As admit otherwise.
+	 */
+	enum rc (*open)(void *arg, const struct req_listener *listener, struct req_input *in,
+	                struct arena *arena, struct req_answer *out, struct slice *reason);
+	/*
+	 * A write with a document is about to be carried out: its issuer may do it, as far as is known.
+	 * True: it waits until w->then is called; out is the guard's until then. NULL: never.
+	 */
+	bool (*defer)(void *arg, const struct req_input *in, const struct node *doc,
+	              struct req_answer *out, struct guard_wait *w);
+	/*
+	 * The answer is complete: it is protected as its request was. NULL: never needed. False when that
+	 * fails: the answer becomes 500 without a body.
+	 */
+	bool (*seal)(void *arg, const struct req_listener *listener, const struct req_input *in,
+	             struct arena *arena, struct req_answer *out);
+};
+
+#endif

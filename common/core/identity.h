@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose URI is whose: what a guard (guard.h) asks the tree. Slices of results are in the arena or
+ * constant. Any thread, from scl_start on; each function that reads the tree takes a snapshot of its
+ * own, so none is called by what holds one.
+ */
+#ifndef CORE_IDENTITY_H
+#define CORE_IDENTITY_H
+
+#include "core/req.h"
+
+struct scl;
+
+/* An SCL that is registered here. */
+struct registered {
+	struct slice scl_id;
+	struct slice link; /* of its sclBase, as uri_normalise gives it */
+	bool nscl; /* of another provider (mIm) */
+};
+
+/*
+ * requestingEntity as the request gives it: of From, or (Release 1) of its Basic credentials.
+ * RC_NO_ORIGINATOR: neither; RC_BAD_REQUEST: malformed.
+ */
+enum rc identity_claimed(const struct req_input *in, struct arena *a, struct slice *uri);
+/*
+ * uri as it is compared: normalised, one of this SCL as its path. p NULL when it is none.
+ */
+struct slice identity_comparable(const struct scl *scl, struct arena *a, struct slice uri);
+/* True when the request is for another SCL than this one. */
+bool identity_foreign(const struct scl *scl, const struct req_input *in);
+
+/*
+ * True when the path of the request is that of the collection scls of this SCL or below it; *scl_id is
+ * the segment that follows, empty for the collection. Also when a path is malformed there.
+ */
+bool identity_in_path(const struct scl *scl, const struct req_input *in, struct arena *a,
+                      struct slice *scl_id);
+
+/* The registration of that SCL-ID. RC_NOT_FOUND: none. */
+enum rc identity_registered(struct scl *scl, struct arena *a, struct slice scl_id,
+                            struct registered *out);
+/* The registered SCL that uri is of or below: the one with the longest link. RC_NOT_FOUND. */
+enum rc identity_owner(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
+/*
+ * The registered SCL that is reached at the authority of uri: by its link, or by one of its points
+ * of contact. Looks at all there are: not for every request. RC_NOT_FOUND.
+ */
+enum rc identity_at(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
+/* The same for one SCL: whether it is reached there. */
+bool identity_is_at(struct scl *scl, struct arena *a, struct slice scl_id, struct slice uri);
+/*
+ * What was said of registrations at one value holds until the next; 0: for this request alone. Read
+ * it before the question.
+ */
+uint64_t identity_generation(const struct scl *scl);
+
+#endif

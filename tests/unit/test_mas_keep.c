@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a MAS keeps, and how: restarts, the master key, full stores, many threads at once. */
+#include "config.h"
+
+#include "mas_bed.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mas/mas_impl.h"
+
+#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
+#define LMDB 1
+
+static struct mas_bed bed;
+
+static struct mas_bed *
+start(int engine)
+{
+	bed_make(&bed, engine);
+	bed_open(&bed);
+	return &bed;
+}
+
+/* ---- restarts ---- */
+
+struct lives {
+	struct bed_call call;
+	struct mas_connection all[8];
+	unsigned n;
+};
+
+static void
+lives_each(struct mas_live *l, const struct mas_connection *c)
+{
+	struct lives *to = l->owner;
+
+	ck_assert_uint_lt(to->n, NITEMS(to->all));
+	to->all[to->n++] = *c;
+}
+
+static void
+lives_done(struct mas_live *l)
+{
+	bed_over(&((struct lives *)l->owner)->call);
+}
+
+static unsigned
+lives(struct mas_bed *b, struct slice nscl, struct lives *to)
+{
+	struct mas_live l = { .nscl = nscl, .each = lives_each, .done = lives_done, .owner = to };
+
+	*to = (struct lives){ .call.b = b };
+	b->mas.ops->live(b->mas.self, &l);
+	bed_wait(&to->call);
+	ck_assert_int_eq(l.outcome.rc, RC_OK);
+	return to->n;
+}
+
+/* Makes everything that there is, then dies without a word. */
+static void
+child(struct mas_bed *b, int to)
+{
+	struct mas_change revoke = { .kind = MAS_REVOKE_NODE, .node = bed_node(2) };
+	struct mas_connection made[2];
+
+	bed_open(b);
+	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
+	made[0] = bed_connected(b, 1, 1);
+	made[1] = bed_connected(b, 2, 1);
+	(void)bed_change(b, &revoke);
+	(void)bed_issue(b, 1, 30);
+	if (write(to, made, sizeof(made)) != (ssize_t)sizeof(made))
+		_exit(1);
+	raise(SIGKILL);
+}
+
+START_TEST(test_killed)
+{
+	struct mas_bed *b = &bed;
+	struct mas_connection made[2];
+	struct node_id one = bed_node(1), two = bed_node(2);
+	struct lives live;
+	struct audit_check check;
+	struct key psk;
+	int ends[2], status;
+	pid_t pid;
+
+	bed_make(b, LMDB);
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		child(b, ends[1]);
+	ck_assert_int_eq(read(ends[0], made, sizeof(made)), sizeof(made));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+
+	bed_open(b);
+	ck_assert(bed_psk(b, &one, 1, PSK_TLS_1_3, &psk) && bed_psk(b, &one, 2, PSK_TLS_1_2, &psk));
+	ck_assert(!bed_psk(b, &two, 1, PSK_TLS_1_3, &psk));
+	ck_assert_uint_eq(lives(b, SLICE_NONE, &live), 1);
+	ck_assert_uint_eq(live.all[0].id, made[0].id);
+	ck_assert(key_equal(&live.all[0].kmc, &made[0].kmc));
+	ck_assert_int_eq(live.all[0].expires, made[0].expires);
+	ck_assert_str_eq(live.all[0].scl_id, "scl-1");
+	ck_assert_uint_eq(lives(b, SLICE_LIT("other"), &live), 0);
+	ck_assert_int_eq(bed_verify(b, &check), RC_OK);
+	ck_assert(check.bad == 0 && !check.bad_head);
+	ck_assert_int_eq(bed_connected(b, 1, 2).kmc_index, 2);
+	close(ends[0]);
+	close(ends[1]);
+	bed_free(b);
+}
+END_TEST
+
+/* Counters and use survive an orderly end; time goes on while nobody looks. */
+START_TEST(test_restart)
+{
+	struct mas_bed *b = start(LMDB);
+	struct mas_connection c;
+	struct lives live;
+
+	(void)bed_issue(b, 1, 10);
+	c = bed_connected(b, 1, 1);
+	b->mas.ops->used(b->mas.self, c.id, 7, 1000);
+	bed_close(b);
+	bed_open(b);
+	ck_assert_uint_eq(mas_counted(mas_counters_of(b->m), MAS_COUNT_CONNECT_OK), 1);
+	ck_assert_int_eq(bed_show(b, &c.node), RC_OK);
+	ck_assert_uint_eq(bed_conn(b, c.id)->requests, 7);
+	ck_assert_uint_eq(bed_conn(b, c.id)->octets, 1000);
+	bed_close(b);
+	bed_pass(b, MAS_KMC_LIFETIME);
+	bed_open(b);
+	ck_assert_uint_eq(lives(b, SLICE_NONE, &live), 0);
+	bed_free(b);
+}
+END_TEST
+
+/* ---- the master key ---- */
+
+static bool
+file_has(const char *path, const void *p, size_t n)
+{
+	FILE *f = fopen(path, "rb");
+	bool found;
+	char *all;
+	long size;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
+	size = ftell(f);
+	ck_assert_int_gt(size, 0);
+	rewind(f);
+	all = malloc((size_t)size);
+	ck_assert_uint_eq(fread(all, 1, (size_t)size, f), (size_t)size);
+	found = memmem(all, (size_t)size, p, n) != NULL;
+	free(all);
+	ck_assert_int_eq(fclose(f), 0);
+	return found;
+}
+
+START_TEST(test_nothing_in_clear)
+{
+	struct mas_bed *b = start(LMDB);
+	struct key kmr = bed_key(10), psk2, psk3;
+	struct node_id node = bed_node(1);
+	struct mas_connection c;
+	char path[300];
+
+	(void)bed_issue(b, 1, 10);
+	c = bed_connected(b, 1, 1);
+	ck_assert(bed_psk(b, &node, 1, PSK_TLS_1_2, &psk2) && bed_psk(b, &node, 1, PSK_TLS_1_3, &psk3));
+	bed_close(b);
+	snprintf(path, sizeof(path), "%s/data.mdb", b->store);
+	ck_assert(file_has(path, "scl-1", 5));
+	ck_assert(!file_has(path, kmr.v, 8));
+	ck_assert(!file_has(path, c.kmc.v, 8));
+	ck_assert(!file_has(path, psk2.v, 8));
+	ck_assert(!file_has(path, psk3.v, 8));
+	ck_assert(!file_has(path, b->kek_octets[0], 8));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(test_wrong_key)
+{
+	struct mas_bed *b = start(LMDB);
+	char why[256];
+
+	(void)bed_issue(b, 1, 10);
+	bed_close(b);
+	bed_write(b->kek, b->kek_octets[1], KEY_BYTES);
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	ck_assert_ptr_nonnull(strstr(why, "master key"));
+	ck_assert_int_eq(unlink(b->kek), 0);
+	ck_assert_int_eq(bed_try_open(b, why), RC_NOT_FOUND);
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(test_options)
+{
+	struct mas_bed *b = &bed;
+	struct mas_conf good;
+	char why[256];
+
+	bed_make(b, 0);
+	good = b->conf;
+	b->conf.sp_id = NULL;
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	b->conf = good;
+	b->conf.kmc_lifetime = MAS_KMC_LIFETIME_MAX + 1;
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	b->conf = good;
+	b->conf.kmr_lifetime = MAS_KMR_LIFETIME_MAX + 1;
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	b->conf = good;
+	b->conf.kek_file = NULL;
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	b->conf = good;
+	b->conf.reject_key_file = "/nonexistent";
+	ck_assert_int_eq(bed_try_open(b, why), RC_NOT_FOUND);
+	b->conf = good;
+	ck_assert_int_eq(chmod(b->kek, S_IRUSR | S_IWUSR | S_IRGRP), 0);
+	ck_assert_int_eq(bed_try_open(b, why), RC_FORBIDDEN);
+	bed_free(b);
+}
+END_TEST
+
+static void *
+keep_connecting(void *arg)
+{
+	struct mas_bed *b = arg;
+
+	for (unsigned i = 0; i < 60; i++)
+		(void)bed_connected(b, (uint8_t)(1 + i % 3), 1);
+	return NULL;
+}
+
+static void
+use_next_key(struct mas_bed *b)
+{
+	bed_close(b);
+	ck_assert_int_eq(unlink(b->next), 0);
+	bed_write(b->kek, b->kek_octets[1], KEY_BYTES);
+	bed_open(b);
+}
+
+/* A new master key while nodes connect; after it the old one opens nothing. */
+START_TEST(test_rewrap)
+{
+	struct mas_bed *b = &bed;
+	struct mas_rewrap r = { .actor = "admin" };
+	struct audit_check check;
+	char why[256];
+	pthread_t thread;
+
+	bed_make(b, LMDB);
+	bed_write(b->next, b->kek_octets[1], KEY_BYTES);
+	bed_open(b);
+	for (uint8_t i = 1; i <= 70; i++)
+		(void)bed_issue(b, i, i);
+	ck_assert_int_eq(pthread_create(&thread, NULL, keep_connecting, b), 0);
+	ck_assert_int_eq(bed_rewrap(b, &r), RC_OK);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_ge(r.records, 70);
+	ck_assert_int_eq(bed_rewrap(b, &r), RC_BAD_REQUEST);
+	ck_assert_str_eq(r.outcome.reason, "NO_NEXT_KEY");
+	/* The file that is left over does no harm. */
+	bed_close(b);
+	bed_open(b);
+	use_next_key(b);
+	for (uint8_t i = 1; i <= 70; i++)
+		(void)bed_connected(b, i, 1);
+	ck_assert_int_eq(bed_verify(b, &check), RC_OK);
+	ck_assert(check.bad == 0 && !check.bad_head);
+	bed_close(b);
+	bed_write(b->kek, b->kek_octets[0], KEY_BYTES);
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	bed_free(b);
+}
+END_TEST
+
+/* As a kill in the middle leaves it: the next key is named, half of the records are under it. */
+static void
+half_way(struct mas_bed *b)
+{
+	struct key kek[2], candidate = { { 0 } };
+	struct mas_keys *keys = NULL;
+	struct mas_store store;
+	struct mas_kmr kmr;
+	struct node_id node = bed_node(1);
+	struct mas_tx *tx;
+	struct key k;
+	char why[256];
+
+	memcpy(kek[0].v, b->kek_octets[0], KEY_BYTES);
+	memcpy(kek[1].v, b->kek_octets[1], KEY_BYTES);
+	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(mas_master_open(tx, kek, 2, &keys, &candidate, why), RC_OK);
+	ck_assert_int_eq(mas_keys_prepare(keys, &kek[1]), RC_OK);
+	mas_keys_switch(keys);
+	ck_assert_int_eq(mas_kmr_get(tx, &node, 1, &kmr), RC_OK);
+	ck_assert_int_eq(mas_kmr_unwrap(keys, &kmr, &k), RC_OK);
+	ck_assert(mas_wrapped_old(keys, &kmr.wrapped));
+	ck_assert_int_eq(mas_kmr_wrap(keys, &k, &kmr), RC_OK);
+	ck_assert(!mas_wrapped_old(keys, &kmr.wrapped));
+	ck_assert_int_eq(mas_kmr_put(tx, &kmr), RC_OK);
+	/* The record of the master key: version, check values of both. */
+	{
+		uint8_t record[1 + 2 * MAS_CHECK_BYTES] = { 1 };
+
+		mas_keys_check(keys, record + 1, record + 1 + MAS_CHECK_BYTES);
+		ck_assert_int_eq(mas_put(tx, SLICE_LIT("Mkek"), slice_make(record, sizeof(record))), RC_OK);
+	}
+	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	mas_keys_free(keys);
+	mas_store_close(&store);
+}
+
+static bool
+settled(struct mas_bed *b, void *arg)
+{
+	struct mas_rewrap r = { .actor = "test" };
+
+	(void)arg;
+	return bed_rewrap(b, &r) == RC_BAD_REQUEST;
+}
+
+START_TEST(test_rewrap_interrupted)
+{
+	struct mas_bed *b = start(LMDB);
+	char why[256];
+
+	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
+	bed_close(b);
+	half_way(b);
+	ck_assert_int_eq(bed_try_open(b, why), RC_BAD_REQUEST);
+	ck_assert_ptr_nonnull(strstr(why, "both keys"));
+	bed_write(b->next, b->kek_octets[1], KEY_BYTES);
+	bed_open(b);
+	(void)bed_connected(b, 1, 1);
+	bed_until(b, settled, NULL);
+	use_next_key(b);
+	(void)bed_connected(b, 1, 1);
+	(void)bed_connected(b, 2, 1);
+	bed_free(b);
+}
+END_TEST
+
+/* ---- damage ---- */
+
+/* A wrapped key opens only where it was put; records are read strictly. */
+START_TEST(test_moved_record)
+{
+	struct mas_bed *b = start(LMDB);
+	struct node_id one = bed_node(1), two = bed_node(2);
+	struct mas_kmr a, other;
+	struct mas_store store;
+	struct mas_tx *tx;
+	char why[256];
+
+	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
+	bed_close(b);
+	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(mas_kmr_get(tx, &one, 1, &a), RC_OK);
+	ck_assert_int_eq(mas_kmr_get(tx, &two, 1, &other), RC_OK);
+	other.wrapped = a.wrapped;
+	ck_assert_int_eq(mas_kmr_put(tx, &other), RC_OK);
+	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	mas_store_close(&store);
+	ck_assert_int_eq(bed_try_open(b, why), RC_INTERNAL);
+	bed_free(b);
+}
+END_TEST
+
+/* Every octet of every record, cut and changed: no crash, and never half a record. */
+START_TEST(test_rubbish)
+{
+	struct mas_bed *b = start(LMDB);
+	struct mas_key key = mas_key('N');
+	struct node_id node = bed_node(1);
+	struct mas_store store;
+	struct mas_node n;
+	struct mas_tx *tx;
+	struct slice val;
+	char octets[512], why[256];
+	size_t size;
+
+	(void)bed_issue(b, 1, 10);
+	bed_close(b);
+	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	mas_key_add(&key, node.v, NODE_ID_BYTES);
+	ck_assert_int_eq(mas_get(tx, mas_key_view(&key), &val), RC_OK);
+	size = val.n;
+	ck_assert_uint_lt(size, sizeof(octets));
+	memcpy(octets, val.p, size);
+	for (size_t i = 0; i < size; i++) {
+		ck_assert_int_eq(mas_put(tx, mas_key_view(&key), slice_make(octets, i)), RC_OK);
+		ck_assert_int_eq(mas_node_get(tx, &node, &n), RC_INTERNAL);
+		octets[i] = (char)(octets[i] ^ 0xff);
+		ck_assert_int_eq(mas_put(tx, mas_key_view(&key), slice_make(octets, size)), RC_OK);
+		(void)mas_node_get(tx, &node, &n);
+		octets[i] = (char)(octets[i] ^ 0xff);
+	}
+	octets[size] = 0;
+	ck_assert_int_eq(mas_put(tx, mas_key_view(&key), slice_make(octets, size + 1)), RC_OK);
+	ck_assert_int_eq(mas_node_get(tx, &node, &n), RC_INTERNAL);
+	mas_tx_abort(tx);
+	mas_store_close(&store);
+	bed_free(b);
+}
+END_TEST
+
+/* ---- fullness ---- */
+
+/* A full store refuses, and has nothing of what it refused. */
+START_TEST(test_store_full)
+{
+	struct mas_bed *b = &bed;
+	struct mas_provision p;
+	struct audit_check check;
+	struct node_id node;
+	struct key psk;
+	uint8_t i = 0;
+	enum rc rc;
+
+	bed_make(b, 0);
+	b->conf.store.max_bytes = 100000;
+	bed_open(b);
+	do {
+		ck_assert_uint_lt(++i, 250);
+		p = (struct mas_provision){ .has_node = true, .node = bed_node(i), .origin = "B6" };
+		rc = bed_provision(b, &p);
+	} while (rc == RC_OK);
+	ck_assert_int_eq(rc, RC_NO_SPACE);
+	ck_assert_uint_gt(i, 10);
+	ck_assert(key_is_zero(&p.kmr));
+	node = bed_node(i);
+	ck_assert(!bed_psk(b, &node, 1, PSK_TLS_1_3, &psk));
+	ck_assert_int_eq(bed_show(b, &node), RC_NOT_FOUND);
+	node = bed_node((uint8_t)(i - 1));
+	ck_assert(bed_psk(b, &node, 1, PSK_TLS_1_3, &psk));
+	ck_assert_int_eq(bed_verify(b, &check), RC_OK);
+	ck_assert(check.bad == 0 && !check.bad_head);
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(test_nodes_max)
+{
+	struct mas_bed *b = &bed;
+	struct mas_provision p = { .actor = "admin", .origin = "B0" };
+
+	bed_make(b, 0);
+	b->conf.nodes_max = 2;
+	bed_open(b);
+	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
+	ck_assert_int_eq(bed_provision(b, &p), RC_NO_SPACE);
+	ck_assert_str_eq(p.outcome.reason, "OVERLOAD");
+	(void)bed_issue(b, 1, 30);
+	bed_free(b);
+}
+END_TEST
+
+/* A job that holds the worker until it is let go. */
+struct plug {
+	struct mas_job job;
+	struct bed_call call;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool held, let_go;
+};
+
+static enum rc
+plug_run(struct mas_job *j, struct mas_tx *tx)
+{
+	struct plug *p = MAS_CALL(j, struct plug);
+
+	(void)tx;
+	pthread_mutex_lock(&p->lock);
+	p->held = true;
+	pthread_cond_broadcast(&p->wake);
+	while (!p->let_go)
+		pthread_cond_wait(&p->wake, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	return RC_OK;
+}
+
+static void
+plug_done(struct mas_job *j, enum rc rc)
+{
+	(void)rc;
+	bed_over(&MAS_CALL(j, struct plug)->call);
+}
+
+static void
+queued_done(struct mas_connect *c)
+{
+	bed_over(c->owner);
+}
+
+#define QUEUED 12u
+
+/* What does not fit into the queue is answered at once when the worker comes, as OVERLOAD. */
+START_TEST(test_queue_full)
+{
+	struct mas_bed *b = &bed;
+	struct plug plug = { .job = { .run = plug_run, .done = plug_done }, .call.b = b,
+		             .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+	struct mas_connect c[QUEUED];
+	struct bed_call calls[QUEUED];
+	unsigned made = 0, refused = 0;
+
+	bed_make(b, 0);
+	b->conf.queue_max = 4;
+	bed_open(b);
+	(void)bed_issue(b, 1, 10);
+	mas_work_submit(b->m->work, &plug.job);
+	pthread_mutex_lock(&plug.lock);
+	while (!plug.held)
+		pthread_cond_wait(&plug.wake, &plug.lock);
+	pthread_mutex_unlock(&plug.lock);
+	for (unsigned i = 0; i < QUEUED; i++) {
+		calls[i] = (struct bed_call){ .b = b };
+		c[i] = bed_connecting(1, 1);
+		c[i].owner = &calls[i];
+		c[i].done = queued_done;
+		b->mas.ops->connect(b->mas.self, &c[i]);
+	}
+	ck_assert(mas_work_busy(b->m->work));
+	pthread_mutex_lock(&plug.lock);
+	plug.let_go = true;
+	pthread_cond_broadcast(&plug.wake);
+	pthread_mutex_unlock(&plug.lock);
+	for (unsigned i = 0; i < QUEUED; i++) {
+		bed_wait(&calls[i]);
+		made += c[i].outcome.rc == RC_OK;
+		refused += c[i].outcome.rc == RC_UNAVAILABLE;
+	}
+	bed_wait(&plug.call);
+	ck_assert_uint_eq(made, 4);
+	ck_assert_uint_eq(refused, QUEUED - 4);
+	ck_assert_str_eq(c[QUEUED - 1].outcome.reason, "OVERLOAD");
+	bed_free(b);
+}
+END_TEST
+
+/* ---- many at once ---- */
+
+struct race {
+	struct mas_bed *b;
+	atomic_bool stop;
+	atomic_uint looked;
+};
+
+/* Node 1 never loses its key, and nobody ever gets a wrong one. */
+static void *
+keep_looking(void *arg)
+{
+	struct race *r = arg;
+	struct node_id one = bed_node(1);
+	struct key kmr = bed_key(1), want, got;
+
+	ck_assert_int_eq(psk_mr(&kmr, PSK_TLS_1_3, &one, 1, &want), RC_OK);
+	while (!atomic_load(&r->stop)) {
+		struct node_id other = bed_node((uint8_t)(2 + atomic_fetch_add(&r->looked, 1) % 200));
+
+		ck_assert(bed_psk(r->b, &one, 1, PSK_TLS_1_3, &got));
+		ck_assert(key_equal(&want, &got));
+		(void)bed_psk(r->b, &other, 1, PSK_TLS_1_2, &got);
+		r->b->mas.ops->used(r->b->mas.self, atomic_load(&r->looked), 1, 1);
+	}
+	return NULL;
+}
+
+START_TEST(test_lookups)
+{
+	struct mas_bed *b = start(0);
+	struct race r = { .b = b };
+	struct mas_change revoke = { .kind = MAS_REVOKE_KMR };
+	pthread_t threads[3];
+
+	(void)bed_issue(b, 1, 1);
+	for (unsigned i = 0; i < NITEMS(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_looking, &r), 0);
+	for (uint8_t i = 2; i < 200; i++) {
+		(void)bed_issue(b, i, i);
+		revoke.node = bed_node(i);
+		if (i % 2 == 0)
+			ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
+	}
+	while (atomic_load(&r.looked) < 1000)
+		usleep(1000);
+	atomic_store(&r.stop, true);
+	for (unsigned i = 0; i < NITEMS(threads); i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	for (uint8_t i = 2; i < 200; i++) {
+		struct node_id id = bed_node(i);
+		struct key psk;
+
+		ck_assert_int_eq(bed_psk(b, &id, 1, PSK_TLS_1_3, &psk), i % 2 == 1);
+	}
+	bed_free(b);
+}
+END_TEST
+
+static void *
+connect_many(void *arg)
+{
+	struct mas_bed *b = arg;
+
+	for (uint8_t i = 1; i <= 40; i++)
+		(void)bed_connected(b, i, 1);
+	return NULL;
+}
+
+/* Group commit: all of them are there, each KmcIndex once. */
+START_TEST(test_connects)
+{
+	struct mas_bed *b = start(LMDB);
+	pthread_t threads[4];
+	struct store_stat before, after;
+
+	for (uint8_t i = 1; i <= 40; i++)
+		(void)bed_issue(b, i, i);
+	b->m->store.ops->stat(b->m->store.store, &before);
+	for (unsigned i = 0; i < NITEMS(threads); i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, connect_many, b), 0);
+	for (unsigned i = 0; i < NITEMS(threads); i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	b->m->store.ops->stat(b->m->store.store, &after);
+	/* Ticks may add a few. */
+	ck_assert_uint_lt(after.commits - before.commits, 4 * 40);
+	for (uint8_t i = 1; i <= 40; i++) {
+		struct node_id id = bed_node(i);
+
+		ck_assert_int_eq(bed_show(b, &id), RC_OK);
+		ck_assert_uint_eq(b->n_conns, NITEMS(threads));
+		ck_assert_uint_eq(b->nodes[0].last_kmc, NITEMS(threads));
+	}
+	bed_free(b);
+}
+END_TEST
+
+/* ---- the feed ---- */
+
+struct fed {
+	unsigned n, gone;
+	struct mas_psk_change last;
+};
+
+static void
+fed_visit(struct mas_psk_feed *f, const struct mas_psk_change *c)
+{
+	struct fed *to = f->arg;
+
+	to->n++;
+	to->gone += c->gone;
+	to->last = *c;
+}
+
+START_TEST(test_feed)
+{
+	struct mas_bed *b = start(0);
+	struct fed fed = { 0 };
+	struct mas_psk_feed f = { .visit = fed_visit, .arg = &fed };
+	struct mas_change revoke = { .kind = MAS_REVOKE_KMR, .node = bed_node(1) };
+	struct key psk;
+
+	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
+	ck_assert_uint_ge(atomic_load(&b->key_news), 2);
+	mas_psk_feed(mas_psk_of(b->m), &f);
+	ck_assert(f.reset);
+	ck_assert_uint_eq(fed.n, 2);
+	f.since = f.up_to;
+	ck_assert(!mas_psk_news(mas_psk_of(b->m), f.since));
+	ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
+	ck_assert(mas_psk_news(mas_psk_of(b->m), f.since));
+	(void)bed_issue(b, 3, 30);
+	fed = (struct fed){ 0 };
+	mas_psk_feed(mas_psk_of(b->m), &f);
+	ck_assert(!f.reset);
+	ck_assert(fed.n == 2 && fed.gone == 1);
+	ck_assert_uint_eq(fed.last.node.v[15], 3);
+	ck_assert(bed_psk(b, &fed.last.node, 1, PSK_TLS_1_3, &psk));
+	ck_assert(key_equal(&psk, &fed.last.psk3));
+	/* What is known from another start is void. */
+	f.since = 5;
+	mas_psk_feed(mas_psk_of(b->m), &f);
+	ck_assert(f.reset);
+	bed_free(b);
+}
+END_TEST
+
+int
+main(void)
+{
+	const TTest *const tests[] = {
+		test_killed,     test_restart,   test_nothing_in_clear, test_wrong_key,
+		test_options,    test_rewrap,    test_rewrap_interrupted, test_moved_record,
+		test_rubbish,    test_store_full, test_nodes_max,       test_queue_full,
+		test_lookups,    test_connects,  test_feed,
+	};
+	Suite *s = suite_create("mas keep");
+	TCase *tc = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(tc, 120);
+	for (size_t i = 0; i < NITEMS(tests); i++)
+		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(s, tc);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
