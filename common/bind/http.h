@@ -13,28 +13,49 @@
 
 #include "base/log.h"
 #include "base/rc.h"
+#include "bind/psk.h"
 #include "core/req.h"
 
 #define HTTP_WHY_MAX 256
 
 struct http_server;
 
-enum http_security { HTTP_CLEAR, HTTP_CERTIFICATE };
+enum http_security {
+	HTTP_CLEAR,
+	HTTP_CERTIFICATE, /* TLS, the server shows a certificate */
+	HTTP_PSK /* TLS with pre-shared keys of psk, never with a certificate */
+};
 
 /* All strings are needed during http_start alone, unless said otherwise; NULL or "" = absent. */
 struct http_conf {
 	struct scl *scl; /* lives longer than the server */
 	struct log *log; /* the same; may be NULL */
-	const char *address; /* numeric IPv4 or IPv6; IPv6 sockets never take IPv4 connections */
+	/*
+	 * Numeric IPv4 or IPv6 (IPv6 sockets never take IPv4 connections), or unix: and an absolute
+	 * path: then clear, without a port and without a limit per address. The socket is removed
+	 * by http_quiesce.
+	 */
+	const char *address;
 	unsigned port; /* 0 = any free one */
+	unsigned unix_mode; /* permissions of the socket, 0 = 0660 */
 	unsigned threads; /* 0 = 2 */
 	unsigned serve; /* enum req_serve bits */
+	const struct listener_policy *policy; /* the guard's; lives longer than the server; may be NULL */
 
 	enum http_security security;
 	const char *cert_file; /* PEM: certificate, then its chain */
 	const char *key_file; /* PEM, not encrypted */
 	const char *ca_file; /* PEM: asks for a client certificate, of these issuers only */
 	bool require_client_cert; /* with ca_file: no certificate, no connection */
+	/*
+	 * PEM, with ca_file: revocation lists signed by issuers in it. Read again within about a
+	 * second when the file changes. A list whose nextUpdate is past stands for nothing: until it
+	 * is replaced every client certificate is refused.
+	 */
+	const char *crl_file;
+	const struct psk_source *psk; /* HTTP_PSK: copied; its arg lives longer than the server */
+	bool tls13_only;
+	bool allow_non_pfs; /* HTTP_PSK: also TLS 1.2 without forward secrecy (RFC 5487) */
 
 	unsigned max_connections; /* 0 = 4096 */
 	unsigned max_connections_per_address; /* 0 = no limit; IPv6: per /64 */
@@ -53,16 +74,18 @@ struct http_conf {
 enum rc http_start(const struct http_conf *conf, struct http_server **server,
                    char why[HTTP_WHY_MAX]);
 
-/* The port that is listened on. Any thread. */
+/* The port that is listened on; 0 on a UNIX socket. Any thread. */
 unsigned http_port(const struct http_server *s);
 
 /* Where requests of this server come in; lives until http_stop. Any thread. */
 const struct req_listener *http_listener(const struct http_server *s);
 
 /*
- * Reads the certificate, key and trust anchors (of the file names of http_start, which the server
- * keeps) again. New connections use them, established ones keep theirs. On failure nothing changes
- * and why says what is wrong. Any thread.
+ * Reads the certificate, key, trust anchors and revocation lists (of the file names of http_start,
+ * which the server keeps) again. New connections use them; established ones keep theirs, but what
+ * their clients have shown is verified again, by what is trusted now, at their next request. On
+ * failure nothing changes and why says what is wrong. With pre-shared keys there is nothing to be
+ * read. Any thread.
  */
 enum rc http_reload_tls(struct http_server *s, char why[HTTP_WHY_MAX]);
 

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "bind/http_identity.h"
 #include "core/req.h"
 
 #include <netinet/in.h>
@@ -52,7 +53,7 @@ struct http_conn {
 	/* TLS; NULL on a clear connection. */
 	struct gnutls_session_int *session;
 	struct http_tls *tls; /* counted */
-	char *identity; /* of the client certificate; heap, NULL = none */
+	struct http_identity identity;
 
 	/* Written by the owner, read by the watchdog; state also changed by it. */
 	_Atomic int state; /* enum conn_state */

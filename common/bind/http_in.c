@@ -10,7 +10,6 @@
 
 #include "bind/http_map.h"
 #include "bind/http_server.h"
-#include "bind/http_tls.h"
 
 #define BODY_FIRST 65536u /* octets taken on the word of Content-Length */
 #define DRAIN_MAX 1048576u /* octets thrown away before the connection is closed hard */
@@ -95,7 +94,7 @@ admit(struct http_conn *c, const char *method, struct http_head *head)
 
 	*in = head->input;
 	in->target = arena_copy(req_arena(c->rq), slice_make(c->target, c->target_n));
-	in->peer_identity = http_tls_identity(c);
+	in->peer = &c->identity.peer;
 	if (rc == RC_OK && in->target.p == NULL) {
 		rc = RC_URI_TOO_LONG;
 		why = "no memory for the target";
@@ -145,7 +144,7 @@ header_complete(struct http_conn *c, const char *method)
 	struct http_head head;
 
 	c->begun = true;
-	if (!http_conn_move(c, CONN_HEADER, CONN_ACTIVE))
+	if (!http_conn_move(c, CONN_HEADER, CONN_ACTIVE) || !http_identity_current(c))
 		return MHD_NO;
 	c->rq = req_new(c->server->scl, &c->server->listener);
 	if (c->rq == NULL)

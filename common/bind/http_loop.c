@@ -62,7 +62,7 @@ daemon_start(struct http_loop *l, int listen_fd, size_t header_max)
 
 	if (s->tls != NULL) {
 		flags |= MHD_USE_TLS;
-		http_tls_options(tls);
+		http_tls_options(s->priorities, tls);
 	}
 	return MHD_start_daemon(
 		flags, 0, NULL, NULL, http_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, s,

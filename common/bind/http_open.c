@@ -17,10 +17,12 @@
 #include "base/clock.h"
 #include "bind/http_server.h"
 #include "bind/http_tls.h"
+#include "bind/http_trust.h"
 
 #define PERIOD_US INT64_C(250000)
 #define STOP_GRACE_US INT64_C(2000000)
 #define STOP_STEP_NS 2000000L
+#define UNIX_MODE 0660u
 
 union address {
 	struct sockaddr any;
@@ -76,7 +78,21 @@ bind_listener(struct http_server *s, int fd, union address *a, socklen_t len)
 }
 
 static enum rc
-open_listener(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
+open_unix(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
+{
+	enum rc rc = http_unix_listen(&s->path, conf->address,
+	                              conf->unix_mode == 0 ? UNIX_MODE : conf->unix_mode,
+	                              &s->listen_fd, why);
+
+	if (rc != RC_OK)
+		return rc;
+	/* Nobody else is at the other end of it. */
+	s->base_uri = strdup("http://localhost");
+	return s->base_uri == NULL ? fail(why, RC_UNAVAILABLE, "no memory") : RC_OK;
+}
+
+static enum rc
+open_inet(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
 {
 	const char *address = conf->address == NULL ? "" : conf->address;
 	union address a;
@@ -96,7 +112,19 @@ open_listener(struct http_server *s, const struct http_conf *conf, char why[HTTP
 		s->base_uri = NULL;
 		return fail(why, RC_UNAVAILABLE, "no memory");
 	}
+	return RC_OK;
+}
+
+static enum rc
+open_listener(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
+{
+	enum rc rc = http_unix_is(conf->address) ? open_unix(s, conf, why)
+	                                         : open_inet(s, conf, why);
+
+	if (rc != RC_OK)
+		return rc;
 	s->listener = (struct req_listener){ .serve = conf->serve,
+		                             .policy = conf->policy,
 		                             .secure = conf->security != HTTP_CLEAR,
 		                             .base_uri = slice_of(s->base_uri),
 		                             .alive = http_conn_alive };
@@ -110,13 +138,22 @@ copy_name(const char *name)
 }
 
 static enum rc
-open_tls(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
+open_psk(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
 {
-	if (conf->security == HTTP_CLEAR)
-		return RC_OK;
+	if (conf->psk == NULL || conf->psk->find == NULL)
+		return fail(why, RC_BAD_REQUEST, "a listener with pre-shared keys needs their source");
+	s->psk = *conf->psk;
+	s->tls = http_tls_psk(why);
+	return s->tls == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+static enum rc
+open_certificate(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
+{
 	s->cert_file = copy_name(conf->cert_file);
 	s->key_file = copy_name(conf->key_file);
 	s->ca_file = copy_name(conf->ca_file);
+	s->crl_file = copy_name(conf->crl_file);
 	s->require_client_cert = conf->require_client_cert;
 	if (s->cert_file == NULL || s->key_file == NULL)
 		return fail(why, RC_BAD_REQUEST,
@@ -124,8 +161,20 @@ open_tls(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_
 	if (s->require_client_cert && s->ca_file == NULL)
 		return fail(why, RC_BAD_REQUEST,
 		            "client certificates need a ca to be verified with");
-	s->tls = http_tls_load(s->cert_file, s->key_file, s->ca_file, why);
-	return s->tls == NULL ? RC_BAD_REQUEST : RC_OK;
+	if (s->crl_file != NULL && s->ca_file == NULL)
+		return fail(why, RC_BAD_REQUEST, "revocation lists need a ca that signed them");
+	return http_reload_first(s, why);
+}
+
+static enum rc
+open_tls(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
+{
+	if (conf->security == HTTP_CLEAR)
+		return RC_OK;
+	if (http_unix_is(conf->address))
+		return fail(why, RC_BAD_REQUEST, "a UNIX socket is served without TLS");
+	s->priorities = http_tls_priorities(conf);
+	return conf->security == HTTP_PSK ? open_psk(s, conf, why) : open_certificate(s, conf, why);
 }
 
 static int64_t
@@ -168,8 +217,10 @@ init_sync(struct http_server *s)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	ok = pthread_cond_init(&s->changed, &attr) == 0;
 	pthread_condattr_destroy(&attr);
-	if (ok)
+	if (ok) {
 		pthread_mutex_init(&s->lock, NULL);
+		pthread_mutex_init(&s->reload, NULL);
+	}
 	return ok;
 }
 
@@ -204,21 +255,27 @@ server_free(struct http_server *s)
 		MHD_destroy_response(s->overload);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
+	http_unix_remove(&s->path);
 	http_tls_unref(s->tls);
+	http_trust_unref(s->trust);
+	pthread_mutex_destroy(&s->reload);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	free(s->base_uri);
 	free(s->cert_file);
 	free(s->key_file);
 	free(s->ca_file);
+	free(s->crl_file);
 	free(s);
 }
 
 static enum rc
 run(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
 {
+	unsigned per_address = s->path.path == NULL ? conf->max_connections_per_address : 0;
+
 	if (!http_table_init(&s->table, conf->max_connections == 0 ? 4096 : conf->max_connections,
-	                     conf->max_connections_per_address))
+	                     per_address))
 		return fail(why, RC_UNAVAILABLE, "no memory");
 	s->overload = http_reply_overload();
 	if (s->overload == NULL || !http_watch_start(s))
@@ -265,25 +322,6 @@ http_listener(const struct http_server *s)
 	return &s->listener;
 }
 
-enum rc
-http_reload_tls(struct http_server *s, char why[HTTP_WHY_MAX])
-{
-	struct http_tls *fresh;
-	struct http_tls *old;
-
-	if (!s->listener.secure)
-		return RC_OK;
-	fresh = http_tls_load(s->cert_file, s->key_file, s->ca_file, why);
-	if (fresh == NULL)
-		return RC_BAD_REQUEST;
-	pthread_mutex_lock(&s->table.lock);
-	old = s->tls;
-	s->tls = fresh;
-	pthread_mutex_unlock(&s->table.lock);
-	http_tls_unref(old);
-	return RC_OK;
-}
-
 static void
 wake_all(struct http_server *s)
 {
@@ -300,6 +338,8 @@ http_quiesce(struct http_server *s)
 	pthread_mutex_lock(&s->lock);
 	while (s->loops_open > 0)
 		pthread_cond_wait(&s->changed, &s->lock);
+	/* The name goes while the socket is still there, so it is nobody else's. */
+	http_unix_remove(&s->path);
 	if (s->listen_fd >= 0)
 		close(s->listen_fd);
 	s->listen_fd = -1;
@@ -365,7 +405,11 @@ conn_enter(struct http_conn *c)
 		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	unsigned unheard_ms = (unsigned)(s->limits.request / 1000);
 
+	const struct sockaddr *from =
+		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+
 	c->fd = info->connect_fd;
+	http_identity_begin(c, from);
 	/* A peer that acknowledges nothing for as long as it may take to ask has left. */
 	setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof(unheard_ms));
 	if (s->listener.secure) {
@@ -379,9 +423,7 @@ conn_enter(struct http_conn *c)
 	}
 	c->fresh = true;
 	http_conn_time(c, s->limits.header);
-	return http_table_add(
-		&s->table, c,
-		MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+	return http_table_add(&s->table, c, from);
 }
 
 static void
@@ -411,7 +453,7 @@ conn_end(struct http_conn *c)
 	http_table_remove(&c->server->table, c);
 	http_tls_unref(c->tls);
 	buf_fini(&c->body);
-	free(c->identity);
+	http_identity_end(c);
 	free(c->target);
 	free(c);
 }

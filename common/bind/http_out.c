@@ -11,18 +11,22 @@
 #include <curl/curl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <strings.h>
 
+#include "base/clock.h"
+#include "bind/http_hosts.h"
+#include "bind/http_pool.h"
 #include "bind/http_transfer.h"
 
-#define IDLE_CONNECTIONS 64L /* kept open in all */
 #define SPARE_MAX 32u /* easy handles kept */
 
 struct port {
-	CURLM *multi;
+	struct pools pools;
+	struct hosts *hosts;
 	struct transfer active; /* head of a ring */
 	struct transfer *spare; /* list by next */
 	unsigned n_spare;
-	unsigned n_active;
+	unsigned n_exchanges; /* under way or waiting for a place at their host */
 	void *failed; /* exchanges that ended in send, by port_data, oldest first: done is owed */
 	void **failed_tail;
 	bool closing;
@@ -92,8 +96,51 @@ transfer_start(struct port *p, struct transfer *t)
 	t->prev = p->active.prev;
 	p->active.prev->next = t;
 	p->active.prev = t;
-	p->n_active++;
-	t->ex->port_data = t;
+}
+
+/* The exchange of t has not been sent; done is owed. */
+static void
+give_up(struct port *p, struct transfer *t, enum rc rc, const char *text)
+{
+	struct exchange *ex = t->ex;
+
+	p->n_exchanges--;
+	transfer_put(p, t);
+	ex->unsent = true;
+	fail_later(p, ex, rc, text);
+}
+
+/* What has waited has its place. Those behind it follow as long as it cannot be started. */
+static void
+start_waiting(struct port *p, struct transfer *t)
+{
+	while (t != NULL) {
+		struct transfer *failed = t;
+
+		if (t->due != INT64_MAX)
+			transfer_set_timeout(t, t->due - clock_monotonic());
+		pool_release(t->pool);
+		if (pool_add(t->pool, t->easy)) {
+			transfer_start(p, t);
+			return;
+		}
+		t = hosts_leave(p->hosts, t);
+		give_up(p, failed, RC_UNAVAILABLE, "no memory");
+	}
+}
+
+/* Those that have waited for too long; all at INT64_MAX. */
+static void
+end_waiting(struct port *p, int64_t now, enum rc rc, const char *text)
+{
+	struct transfer *t;
+
+	if (hosts_due(p->hosts) > now)
+		return;
+	while ((t = hosts_give_up(p->hosts, now)) != NULL) {
+		pool_release(t->pool);
+		give_up(p, t, rc, text);
+	}
 }
 
 /* Takes t out of the machinery; its exchange is the caller's again. */
@@ -102,37 +149,41 @@ transfer_end(struct port *p, struct transfer *t)
 {
 	struct exchange *ex = t->ex;
 
-	curl_multi_remove_handle(p->multi, t->easy);
+	pool_remove(t->pool, t->easy);
 	t->prev->next = t->next;
 	t->next->prev = t->prev;
-	p->n_active--;
-	ex->port_data = NULL;
+	p->n_exchanges--;
+	start_waiting(p, hosts_leave(p->hosts, t));
 	return ex;
 }
 
-/* Hands finished exchanges back; true when there was one. */
+/* Hands finished exchanges back; true when there was one. What done sends may end an idle pool. */
 static bool
 collect(struct port *p)
 {
 	bool any = false;
-	CURLMsg *m;
-	int left;
 
-	while ((m = curl_multi_info_read(p->multi, &left)) != NULL) {
-		struct transfer *t = NULL;
-		struct exchange *ex;
+	for (unsigned i = 0; i < p->pools.n; i++) {
+		CURLcode result;
+		CURL *easy;
 
-		if (m->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-		transfer_judge(t, m->data.result);
-		ex = transfer_end(p, t);
-		transfer_put(p, t);
-		ex->done(ex);
-		any = true;
+		while (p->pools.slots[i] != NULL &&
+		       (easy = pool_ended(p->pools.slots[i], &result)) != NULL) {
+			struct transfer *t = NULL;
+			struct exchange *ex;
+
+			curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+			transfer_judge(t, result);
+			ex = transfer_end(p, t);
+			transfer_put(p, t);
+			ex->done(ex);
+			any = true;
+		}
 	}
 	return any;
 }
+
+/* ---- the port ---- */
 
 static char *
 copy_text(const char *s)
@@ -159,6 +210,19 @@ conf_free(struct port_conf *conf)
 	free((void *)(uintptr_t)conf->user_agent);
 }
 
+/* Of a port that may have failed to open; NULL likewise. */
+static void
+port_free(struct port *p)
+{
+	if (p != NULL) {
+		pools_close(&p->pools);
+		hosts_free(p->hosts);
+		conf_free(&p->conf);
+	}
+	free(p);
+	curl_global_cleanup();
+}
+
 static enum rc
 http_open(const struct port_conf *conf, struct port **port)
 {
@@ -168,18 +232,14 @@ http_open(const struct port_conf *conf, struct port **port)
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return RC_UNAVAILABLE;
 	p = calloc(1, sizeof(*p));
-	if (p == NULL || (p->multi = curl_multi_init()) == NULL) {
-		free(p);
-		curl_global_cleanup();
+	if (p == NULL || !pools_open(&p->pools) ||
+	    (p->hosts = hosts_new(conf->max_connections_per_host)) == NULL) {
+		port_free(p);
 		return RC_UNAVAILABLE;
 	}
 	conf_copy(&p->conf, conf);
 	p->active.next = p->active.prev = &p->active;
 	p->failed_tail = &p->failed;
-	curl_multi_setopt(p->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-	                  (long)conf->max_connections_per_host);
-	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
-	curl_multi_setopt(p->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	*port = p;
 	return RC_OK;
 }
@@ -190,6 +250,7 @@ http_close(struct port *p)
 	if (p == NULL)
 		return;
 	p->closing = true;
+	end_waiting(p, INT64_MAX, RC_UNAVAILABLE, "the port is closed");
 	while (p->active.next != &p->active) {
 		struct transfer *t = p->active.next;
 		struct exchange *ex = transfer_end(p, t);
@@ -206,10 +267,7 @@ http_close(struct port *p)
 		p->spare = t->next;
 		transfer_free(t);
 	}
-	curl_multi_cleanup(p->multi);
-	conf_free(&p->conf);
-	free(p);
-	curl_global_cleanup();
+	port_free(p);
 }
 
 /* The exchange may be a used one, or all zeros. */
@@ -223,50 +281,131 @@ reset_answer(struct exchange *ex)
 	ex->rc = RC_OK;
 	ex->http_status = 0;
 	ex->unsent = false;
+	ex->tls_failed = false;
+	ex->has_exported = false;
 	ex->n_answer_headers = 0;
 	ex->failure[0] = '\0';
+}
+
+/* Under way, or in line for it; false without memory. */
+static bool
+take_place(struct port *p, struct transfer *t)
+{
+	enum place place = hosts_enter(p->hosts, t);
+
+	if (place == PLACE_AWAITED) {
+		pool_hold(t->pool);
+		return true;
+	}
+	if (place == PLACE_NONE)
+		return false;
+	if (pool_add(t->pool, t->easy)) {
+		transfer_start(p, t);
+		return true;
+	}
+	/* Had anybody waited, the place would not have been free. */
+	(void)hosts_leave(p->hosts, t);
+	return false;
+}
+
+/* Takes over ex when it returns true; else rc and text say why not. */
+static bool
+start(struct port *p, struct exchange *ex, const struct credential *c, enum rc *rc,
+      const char **text)
+{
+	struct pool *pool = pools_get(&p->pools, c);
+	struct transfer *t = pool == NULL ? NULL : transfer_get(p);
+
+	*rc = RC_UNAVAILABLE;
+	*text = pool == NULL ? "too many credentials are in use" : "no memory";
+	if (t == NULL)
+		return false;
+	t->pool = pool;
+	t->due = ex->timeout_ms == 0 ? INT64_MAX
+	                             : clock_monotonic() + ex->timeout_ms * (CLOCK_SECOND / 1000);
+	if (!transfer_prepare(t, &p->conf, ex, c)) {
+		*rc = RC_BAD_GATEWAY;
+		*text = "the request cannot be written";
+	} else if (take_place(p, t)) {
+		p->n_exchanges++;
+		return true;
+	}
+	transfer_put(p, t);
+	return false;
+}
+
+static bool
+is_https(struct slice url)
+{
+	return url.n > 8 && strncasecmp(url.p, "https://", 8) == 0;
+}
+
+/* *named is the caller's; NULL: the files of conf. */
+static enum rc
+find_credential(const struct port *p, const struct exchange *ex, struct credential **named)
+{
+	*named = NULL;
+	if (p->conf.credential == NULL || ex->credential != NULL || !is_https(ex->url))
+		return RC_OK;
+	return p->conf.credential(p->conf.credential_arg, ex->url, named);
+}
+
+/* The port has room. */
+static void
+send_by_credential(struct port *p, struct exchange *ex)
+{
+	struct credential *named;
+	const char *text = "there is no credential for the peer";
+	enum rc rc = find_credential(p, ex, &named);
+	bool started = false;
+
+	if (rc == RC_OK && ex->credential != NULL && !is_https(ex->url)) {
+		rc = RC_BAD_GATEWAY;
+		text = "there is a credential, but no TLS";
+	} else if (rc == RC_OK) {
+		started = start(p, ex, named != NULL ? named : ex->credential, &rc, &text);
+	}
+	if (!started) {
+		ex->unsent = true;
+		fail_later(p, ex, rc, text);
+	}
+	credential_unref(named);
 }
 
 static void
 http_send(struct port *p, struct exchange *ex)
 {
-	struct transfer *t;
-
 	reset_answer(ex);
-	if (p->closing || (p->conf.max_exchanges > 0 && p->n_active >= p->conf.max_exchanges)) {
+	if (p->closing || (p->conf.max_exchanges > 0 && p->n_exchanges >= p->conf.max_exchanges))
 		fail_later(p, ex, RC_UNAVAILABLE,
 		           p->closing ? "the port is closed" : "the port is full");
-		return;
-	}
-	t = transfer_get(p);
-	if (t == NULL) {
-		fail_later(p, ex, RC_UNAVAILABLE, "no memory");
-		return;
-	}
-	if (!transfer_prepare(t, &p->conf, ex)) {
-		transfer_put(p, t);
-		fail_later(p, ex, RC_BAD_GATEWAY, "the request cannot be written");
-		return;
-	}
-	if (curl_multi_add_handle(p->multi, t->easy) != CURLM_OK) {
-		transfer_put(p, t);
-		fail_later(p, ex, RC_UNAVAILABLE, "no memory");
-		return;
-	}
-	transfer_start(p, t);
+	else
+		send_by_credential(p, ex);
+}
+
+/* Milliseconds until the time of one that waits may be over, at most max. */
+static int
+poll_ms(const struct port *p, int max)
+{
+	int64_t ms = hosts_due(p->hosts);
+
+	if (ms == INT64_MAX)
+		return max;
+	ms = (ms - clock_monotonic()) / (CLOCK_SECOND / 1000) + 1;
+	if (ms <= 0)
+		return 0;
+	return ms < max ? (int)ms : max;
 }
 
 static void
 http_poll(struct port *p, int timeout_ms)
 {
 	bool any = deliver_failed(p);
-	int running;
 
-	curl_multi_perform(p->multi, &running);
-	if (collect(p) || any)
-		return;
-	curl_multi_poll(p->multi, NULL, 0, timeout_ms, NULL);
-	curl_multi_perform(p->multi, &running);
+	end_waiting(p, clock_monotonic(), RC_GATEWAY_TIMEOUT, "no connection to the host was free");
+	pools_work(&p->pools);
+	any = collect(p) || any || p->failed != NULL;
+	pools_wait(&p->pools, any ? 0 : poll_ms(p, timeout_ms));
 	collect(p);
 	deliver_failed(p);
 }
@@ -274,7 +413,7 @@ http_poll(struct port *p, int timeout_ms)
 static void
 http_wakeup(struct port *p)
 {
-	curl_multi_wakeup(p->multi);
+	pools_wakeup(&p->pools);
 }
 
 static const char *const schemes[] = { "http", "https", NULL };

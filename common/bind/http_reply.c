@@ -27,6 +27,7 @@ static const struct {
 	{ "Last-Modified", offsetof(struct req_answer, last_modified) },
 	{ "Allow", offsetof(struct req_answer, allow) },
 	{ "Via", offsetof(struct req_answer, via) },
+	{ "X-M2M-Reject", offsetof(struct req_answer, reject) },
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -76,6 +77,8 @@ add_headers(struct MHD_Response *r, const struct req_answer *a, bool last)
 		snprintf(seconds, sizeof(seconds), "%u", a->retry_after);
 		ok = MHD_add_response_header(r, "Retry-After", seconds) == MHD_YES;
 	}
+	if (ok && a->no_store)
+		ok = MHD_add_response_header(r, "Cache-Control", "no-store") == MHD_YES;
 	return ok && (!last || MHD_add_response_header(r, "Connection", "close") == MHD_YES);
 }
 
@@ -94,7 +97,8 @@ http_reply(struct http_conn *c, int *status)
 	if (r == NULL)
 		return NULL;
 	a->body = NULL;
-	if (add_headers(r, a, atomic_load_explicit(&c->server->quiesced, memory_order_relaxed)))
+	if (add_headers(r, a, a->close || atomic_load_explicit(&c->server->quiesced,
+	                                                       memory_order_relaxed)))
 		return r;
 	MHD_destroy_response(r);
 	return NULL;
@@ -137,6 +141,8 @@ early_text(struct buf *b, const struct req_answer *a, bool head)
 	}
 	if (a->retry_after > 0)
 		buf_printf(b, "Retry-After: %u\r\n", a->retry_after);
+	if (a->no_store)
+		buf_puts(b, "Cache-Control: no-store\r\n");
 	buf_printf(b, "Content-Length: %zu\r\n\r\n", has_body ? a->body_len : 0);
 	if (has_body && !head)
 		buf_add(b, a->body, a->body_len);

@@ -5,8 +5,10 @@
 
 #include "bind/http.h"
 #include "bind/http_conn.h"
+#include "bind/http_unix.h"
 
 #include <microhttpd.h>
+#include <sys/stat.h>
 
 #define HTTP_LOOPS_MAX 256u
 #define HTTP_DRAIN_US INT64_C(2000000)
@@ -50,15 +52,24 @@ struct http_server {
 	struct http_table table;
 	unsigned port;
 	int listen_fd; /* under lock; -1 once quiesced */
+	struct http_unix path; /* under lock */
 	char *base_uri;
 	struct MHD_Response *overload; /* shared answer when there is no request to be had */
 
-	/* TLS; tls under the table's lock. */
+	/* TLS; tls and trust under the table's lock. */
 	struct http_tls *tls; /* counted; NULL = clear */
+	struct http_trust *trust; /* counted; NULL = asks for no client certificate */
+	_Atomic unsigned trust_generation; /* counts changes of trust */
+	const char *priorities;
+	struct psk_source psk; /* find NULL = no pre-shared keys */
 	char *cert_file;
 	char *key_file;
 	char *ca_file;
+	char *crl_file;
 	bool require_client_cert;
+	pthread_mutex_t reload; /* held while files are read; of the next two */
+	struct stat crl_seen; /* the file as it was when it was read last, or tried to be */
+	bool crl_warned; /* that it is outdated */
 
 	_Atomic int64_t tick; /* monotonic time of the last round of the watchdog, us */
 	int64_t period; /* of the watchdog, us */
@@ -108,6 +119,11 @@ void http_loop_stop(struct http_loop *l);
 void http_loop_sent(struct http_loop *l, struct http_conn *c);
 /* It has arrived, or not: what is known of it by now counts. Does nothing when it is known. */
 void http_loop_prove(struct http_conn *c, bool arrived);
+
+/* http_reload.c: loads what the file names of s say, at the start. */
+enum rc http_reload_first(struct http_server *s, char why[HTTP_WHY_MAX]);
+/* Looks whether the revocation lists have changed, and loads them then. The watchdog's thread. */
+void http_reload_lists(struct http_server *s);
 
 /* http_watch.c */
 bool http_watch_start(struct http_server *s);

@@ -15,13 +15,34 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "bind/http_identity.h"
+#include "bind/http_psk.h"
 #include "bind/http_server.h"
 
-#define NAME_MAX_BYTES 1024u
+/* What all listeners have in common; an own order of preference. */
+#define ANY_TLS "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#define TLS_1_3 "SECURE128:-VERS-ALL:+VERS-TLS1.3"
+#define COMMON                                                                                     \
+	":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"             \
+	":+GROUP-X448:%SERVER_PRECEDENCE:%NO_TICKETS"
+/* Ephemeral keys and authenticated encryption alone. */
+#define CERTIFICATES                                                                               \
+	":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"                                                         \
+	":-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD"
+/*
+ * GnuTLS binds external keys with SHA-256 only, so no suite with SHA-384. The one CBC suite is for
+ * TLS 1.2 clients without ChaCha20: there is no ECDHE-PSK with GCM.
+ */
+#define PSK_CIPHERS                                                                                \
+	":-CIPHER-ALL:+AES-128-GCM:+CHACHA20-POLY1305:+AES-128-CBC:-MAC-ALL:+AEAD:+SHA256"
+#define PSK ":-KX-ALL:+ECDHE-PSK" PSK_CIPHERS
+/* http_psk.c leaves two suites of TLS 1.2 of what the plain exchange adds. */
+#define PSK_OR_NON_PFS ":-KX-ALL:+ECDHE-PSK:+PSK" PSK_CIPHERS
 
 struct http_tls {
 	_Atomic unsigned refs;
-	gnutls_certificate_credentials_t cred;
+	gnutls_certificate_credentials_t cred; /* or */
+	gnutls_psk_server_credentials_t psk;
 	bool asks_client;
 };
 
@@ -42,12 +63,19 @@ no_certificate(gnutls_session_t session, const gnutls_datum_t *ca, int n_ca,
 	return -1;
 }
 
-void
-http_tls_options(struct MHD_OptionItem options[HTTP_TLS_OPTIONS])
+const char *
+http_tls_priorities(const struct http_conf *conf)
 {
-	static const char priorities[] =
-		"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
+	if (conf->security != HTTP_PSK)
+		return conf->tls13_only ? TLS_1_3 CERTIFICATES COMMON : ANY_TLS CERTIFICATES COMMON;
+	if (conf->tls13_only)
+		return TLS_1_3 PSK COMMON;
+	return conf->allow_non_pfs ? ANY_TLS PSK_OR_NON_PFS COMMON : ANY_TLS PSK COMMON;
+}
 
+void
+http_tls_options(const char *priorities, struct MHD_OptionItem options[HTTP_TLS_OPTIONS])
+{
 	options[0] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
 		                              (void *)(intptr_t)priorities };
 	options[1] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
@@ -113,6 +141,20 @@ http_tls_load(const char *cert_file, const char *key_file, const char *ca_file,
 }
 
 struct http_tls *
+http_tls_psk(char why[HTTP_WHY_MAX])
+{
+	struct http_tls *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || http_psk_credentials(&t->psk) != 0) {
+		snprintf(why, HTTP_WHY_MAX, "no memory");
+		free(t);
+		return NULL;
+	}
+	atomic_init(&t->refs, 1);
+	return t;
+}
+
+struct http_tls *
 http_tls_ref(struct http_tls *t)
 {
 	if (t != NULL)
@@ -125,7 +167,10 @@ http_tls_unref(struct http_tls *t)
 {
 	if (t == NULL || atomic_fetch_sub(&t->refs, 1) > 1)
 		return;
-	gnutls_certificate_free_credentials(t->cred);
+	if (t->cred != NULL)
+		gnutls_certificate_free_credentials(t->cred);
+	if (t->psk != NULL)
+		gnutls_psk_free_server_credentials(t->psk);
 	free(t);
 }
 
@@ -154,16 +199,32 @@ pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 static int
 verify_client(gnutls_session_t session)
 {
-	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
-		                          .data = (void *)GNUTLS_KP_TLS_WWW_CLIENT };
-	unsigned status = 0;
-	unsigned n = 0;
+	return http_identity_verify(gnutls_transport_get_ptr(session)) ? 0 : -1;
+}
 
-	if (gnutls_certificate_get_peers(session, &n) == NULL || n == 0)
-		return 0;
-	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0)
-		return -1;
-	return status == 0 ? 0 : -1;
+static bool
+attach_certificate(struct http_conn *c, bool require_client_cert)
+{
+	gnutls_session_t s = c->session;
+
+	if (gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, c->tls->cred) != 0)
+		return false;
+	if (!c->tls->asks_client)
+		return true;
+	gnutls_certificate_server_set_request(s, require_client_cert ? GNUTLS_CERT_REQUIRE
+	                                                             : GNUTLS_CERT_REQUEST);
+	gnutls_session_set_verify_function(s, verify_client);
+	return true;
+}
+
+static bool
+attach_psk(struct http_conn *c)
+{
+	gnutls_credentials_clear(c->session);
+	if (gnutls_credentials_set(c->session, GNUTLS_CRD_PSK, c->tls->psk) != 0)
+		return false;
+	http_psk_attach(c->session);
+	return true;
 }
 
 bool
@@ -171,69 +232,25 @@ http_tls_attach(struct http_conn *c, bool require_client_cert)
 {
 	gnutls_session_t s = c->session;
 
-	if (gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, c->tls->cred) != 0)
+	if (!(c->tls->psk != NULL ? attach_psk(c) : attach_certificate(c, require_client_cert)))
 		return false;
-	if (c->tls->asks_client) {
-		gnutls_certificate_server_set_request(s, require_client_cert ? GNUTLS_CERT_REQUIRE
-		                                                             : GNUTLS_CERT_REQUEST);
-		gnutls_session_set_verify_function(s, verify_client);
-	}
 	gnutls_transport_set_ptr2(s, c, (gnutls_transport_ptr_t)(intptr_t)c->fd);
 	gnutls_transport_set_pull_function(s, pull);
 	gnutls_transport_set_pull_timeout_function(s, pull_timeout);
 	return true;
 }
 
-/* The first alternative name of the wanted kind; false when there is none. */
-static bool
-alt_name(gnutls_x509_crt_t crt, gnutls_x509_subject_alt_name_t wanted, char *out, size_t *n)
+unsigned
+http_tls_version(struct gnutls_session_int *session)
 {
-	for (unsigned i = 0;; i++) {
-		size_t size = NAME_MAX_BYTES;
-		int kind = gnutls_x509_crt_get_subject_alt_name(crt, i, out, &size, NULL);
-
-		if (kind == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-			return false;
-		if (kind == (int)wanted) {
-			*n = size;
-			return true;
-		}
+	switch (gnutls_protocol_get_version(session)) {
+	case GNUTLS_TLS1_3:
+		return HTTP_TLS_1_3;
+	case GNUTLS_TLS1_2:
+		return HTTP_TLS_1_2;
+	default:
+		return 0;
 	}
-}
-
-static void
-name_of(gnutls_x509_crt_t crt, struct http_conn *c)
-{
-	char name[NAME_MAX_BYTES];
-	size_t n = sizeof(name);
-
-	if (!alt_name(crt, GNUTLS_SAN_URI, name, &n) &&
-	    !alt_name(crt, GNUTLS_SAN_DNSNAME, name, &n)) {
-		n = sizeof(name);
-		if (gnutls_x509_crt_get_dn(crt, name, &n) != 0)
-			return;
-	}
-	/* A zero inside would end the name early for whoever reads it as a string. */
-	if (n > 0 && n < sizeof(name) && memchr(name, '\0', n) == NULL)
-		c->identity = strndup(name, n);
-}
-
-struct slice
-http_tls_identity(struct http_conn *c)
-{
-	const gnutls_datum_t *chain;
-	gnutls_x509_crt_t crt;
-	unsigned n = 0;
-
-	if (c->session == NULL || !c->tls->asks_client || c->identity != NULL)
-		return slice_of(c->identity);
-	chain = gnutls_certificate_get_peers(c->session, &n);
-	if (chain == NULL || n == 0 || gnutls_x509_crt_init(&crt) != 0)
-		return SLICE_NONE;
-	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0)
-		name_of(crt, c);
-	gnutls_x509_crt_deinit(crt);
-	return slice_of(c->identity);
 }
 
 ssize_t

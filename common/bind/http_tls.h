@@ -14,15 +14,23 @@ struct http_tls;
 
 #define HTTP_TLS_OPTIONS 3
 
-/* What makes a libmicrohttpd daemon speak TLS (1.2 and later, own order of preference). */
-void http_tls_options(struct MHD_OptionItem options[HTTP_TLS_OPTIONS]);
+#define HTTP_TLS_1_2 0x0303u
+#define HTTP_TLS_1_3 0x0304u
+
+/* The versions and suites of a listener, as GnuTLS names them; a constant. */
+const char *http_tls_priorities(const struct http_conf *conf);
+
+/* What makes a libmicrohttpd daemon speak TLS. */
+void http_tls_options(const char *priorities, struct MHD_OptionItem options[HTTP_TLS_OPTIONS]);
 
 /*
- * Loads certificate, key and (unless NULL) trust anchors. NULL and a line in why when a file is
- * unusable. The result is counted and never changes.
+ * Loads certificate, key and (unless NULL) the names of the trust anchors that clients are asked
+ * for a certificate of. NULL and a line in why when a file is unusable. The result is counted and never changes.
  */
 struct http_tls *http_tls_load(const char *cert_file, const char *key_file, const char *ca_file,
                                char why[HTTP_WHY_MAX]);
+/* The same with the pre-shared keys of the server (struct http_server, psk). */
+struct http_tls *http_tls_psk(char why[HTTP_WHY_MAX]);
 struct http_tls *http_tls_ref(struct http_tls *t);
 void http_tls_unref(struct http_tls *t);
 
@@ -32,11 +40,8 @@ void http_tls_unref(struct http_tls *t);
  */
 bool http_tls_attach(struct http_conn *c, bool require_client_cert);
 
-/*
- * Who the verified client certificate names: its first URI, else its first DNS name, else its
- * subject. p is NULL without one. Lives as long as the connection. Owner only.
- */
-struct slice http_tls_identity(struct http_conn *c);
+/* HTTP_TLS_1_2 or HTTP_TLS_1_3, as soon as that is agreed in the handshake; else 0. */
+unsigned http_tls_version(struct gnutls_session_int *session);
 
 /* Writes what the socket takes; <= 0 when nothing. Owner only. */
 ssize_t http_tls_write(struct gnutls_session_int *session, struct slice text);

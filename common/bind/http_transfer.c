@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/uri.h"
+#include "bind/http_out_tls.h"
 
 #define LINE_MAX_BYTES 16384u /* of a request header field, or a URL */
 
@@ -18,6 +19,10 @@ exchange_fail(struct exchange *ex, enum rc rc, const char *text)
 	buf_clear(&ex->answer_text);
 	ex->rc = rc;
 	snprintf(ex->failure, sizeof(ex->failure), "%.127s", text);
+	/* Words of libraries and names of files go into a line of the log. */
+	for (char *c = ex->failure; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
 }
 
 /* Body of the answer. */
@@ -230,6 +235,82 @@ set_security(CURL *easy, const struct port_conf *conf)
 	}
 }
 
+/* ---- when the connection stands ---- */
+
+/* NULL, or why the request is not sent. */
+static const char *
+check_session(struct transfer *t)
+{
+	struct exchange *ex = t->ex;
+	const char *failure = NULL;
+
+	if (t->credential != NULL)
+		failure = out_tls_check(t->easy, t->credential);
+	if (failure == NULL && ex->exporter_label != NULL) {
+		failure = out_tls_export(t->easy, ex->exporter_label, &ex->exported);
+		ex->has_exported = failure == NULL;
+	}
+	return failure;
+}
+
+static const char *
+ask_sender(struct transfer *t)
+{
+	struct exchange_header more = { SLICE_NONE, SLICE_NONE };
+
+	if (t->ex->connected == NULL)
+		return NULL;
+	/* On another connection than the first, the header would not be true any more. */
+	if (t->begun)
+		return "the connection was lost";
+	if (!t->ex->connected(t->ex, &more))
+		return "the sender does not want this session";
+	/* libcurl keeps the list by its head, which stays, and writes the request after this. */
+	if (more.name.n > 0 && !append_header(t, more.name, more.value))
+		return "the request cannot be written";
+	return NULL;
+}
+
+/*
+ * CURLOPT_PREREQFUNCTION: the connection stands, new or used before, and libcurl begins to write the
+ * request when this returns; once more when a used one turns out to be dead.
+ */
+static int
+on_connection(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+	struct transfer *t = arg;
+
+	(void)remote;
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	t->failure = check_session(t);
+	t->refused_tls = t->failure != NULL;
+	if (t->failure == NULL)
+		t->failure = ask_sender(t);
+	t->refused = t->failure != NULL && !t->begun;
+	t->begun = true;
+	return t->failure != NULL ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/*
+ * The exporter's value, and what is computed from it, is for the first request of a session: such
+ * an exchange gets a connection of its own, which those after it may use.
+ */
+static bool
+set_session(struct transfer *t)
+{
+	const struct exchange *ex = t->ex;
+	bool own = ex->exporter_label != NULL || ex->connected != NULL;
+
+	if (t->credential == NULL && !own)
+		return true;
+	return (t->credential == NULL || out_tls_prepare(t->easy, t->credential)) &&
+	       (!own || curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK) &&
+	       curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, on_connection) == CURLE_OK &&
+	       curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
+}
+
 /* What is the same for every exchange of the port. */
 static bool
 set_common(struct transfer *t, const struct port_conf *conf)
@@ -250,7 +331,8 @@ set_common(struct transfer *t, const struct port_conf *conf)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	if (conf->connect_timeout_ms > 0)
 		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)conf->connect_timeout_ms);
-	set_security(easy, conf);
+	if (t->credential == NULL)
+		set_security(easy, conf);
 	return conf->user_agent == NULL ||
 	       curl_easy_setopt(easy, CURLOPT_USERAGENT, conf->user_agent) == CURLE_OK;
 }
@@ -268,12 +350,39 @@ set_exchange(struct transfer *t)
 }
 
 bool
-transfer_prepare(struct transfer *t, const struct port_conf *conf, struct exchange *ex)
+transfer_prepare(struct transfer *t, const struct port_conf *conf, struct exchange *ex,
+                 const struct credential *c)
 {
 	t->ex = ex;
+	t->credential = c;
 	t->failure = NULL;
+	t->refused = t->refused_tls = t->begun = false;
 	t->error[0] = '\0';
-	return set_common(t, conf) && set_exchange(t);
+	return set_common(t, conf) && set_session(t) && set_exchange(t);
+}
+
+/* In place of libcurl's words, which do not say which file. False: it is not a matter of a file. */
+static bool
+fail_for_file(const struct transfer *t, CURLcode result)
+{
+	char text[sizeof(t->ex->failure)];
+	const char *name, *words;
+
+	words = t->credential == NULL ? NULL : out_tls_file(result, t->credential, &name);
+	if (words == NULL)
+		return false;
+	snprintf(text, sizeof(text), "%s %s", words, name);
+	exchange_fail(t->ex, RC_BAD_GATEWAY, text);
+	return true;
+}
+
+void
+transfer_set_timeout(struct transfer *t, int64_t us)
+{
+	/* None is no limit for libcurl. */
+	long ms = us < 1000 ? 1 : (long)(us / 1000);
+
+	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, ms);
 }
 
 void
@@ -291,10 +400,11 @@ transfer_judge(const struct transfer *t, CURLcode result)
 		return;
 	}
 	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sending_us);
-	ex->unsent = sending_us == 0;
+	ex->unsent = t->refused || sending_us == 0;
+	ex->tls_failed = t->refused_tls || out_tls_failed(result);
 	if (t->failure != NULL)
 		exchange_fail(ex, RC_BAD_GATEWAY, t->failure);
-	else
+	else if (!fail_for_file(t, result))
 		exchange_fail(ex,
 		              result == CURLE_OPERATION_TIMEDOUT ? RC_GATEWAY_TIMEOUT
 		                                                 : RC_BAD_GATEWAY,
@@ -322,6 +432,7 @@ transfer_clear(struct transfer *t)
 	curl_slist_free_all(t->headers);
 	t->headers = NULL;
 	t->ex = NULL;
+	t->credential = NULL;
 }
 
 void

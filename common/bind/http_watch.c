@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The watchdog: one thread per server that looks at every connection a few times a second. It
- * never writes to a connection; shutting a socket down wakes the serving thread, which does.
+ * never writes to a connection; shutting a socket down wakes the serving thread, which does. It
+ * also looks for new revocation lists.
  */
 #include "config.h"
 
@@ -11,6 +12,7 @@
 #include "bind/http_server.h"
 
 #define LOG_PERIOD_US INT64_C(10000000)
+#define LISTS_PERIOD_US INT64_C(1000000)
 /* Rounds in which the serving thread has to see that a body is late. */
 #define LATE_ROUNDS 8u
 
@@ -114,6 +116,7 @@ watch(void *arg)
 {
 	struct http_server *s = arg;
 	int64_t last_log = atomic_load(&s->tick) - LOG_PERIOD_US;
+	int64_t last_lists = atomic_load(&s->tick);
 
 	while (wait_period(s)) {
 		struct round r = { .server = s, .now = clock_monotonic() };
@@ -121,6 +124,10 @@ watch(void *arg)
 		atomic_store(&s->tick, r.now);
 		http_table_each(&s->table, check, &r);
 		log_evictions(s, r.now, &last_log);
+		if (r.now - last_lists >= LISTS_PERIOD_US) {
+			last_lists = r.now;
+			http_reload_lists(s);
+		}
 	}
 	return NULL;
 }

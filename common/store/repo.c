@@ -15,14 +15,14 @@
 #define SCRATCH_KEPT (64u << 10)
 
 void
-key_init(struct key *k, enum space space)
+key_init(struct repo_key *k, enum space space)
 {
 	k->b[0] = (char)space;
 	k->n = 1;
 }
 
 void
-key_be(struct key *k, uint64_t v, unsigned size)
+key_be(struct repo_key *k, uint64_t v, unsigned size)
 {
 	assert(k->n + size <= sizeof(k->b));
 	for (unsigned i = 0; i < size; i++)
@@ -30,7 +30,7 @@ key_be(struct key *k, uint64_t v, unsigned size)
 }
 
 void
-key_text(struct key *k, struct slice s)
+key_text(struct repo_key *k, struct slice s)
 {
 	assert(k->n + s.n <= sizeof(k->b));
 	if (s.n > 0)
@@ -39,14 +39,14 @@ key_text(struct key *k, struct slice s)
 }
 
 void
-key_id(struct key *k, enum space space, uint64_t id)
+key_id(struct repo_key *k, enum space space, uint64_t id)
 {
 	key_init(k, space);
 	key_be(k, id, 8);
 }
 
 void
-key_id_seq(struct key *k, enum space space, uint64_t id, uint64_t seq)
+key_id_seq(struct repo_key *k, enum space space, uint64_t id, uint64_t seq)
 {
 	key_id(k, space, id);
 	key_be(k, seq, 8);
@@ -108,7 +108,7 @@ note(struct rtx *tx, enum rc rc)
 }
 
 enum rc
-rec_get(struct rtx *tx, const struct key *k, struct slice *val)
+rec_get(struct rtx *tx, const struct repo_key *k, struct slice *val)
 {
 	enum rc rc = note(tx, tx->repo->ops->get(tx->txn, key_view(k), val));
 
@@ -124,7 +124,7 @@ rec_begin(struct rtx *tx)
 }
 
 static enum rc
-undo_add(struct rtx *tx, const struct key *k, bool existed, struct slice val)
+undo_add(struct rtx *tx, const struct repo_key *k, bool existed, struct slice val)
 {
 	struct undo *u = ARENA_NEW(tx->undo_arena, struct undo);
 
@@ -140,7 +140,7 @@ undo_add(struct rtx *tx, const struct key *k, bool existed, struct slice val)
 }
 
 static enum rc
-put_scratch(struct rtx *tx, const struct key *k)
+put_scratch(struct rtx *tx, const struct repo_key *k)
 {
 	buf_be(&tx->scratch, crc_of(buf_view(&tx->scratch)), CRC_SIZE);
 	if (tx->scratch.failed)
@@ -149,7 +149,7 @@ put_scratch(struct rtx *tx, const struct key *k)
 }
 
 enum rc
-rec_put_new(struct rtx *tx, const struct key *k)
+rec_put_new(struct rtx *tx, const struct repo_key *k)
 {
 	enum rc rc = undo_add(tx, k, false, SLICE_NONE);
 
@@ -157,7 +157,7 @@ rec_put_new(struct rtx *tx, const struct key *k)
 }
 
 enum rc
-rec_put(struct rtx *tx, const struct key *k)
+rec_put(struct rtx *tx, const struct repo_key *k)
 {
 	struct slice old = SLICE_NONE;
 	enum rc rc = note(tx, tx->repo->ops->get(tx->txn, key_view(k), &old));
@@ -169,7 +169,7 @@ rec_put(struct rtx *tx, const struct key *k)
 }
 
 enum rc
-rec_del(struct rtx *tx, const struct key *k)
+rec_del(struct rtx *tx, const struct repo_key *k)
 {
 	struct slice old;
 	enum rc rc = note(tx, tx->repo->ops->get(tx->txn, key_view(k), &old));
@@ -181,7 +181,7 @@ rec_del(struct rtx *tx, const struct key *k)
 }
 
 enum rc
-rec_take(struct rtx *tx, const struct key *k, struct slice *val)
+rec_take(struct rtx *tx, const struct repo_key *k, struct slice *val)
 {
 	struct slice old;
 	enum rc rc = note(tx, tx->repo->ops->get(tx->txn, key_view(k), &old));
@@ -199,7 +199,7 @@ rec_take(struct rtx *tx, const struct key *k, struct slice *val)
 }
 
 void
-key_range_end(const struct key *k, struct key *end)
+key_range_end(const struct repo_key *k, struct repo_key *end)
 {
 	*end = *k;
 	while (end->n > 0 && (unsigned char)end->b[end->n - 1] == 0xff)
@@ -209,7 +209,7 @@ key_range_end(const struct key *k, struct key *end)
 }
 
 enum rc
-rec_scan_between(struct rtx *tx, const struct key *from, const struct key *end, bool reverse,
+rec_scan_between(struct rtx *tx, const struct repo_key *from, const struct repo_key *end, bool reverse,
                  size_t limit, store_visit *visit, void *arg)
 {
 	return note(tx, tx->repo->ops->scan(tx->txn, key_view(from), key_view(end), reverse, limit,
@@ -217,10 +217,10 @@ rec_scan_between(struct rtx *tx, const struct key *from, const struct key *end, 
 }
 
 enum rc
-rec_scan(struct rtx *tx, const struct key *prefix, bool reverse, size_t limit, store_visit *visit,
+rec_scan(struct rtx *tx, const struct repo_key *prefix, bool reverse, size_t limit, store_visit *visit,
          void *arg)
 {
-	struct key end;
+	struct repo_key end;
 
 	key_range_end(prefix, &end);
 	return rec_scan_between(tx, prefix, &end, reverse, limit, visit, arg);
@@ -464,7 +464,7 @@ repo_now(const struct rtx *tx)
 enum rc
 meta_get(struct rtx *tx, const char *name, uint64_t *v)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	struct reader r;
 	enum rc rc;
@@ -482,7 +482,7 @@ meta_get(struct rtx *tx, const char *name, uint64_t *v)
 static enum rc
 meta_put(struct rtx *tx, const char *name, uint64_t v)
 {
-	struct key k;
+	struct repo_key k;
 
 	key_init(&k, SPACE_META);
 	key_text(&k, slice_of(name));
@@ -551,7 +551,7 @@ struct format {
 static enum rc
 format_read(struct repo *repo, struct rtx *tx, struct format *f)
 {
-	struct key k = { .n = 1, .b = { 0 } }, end = { .n = 1, .b = { (char)0xff } };
+	struct repo_key k = { .n = 1, .b = { 0 } }, end = { .n = 1, .b = { (char)0xff } };
 	struct slice val;
 	enum rc rc = rec_scan_between(tx, &k, &end, false, 1, see_record, &f->used);
 

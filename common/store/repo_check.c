@@ -37,7 +37,7 @@ struct check {
 	bool populated; /* a node was seen */
 	struct count count;
 	size_t nkeys;
-	struct key keys[PORTION];
+	struct repo_key keys[PORTION];
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -67,7 +67,7 @@ ull(uint64_t v)
 }
 
 static bool
-exists(struct check *c, const struct key *k)
+exists(struct check *c, const struct repo_key *k)
 {
 	struct slice val;
 
@@ -77,7 +77,7 @@ exists(struct check *c, const struct key *k)
 static bool
 exists_id(struct check *c, enum space space, uint64_t id)
 {
-	struct key k;
+	struct repo_key k;
 
 	key_id(&k, space, id);
 	return exists(c, &k);
@@ -134,7 +134,7 @@ is_sequence(struct check *c, uint64_t id)
 static enum rc
 compare_hash(struct rtx *tx, struct slice label, uint64_t hash, uint64_t seq)
 {
-	struct key k;
+	struct repo_key k;
 	struct reader r;
 
 	(void)tx;
@@ -148,7 +148,7 @@ static enum rc
 look_up_label(struct rtx *tx, struct slice label, uint64_t id, uint64_t seq)
 {
 	struct slice val;
-	struct key k;
+	struct repo_key k;
 
 	label_key(&k, label, id, seq);
 	return rec_get(tx, &k, &val);
@@ -207,7 +207,7 @@ check_node(struct check *c, struct reader key, struct slice val)
 {
 	uint64_t id = read_be(&key, 8);
 	struct res *r = node_of(c, id);
-	struct key k;
+	struct repo_key k;
 
 	(void)val;
 	c->populated = true;
@@ -482,7 +482,7 @@ check_retained(struct check *c, struct reader key, struct slice val)
 {
 	uint64_t container = read_be(&key, 8), seq = read_be(&key, 8);
 	struct res *r;
-	struct key k;
+	struct repo_key k;
 
 	(void)val;
 	if (!is_sequence(c, container))
@@ -531,7 +531,7 @@ row_of(char space)
 }
 
 static void
-check_record(struct check *c, const struct key *k)
+check_record(struct check *c, const struct repo_key *k)
 {
 	const struct space_row *row = row_of(k->b[0]);
 	struct reader key = { slice_from(key_view(k), 1), true };
@@ -570,7 +570,7 @@ take_key(void *arg, struct slice key, struct slice val)
 static enum rc
 check_records(struct check *c)
 {
-	struct key from = { .n = 1, .b = { 0 } }, end = { .n = STORE_KEY_MAX };
+	struct repo_key from = { .n = 1, .b = { 0 } }, end = { .n = STORE_KEY_MAX };
 	enum rc rc;
 
 	memset(end.b, 0xff, sizeof(end.b));

@@ -26,23 +26,23 @@ enum space {
 	SPACE_WORK = 'W'
 };
 
-struct key {
+struct repo_key {
 	size_t n;
 	char b[STORE_KEY_MAX];
 };
 
 static inline struct slice
-key_view(const struct key *k)
+key_view(const struct repo_key *k)
 {
 	return slice_make(k->b, k->n);
 }
 
-void key_init(struct key *k, enum space space);
-void key_be(struct key *k, uint64_t v, unsigned size);
-void key_text(struct key *k, struct slice s);
+void key_init(struct repo_key *k, enum space space);
+void key_be(struct repo_key *k, uint64_t v, unsigned size);
+void key_text(struct repo_key *k, struct slice s);
 /* space + id */
-void key_id(struct key *k, enum space space, uint64_t id);
-void key_id_seq(struct key *k, enum space space, uint64_t id, uint64_t seq);
+void key_id(struct repo_key *k, enum space space, uint64_t id);
+void key_id_seq(struct repo_key *k, enum space space, uint64_t id, uint64_t seq);
 
 /* Reads integers and texts from a record or key; a short record turns ok off and yields zeros. */
 struct reader {
@@ -118,27 +118,27 @@ struct rtx {
 };
 
 /* Reads a record, verifies its CRC and returns it without; RC_INTERNAL when damaged. */
-enum rc rec_get(struct rtx *tx, const struct key *k, struct slice *val);
+enum rc rec_get(struct rtx *tx, const struct repo_key *k, struct slice *val);
 /* Writes tx->scratch as the record of k, with its CRC. */
-enum rc rec_put(struct rtx *tx, const struct key *k);
+enum rc rec_put(struct rtx *tx, const struct repo_key *k);
 /* The same for a key that cannot exist yet: saves the look-up of the old value. */
-enum rc rec_put_new(struct rtx *tx, const struct key *k);
-enum rc rec_del(struct rtx *tx, const struct key *k);
+enum rc rec_put_new(struct rtx *tx, const struct repo_key *k);
+enum rc rec_del(struct rtx *tx, const struct repo_key *k);
 /* Removes a record and gives what it was; val lives until the end of the request. */
-enum rc rec_take(struct rtx *tx, const struct key *k, struct slice *val);
+enum rc rec_take(struct rtx *tx, const struct repo_key *k, struct slice *val);
 /* Starts a record in tx->scratch. */
 struct buf *rec_begin(struct rtx *tx);
 /* Strips and verifies the CRC of a value met in a scan. */
 bool rec_check(struct slice *val);
 /* The range of all keys that start with the bytes of k: [k, end). False when there is no end. */
-void key_range_end(const struct key *k, struct key *end);
-enum rc rec_scan(struct rtx *tx, const struct key *prefix, bool reverse, size_t limit,
+void key_range_end(const struct repo_key *k, struct repo_key *end);
+enum rc rec_scan(struct rtx *tx, const struct repo_key *prefix, bool reverse, size_t limit,
                  store_visit *visit, void *arg);
-enum rc rec_scan_between(struct rtx *tx, const struct key *from, const struct key *end, bool reverse,
+enum rc rec_scan_between(struct rtx *tx, const struct repo_key *from, const struct repo_key *end, bool reverse,
                          size_t limit, store_visit *visit, void *arg);
 
 static inline enum rc
-rec_scan_from(struct rtx *tx, const struct key *from, const struct key *end, size_t limit,
+rec_scan_from(struct rtx *tx, const struct repo_key *from, const struct repo_key *end, size_t limit,
               store_visit *visit, void *arg)
 {
 	return rec_scan_between(tx, from, end, false, limit, visit, arg);
@@ -150,10 +150,10 @@ enum rc id_take(struct rtx *tx, uint64_t *id);
 /* A number of the store itself; RC_NOT_FOUND when it is not there. */
 enum rc meta_get(struct rtx *tx, const char *name, uint64_t *v);
 
-void type_key(struct key *k, unsigned type, uint64_t id);
-void due_key(struct key *k, int64_t due, enum due_kind kind, uint64_t id);
+void type_key(struct repo_key *k, unsigned type, uint64_t id);
+void due_key(struct repo_key *k, int64_t due, enum due_kind kind, uint64_t id);
 /* The entry of the search string for a node (seq 0) or an instance. */
-void label_key(struct key *k, struct slice label, uint64_t id, uint64_t seq);
+void label_key(struct repo_key *k, struct slice label, uint64_t id, uint64_t seq);
 
 /* The child's entry as it stands, expired or not. */
 enum rc child_get(struct rtx *tx, uint64_t parent, slot_t slot, struct slice name,

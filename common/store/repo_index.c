@@ -17,7 +17,7 @@ hash_of(struct slice s)
 }
 
 void
-label_key(struct key *k, struct slice label, uint64_t id, uint64_t seq)
+label_key(struct repo_key *k, struct slice label, uint64_t id, uint64_t seq)
 {
 	key_id(k, SPACE_LABEL, hash_of(label));
 	key_be(k, id, 8);
@@ -28,7 +28,7 @@ label_key(struct key *k, struct slice label, uint64_t id, uint64_t seq)
 static enum rc
 label_put(struct rtx *tx, struct slice label, uint64_t id, uint64_t seq)
 {
-	struct key k;
+	struct repo_key k;
 
 	label_key(&k, label, id, seq);
 	rec_begin(tx);
@@ -38,7 +38,7 @@ label_put(struct rtx *tx, struct slice label, uint64_t id, uint64_t seq)
 static enum rc
 label_del(struct rtx *tx, struct slice label, uint64_t id, uint64_t seq)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	label_key(&k, label, id, seq);
@@ -116,7 +116,7 @@ enum rc
 repo_labelled(struct rtx *tx, struct slice label, repo_visit_label *visit, void *arg)
 {
 	struct label_scan s = { visit, arg };
-	struct key k;
+	struct repo_key k;
 
 	key_id(&k, SPACE_LABEL, hash_of(label));
 	return rec_scan(tx, &k, false, 0, scan_label, &s);
@@ -126,7 +126,7 @@ enum rc
 repo_labelled_from(struct rtx *tx, struct slice label, uint64_t id, repo_visit_label *visit, void *arg)
 {
 	struct label_scan s = { visit, arg };
-	struct key k, all, end;
+	struct repo_key k, all, end;
 
 	label_key(&k, label, id, 0);
 	key_id(&all, SPACE_LABEL, hash_of(label));
@@ -155,7 +155,7 @@ enum rc
 repo_of_type(struct rtx *tx, unsigned type, repo_visit_id *visit, void *arg)
 {
 	struct id_scan s = { visit, arg, 3 };
-	struct key k;
+	struct repo_key k;
 
 	key_init(&k, SPACE_TYPE);
 	key_be(&k, type, 2);
@@ -166,7 +166,7 @@ enum rc
 repo_pending(struct rtx *tx, uint64_t from, size_t limit, repo_visit_id *visit, void *arg)
 {
 	struct id_scan s = { visit, arg, 1 };
-	struct key k, all, end;
+	struct repo_key k, all, end;
 
 	key_id(&k, SPACE_PENDING, from);
 	key_init(&all, SPACE_PENDING);
@@ -175,7 +175,7 @@ repo_pending(struct rtx *tx, uint64_t from, size_t limit, repo_visit_id *visit, 
 }
 
 void
-due_key(struct key *k, int64_t due, enum due_kind kind, uint64_t id)
+due_key(struct repo_key *k, int64_t due, enum due_kind kind, uint64_t id)
 {
 	key_id(k, SPACE_DUE, (uint64_t)due);
 	key_be(k, kind, 1);
@@ -185,7 +185,7 @@ due_key(struct key *k, int64_t due, enum due_kind kind, uint64_t id)
 enum rc
 repo_due_add(struct rtx *tx, int64_t due, enum due_kind kind, uint64_t id)
 {
-	struct key k;
+	struct repo_key k;
 
 	due_key(&k, due, kind, id);
 	rec_begin(tx);
@@ -195,7 +195,7 @@ repo_due_add(struct rtx *tx, int64_t due, enum due_kind kind, uint64_t id)
 enum rc
 repo_due_remove(struct rtx *tx, int64_t due, enum due_kind kind, uint64_t id)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	due_key(&k, due, kind, id);
@@ -225,7 +225,7 @@ enum rc
 repo_due(struct rtx *tx, int64_t upto, size_t limit, repo_visit_due *visit, void *arg)
 {
 	struct due_scan s = { visit, arg };
-	struct key from, end;
+	struct repo_key from, end;
 
 	key_init(&from, SPACE_DUE);
 	key_id(&end, SPACE_DUE, (uint64_t)upto + 1);
@@ -253,7 +253,7 @@ doom(void *arg, struct slice key, struct slice val)
 static enum rc
 sweep_space(struct rtx *tx, enum space space, struct doomed *d)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 	size_t before = d->n;
 
@@ -261,7 +261,7 @@ sweep_space(struct rtx *tx, enum space space, struct doomed *d)
 	rc = d->n < d->max ? rec_scan(tx, &k, false, d->max - d->n, doom, d) : RC_OK;
 	for (size_t i = before; i < d->n && rc == RC_OK; i++) {
 		struct reader seq = { slice_from(d->keys[i], 9), true };
-		struct key victim = { .n = 0 };
+		struct repo_key victim = { .n = 0 };
 
 		key_text(&victim, d->keys[i]);
 		rc = space == SPACE_INSTANCE ? inst_erase(tx, d->container, read_be(&seq, 8))
@@ -285,7 +285,7 @@ repo_sweep_removed(struct rtx *tx, size_t limit, bool *more)
 {
 	static const enum space spaces[] = { SPACE_INSTANCE, SPACE_INSTANCE_NAME, SPACE_RETAINED };
 	struct doomed d = { .tx = tx, .max = limit };
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	*more = false;

@@ -33,7 +33,7 @@ repo_lane_get(struct rtx *tx, uint64_t subscription, struct lane *out)
 {
 	struct slice val, copy;
 	struct reader r;
-	struct key k;
+	struct repo_key k;
 	uint64_t final, version;
 	enum rc rc;
 
@@ -70,7 +70,7 @@ repo_lane_get(struct rtx *tx, uint64_t subscription, struct lane *out)
 static enum rc
 pending_set(struct rtx *tx, uint64_t subscription, bool pending)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	key_id(&k, SPACE_PENDING, subscription);
@@ -82,7 +82,7 @@ pending_set(struct rtx *tx, uint64_t subscription, bool pending)
 enum rc
 repo_lane_put(struct rtx *tx, const struct lane *lane, bool pending)
 {
-	struct key k;
+	struct repo_key k;
 	struct buf *b = rec_begin(tx);
 	enum rc rc;
 
@@ -111,7 +111,7 @@ repo_lane_put(struct rtx *tx, const struct lane *lane, bool pending)
 enum rc
 repo_lane_remove(struct rtx *tx, uint64_t subscription)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	key_id(&k, SPACE_LANE, subscription);
@@ -151,7 +151,7 @@ seq_lane_load(struct rtx *tx, uint64_t id, struct seq_lane *out)
 {
 	struct lane lane;
 	struct res *sub;
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	enum rc rc = repo_lane_get(tx, id, &lane);
 

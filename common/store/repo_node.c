@@ -53,7 +53,7 @@ node_decode(struct arena *a, struct slice bytes, struct res *out)
 enum rc
 repo_get(struct rtx *tx, uint64_t id, struct res **out)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	struct res *r;
 	enum rc rc;
@@ -72,7 +72,7 @@ repo_get(struct rtx *tx, uint64_t id, struct res **out)
 }
 
 static void
-child_key(struct key *k, uint64_t parent, slot_t slot, struct slice name)
+child_key(struct repo_key *k, uint64_t parent, slot_t slot, struct slice name)
 {
 	key_id(k, SPACE_CHILD, parent);
 	key_be(k, slot, 4);
@@ -93,7 +93,7 @@ child_decode(struct slice val, struct child *c)
 enum rc
 child_get(struct rtx *tx, uint64_t parent, slot_t slot, struct slice name, struct child *out)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	enum rc rc;
 
@@ -153,7 +153,7 @@ repo_children(struct rtx *tx, uint64_t parent, slot_t slot, size_t limit, repo_v
 {
 	struct child_scan s = { .visit = visit, .arg = arg, .now = tx->now, .left = limit,
 		                .limited = limit != 0 };
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	child_key(&k, parent, slot, SLICE_NONE);
@@ -165,7 +165,7 @@ enum rc
 repo_children_all(struct rtx *tx, uint64_t parent, repo_visit_any *visit, void *arg)
 {
 	struct child_scan s = { .visit_any = visit, .arg = arg };
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	key_id(&k, SPACE_CHILD, parent);
@@ -176,7 +176,7 @@ repo_children_all(struct rtx *tx, uint64_t parent, repo_visit_any *visit, void *
 static enum rc
 node_put(struct rtx *tx, const struct res *self, bool is_new)
 {
-	struct key k;
+	struct repo_key k;
 
 	tx->nodes_changed = true;
 	key_id(&k, SPACE_NODE, self->id);
@@ -187,7 +187,7 @@ node_put(struct rtx *tx, const struct res *self, bool is_new)
 static enum rc
 child_put(struct rtx *tx, const struct res *self)
 {
-	struct key k;
+	struct repo_key k;
 	struct buf *b = rec_begin(tx);
 
 	child_key(&k, self->parent, self->slot, self->name);
@@ -198,7 +198,7 @@ child_put(struct rtx *tx, const struct res *self)
 }
 
 void
-type_key(struct key *k, unsigned type, uint64_t id)
+type_key(struct repo_key *k, unsigned type, uint64_t id)
 {
 	key_init(k, SPACE_TYPE);
 	key_be(k, type, 2);
@@ -230,7 +230,7 @@ take_name(struct rtx *tx, const struct res *self)
 enum rc
 repo_insert(struct rtx *tx, struct res *self)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc = RC_OK;
 
 	if (self->id != ID_SCL_BASE) {
@@ -296,7 +296,7 @@ repo_update(struct rtx *tx, const struct res *old, struct res *self)
 
 /* Keys collected during a scan, since a visitor may not write. */
 struct key_list {
-	struct key keys[32];
+	struct repo_key keys[32];
 	size_t n;
 };
 
@@ -315,7 +315,7 @@ static enum rc
 remove_collections(struct rtx *tx, uint64_t id)
 {
 	struct key_list l;
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	key_id(&k, SPACE_COLL, id);
@@ -331,7 +331,7 @@ remove_collections(struct rtx *tx, uint64_t id)
 static enum rc
 forget_sequence(struct rtx *tx, uint64_t id)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	seq_forget(tx->repo, id);
@@ -348,7 +348,7 @@ forget_sequence(struct rtx *tx, uint64_t id)
 enum rc
 repo_remove(struct rtx *tx, const struct res *self)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	tx->nodes_changed = true;
@@ -426,7 +426,7 @@ repo_path(struct rtx *tx, uint64_t id, slot_t slot, struct slice *path)
 /* ---- collections ---- */
 
 static void
-coll_key(struct key *k, uint64_t id, slot_t slot)
+coll_key(struct repo_key *k, uint64_t id, slot_t slot)
 {
 	key_id(k, SPACE_COLL, id);
 	key_be(k, slot, 4);
@@ -435,7 +435,7 @@ coll_key(struct key *k, uint64_t id, slot_t slot)
 enum rc
 repo_coll_get(struct rtx *tx, uint64_t id, slot_t slot, struct coll *out)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	struct reader r;
 	enum rc rc;
@@ -463,7 +463,7 @@ repo_coll_get(struct rtx *tx, uint64_t id, slot_t slot, struct coll *out)
 enum rc
 repo_coll_put(struct rtx *tx, uint64_t id, slot_t slot, const struct coll *c)
 {
-	struct key k;
+	struct repo_key k;
 	struct buf *b = rec_begin(tx);
 
 	tx->nodes_changed = true;

@@ -39,7 +39,7 @@ static enum rc
 range(struct rtx *tx, enum space space, uint64_t from, uint64_t to, size_t limit,
       struct range_scan *s)
 {
-	struct key a, b;
+	struct repo_key a, b;
 	enum rc rc;
 
 	if (from > to)
@@ -80,7 +80,7 @@ run_end(struct rtx *tx, enum space space, uint64_t container, uint64_t from, uin
         uint64_t *end)
 {
 	struct first_seq s = { 0 };
-	struct key a, b;
+	struct repo_key a, b;
 	enum rc rc;
 
 	key_id_seq(&a, space, container, from);
@@ -182,7 +182,7 @@ enum rc
 repo_release(struct rtx *tx, uint64_t container, uint64_t upto)
 {
 	struct release_scan s;
-	struct key from, to, k;
+	struct repo_key from, to, k;
 	enum rc rc;
 
 	key_id_seq(&from, SPACE_RETAINED, container, 0);

@@ -108,7 +108,7 @@ inst_decode(struct rtx *tx, uint64_t container, uint64_t seq, struct slice bytes
 enum rc
 inst_load(struct rtx *tx, enum space space, uint64_t container, uint64_t seq, struct res **out)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	enum rc rc;
 
@@ -126,7 +126,7 @@ repo_inst_get(struct rtx *tx, uint64_t container, uint64_t seq, struct res **out
 enum rc
 inst_head_get(struct rtx *tx, uint64_t container, uint64_t seq, struct inst_head *h)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	struct reader r;
 	enum rc rc;
@@ -157,7 +157,7 @@ scan_end(void *arg, struct slice key, struct slice val)
 enum rc
 seq_end(struct rtx *tx, uint64_t container, bool last, struct seq_end *s)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	*s = (struct seq_end){ 0 };
@@ -169,7 +169,7 @@ seq_end(struct rtx *tx, uint64_t container, bool last, struct seq_end *s)
 enum rc
 seq_tail_get(struct rtx *tx, uint64_t container, struct cached_seq *c)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	struct reader r;
 	enum rc rc;
@@ -193,7 +193,7 @@ seq_tail_get(struct rtx *tx, uint64_t container, struct cached_seq *c)
 static enum rc
 tail_put(struct rtx *tx, const struct cached_seq *c)
 {
-	struct key k;
+	struct repo_key k;
 	struct buf *b = rec_begin(tx);
 
 	key_id(&k, SPACE_TAIL, c->container);
@@ -317,7 +317,7 @@ repo_oldest(struct rtx *tx, uint64_t container, struct res **out)
 /* ---- names ---- */
 
 static void
-name_key(struct key *k, uint64_t container, struct slice name)
+name_key(struct repo_key *k, uint64_t container, struct slice name)
 {
 	key_id(k, SPACE_INSTANCE_NAME, container);
 	key_text(k, name);
@@ -326,7 +326,7 @@ name_key(struct key *k, uint64_t container, struct slice name)
 enum rc
 inst_named(struct rtx *tx, uint64_t container, struct slice name, uint64_t *seq)
 {
-	struct key k;
+	struct repo_key k;
 	struct slice val;
 	struct reader r;
 	enum rc rc;
@@ -360,7 +360,7 @@ repo_inst_find(struct rtx *tx, uint64_t container, struct slice name, uint64_t *
 static enum rc
 inst_put(struct rtx *tx, const struct cached_seq *c, const struct res *self, bool named)
 {
-	struct key k;
+	struct repo_key k;
 	struct buf *b = rec_begin(tx);
 	size_t at, vals;
 
@@ -391,7 +391,7 @@ inst_put(struct rtx *tx, const struct cached_seq *c, const struct res *self, boo
 static enum rc
 name_take(struct rtx *tx, struct cached_seq *c, const struct res *self)
 {
-	struct key k;
+	struct repo_key k;
 	uint64_t seq;
 	enum rc rc;
 
@@ -469,7 +469,7 @@ repo_inst_append(struct rtx *tx, uint64_t container, struct res *self)
 enum rc
 seq_near(struct rtx *tx, uint64_t container, uint64_t seq, bool below, struct seq_end *s)
 {
-	struct key from, to;
+	struct repo_key from, to;
 	enum rc rc;
 
 	*s = (struct seq_end){ 0 };
@@ -547,7 +547,7 @@ other_removed(struct rtx *tx, struct cached_seq *c, uint64_t seq, const struct i
 static enum rc
 retain_copy(struct rtx *tx, struct slice record, uint64_t container, uint64_t seq)
 {
-	struct key to;
+	struct repo_key to;
 
 	key_id_seq(&to, SPACE_RETAINED, container, seq);
 	buf_slice(rec_begin(tx), record);
@@ -560,7 +560,7 @@ entries_remove(struct rtx *tx, struct slice record, const struct inst_head *h, u
                uint64_t seq)
 {
 	struct res *inst;
-	struct key name;
+	struct repo_key name;
 	enum rc rc;
 
 	if (h->name == 0 && (h->flags & INST_LABELS) == 0)
@@ -581,7 +581,7 @@ record_take(struct rtx *tx, uint64_t container, uint64_t seq, struct slice *reco
             struct inst_head *gone)
 {
 	struct reader r;
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	key_id_seq(&k, SPACE_INSTANCE, container, seq);

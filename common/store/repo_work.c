@@ -5,7 +5,7 @@
 #include "store/repo_impl.h"
 
 static void
-work_key(struct key *k, enum work_kind kind, uint64_t key)
+work_key(struct repo_key *k, enum work_kind kind, uint64_t key)
 {
 	key_init(k, SPACE_WORK);
 	key_be(k, kind, 1);
@@ -15,7 +15,7 @@ work_key(struct key *k, enum work_kind kind, uint64_t key)
 enum rc
 repo_work_put(struct rtx *tx, enum work_kind kind, uint64_t key, struct slice bytes)
 {
-	struct key k;
+	struct repo_key k;
 
 	work_key(&k, kind, key);
 	buf_slice(rec_begin(tx), bytes);
@@ -26,7 +26,7 @@ enum rc
 repo_work_get(struct rtx *tx, enum work_kind kind, uint64_t key, struct slice *bytes)
 {
 	struct slice val;
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	work_key(&k, kind, key);
@@ -40,7 +40,7 @@ repo_work_get(struct rtx *tx, enum work_kind kind, uint64_t key, struct slice *b
 enum rc
 repo_work_remove(struct rtx *tx, enum work_kind kind, uint64_t key)
 {
-	struct key k;
+	struct repo_key k;
 	enum rc rc;
 
 	work_key(&k, kind, key);
@@ -73,7 +73,7 @@ repo_works(struct rtx *tx, enum work_kind kind, uint64_t from, size_t limit, rep
            void *arg)
 {
 	struct work_scan s = { visit, arg, false };
-	struct key k, all, end;
+	struct repo_key k, all, end;
 	enum rc rc;
 
 	work_key(&k, kind, from);
