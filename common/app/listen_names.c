@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/uri.h"
 #include "core/req.h"
 
 #define NAMES_MAX 1024u
@@ -145,6 +146,11 @@ add_listener(struct names *names, const struct options *o, const struct options_
 	char usual[INET6_ADDRSTRLEN];
 	enum reach reach = reach_of(l->address, usual);
 
+	/* What clients of a UNIX socket name as Host. */
+	if (strncmp(l->address, "unix:", 5) == 0) {
+		add(names, "localhost");
+		return;
+	}
 	names->port = port;
 	names->default_port = port == (l->security == OPTIONS_CLEAR ? HTTP_PORT : HTTPS_PORT);
 	add_host(names, l->address);
@@ -156,6 +162,16 @@ add_listener(struct names *names, const struct options *o, const struct options_
 	add_configured(names, o);
 }
 
+/* The authority of an absolute URI; "" has none. */
+static void
+add_uri(struct names *names, const char *text)
+{
+	struct uri u;
+
+	if (*text != '\0' && uri_parse(slice_of(text), &u))
+		add(names, arena_str(names->arena, u.authority));
+}
+
 const char *const *
 listen_names(struct arena *a, const struct options *o, const unsigned *ports)
 {
@@ -165,7 +181,14 @@ listen_names(struct arena *a, const struct options *o, const unsigned *ports)
 		return NULL;
 	for (size_t i = 0; i < o->listeners.n; i++)
 		add_listener(&names, o, &o->listeners.v[i], ports[i]);
+	add_uri(&names, o->scl.uri);
 	return arena_failed(a) ? NULL : names.v;
+}
+
+static bool
+is_network(const struct options_listener *l)
+{
+	return strncmp(l->address, "unix:", 5) != 0;
 }
 
 const char *
@@ -176,12 +199,16 @@ listen_base_uri(struct arena *a, const struct options *o, const unsigned *ports)
 	const char *authority;
 	size_t at = 0;
 
+	if (*o->scl.uri != '\0')
+		return o->scl.uri;
 	for (size_t i = o->listeners.n; i-- > 0;)
-		if ((o->listeners.v[i].serve & SERVE_MID) != 0)
+		if ((o->listeners.v[i].serve & SERVE_MID) != 0 && is_network(&o->listeners.v[i]))
 			at = i;
 	l = &o->listeners.v[at];
 	/* The address of a listener that nobody can reach is no name, either. */
-	if (o->scl.own_names.n == 0 ||
+	if (!is_network(l))
+		authority = "localhost";
+	else if (o->scl.own_names.n == 0 ||
 	    (reach_of(l->address, usual) != REACH_ALL && !o->register_at.channel))
 		authority = listen_authority(a, l->address, ports[at]);
 	else if (has_port(o->scl.own_names.v[0]))

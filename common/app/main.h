@@ -10,6 +10,7 @@
 
 struct capability;
 struct port_ops;
+struct sec_ops;
 struct store_ops;
 
 enum role { ROLE_NSCL, ROLE_GSCL, ROLE_DSCL };
@@ -20,6 +21,7 @@ struct profile {
 	const struct store_ops *const *stores; /* each list ends with NULL; at most 8 stores */
 	const struct port_ops *const *ports;
 	const struct capability *const *caps;
+	const struct sec_ops *sec; /* cap/sec/sec.h; NULL: requests are taken as they come */
 	const struct options_default *defaults; /* ends with path NULL; NULL = none differ */
 	const char *const *absent_options; /* as absent of options_profile */
 };

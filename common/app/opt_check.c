@@ -85,36 +85,79 @@ is_loopback(const char *address)
 	return IN6_IS_ADDR_LOOPBACK(&in6) || (IN6_IS_ADDR_V4MAPPED(&in6) && in6.s6_addr[12] == 127);
 }
 
+bool
+options_address_is_local(const char *address)
+{
+	return strncmp(address, "unix:", 5) == 0 || is_loopback(address);
+}
+
+bool
+options_listener_proves(const struct options_listener *l)
+{
+	if (l->issuer != OPTIONS_ISSUER_AUTO)
+		return l->issuer == OPTIONS_ISSUER_PROVED;
+	return !options_address_is_local(l->address) || l->security == OPTIONS_PSK || *l->ca != '\0';
+}
+
 static void
 check_certificate(const struct opt_check *c, const struct options_listener *l, const char *path)
 {
-	if (l->security == OPTIONS_CERTIFICATE) {
-		if (*l->certificate == '\0' || *l->key == '\0')
-			found(c, path, "security \"certificate\" needs certificate and key");
-		if (l->require_client_cert && *l->ca == '\0')
-			found(c, path, "require_client_cert needs ca");
-	} else if (*l->certificate != '\0' || *l->key != '\0' || *l->ca != '\0' ||
-	           l->require_client_cert) {
+	bool shows = l->security == OPTIONS_CERTIFICATE;
+
+	if (shows && (*l->certificate == '\0' || *l->key == '\0'))
+		found(c, path, "security \"certificate\" needs certificate and key");
+	if (!shows && (*l->certificate != '\0' || *l->key != '\0' || *l->ca != '\0' ||
+	               l->require_client_cert))
 		found(c, path,
 		      "certificate, key, ca and require_client_cert need security \"certificate\"");
-	}
+	if (shows && l->require_client_cert && *l->ca == '\0')
+		found(c, path, "require_client_cert needs ca");
+	if (*l->crl != '\0' && *l->ca == '\0')
+		found(c, path, "crl needs ca");
+	if (l->security != OPTIONS_PSK && (l->tls13_only || l->allow_non_pfs))
+		found(c, path, "tls13_only and allow_non_pfs need security \"psk\"");
+	if (l->tls13_only && l->allow_non_pfs)
+		found(c, path, "tls13_only and allow_non_pfs exclude each other");
+}
+
+/* Something by which a client of the listener can prove who it is. */
+static bool
+has_means(const struct opt_check *c, const struct options_listener *l)
+{
+	return l->security == OPTIONS_PSK || *l->ca != '\0' || *c->o->issuers.tokens != '\0' ||
+	       l->trusted_access ||
+	       (strncmp(l->address, "unix:", 5) == 0 && c->o->issuers.unix_users.n > 0);
+}
+
+static void
+check_proof(const struct opt_check *c, const struct options_listener *l, const char *path)
+{
+	if (options_listener_proves(l) ? has_means(c, l) : options_address_is_local(l->address))
+		return;
+	if (options_listener_proves(l))
+		found(c, path,
+		      "nothing can prove here who a client is: this needs security \"psk\", ca, "
+		      "trusted_access, issuers.tokens, or issuers.unix_users for a UNIX socket");
+	else
+		found(c, path, "issuer \"claimed\" is for loopback and UNIX sockets alone");
 }
 
 static void
 check_remote(const struct opt_check *c, const struct options_listener *l, const char *path)
 {
-	if (is_loopback(l->address))
-		return;
-	if (!c->o->listen.allow_remote)
-		found(c, path,
-		      "%s is not a loopback address: the From header by which requests name their issuer "
-		      "is only a claim, so this needs listen.allow_remote = true",
-		      l->address);
-	if (l->security == OPTIONS_CLEAR && !c->o->listen.allow_clear)
+	if (l->security == OPTIONS_CLEAR && !options_address_is_local(l->address) &&
+	    !l->trusted_access && !c->o->listen.allow_clear)
 		found(c, path,
 		      "%s is not a loopback address and security is \"none\": this needs "
 		      "listen.allow_clear = true",
 		      l->address);
+}
+
+static void
+check_unix(const struct opt_check *c, const struct options_listener *l, const char *path)
+{
+	if (strncmp(l->address, "unix:", 5) == 0 && (l->security != OPTIONS_CLEAR || l->port != 0))
+		found(c, path, "a UNIX socket has port 0 and security \"none\"");
 }
 
 static void
@@ -127,7 +170,9 @@ check_listener(const struct opt_check *c, size_t i)
 	if (l->serve == 0)
 		found(c, path, "serve must not be empty");
 	check_certificate(c, l, path);
+	check_proof(c, l, path);
 	check_remote(c, l, path);
+	check_unix(c, l, path);
 	for (size_t k = 0; k < i; k++)
 		if (l->port != 0 && l->port == v[k].port && strcmp(l->address, v[k].address) == 0)
 			found(c, path, "the same address and port as of listeners[%zu]", k);

@@ -56,6 +56,7 @@ LIST_SHAPE(struct options_access_right, self_permissions);
 static const struct opt_choice security_choices[] = {
 	{ "none", OPTIONS_CLEAR },
 	{ "certificate", OPTIONS_CERTIFICATE },
+	{ "psk", OPTIONS_PSK },
 	{ NULL, 0 },
 };
 
@@ -63,6 +64,28 @@ static const struct opt_choice serve_choices[] = {
 	{ "mia", SERVE_MIA },
 	{ "dia", SERVE_DIA },
 	{ "mid", SERVE_MID },
+	{ "msbf", SERVE_MSBF },
+	{ "mas", SERVE_MAS },
+	{ "admin", SERVE_ADMIN },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice issuer_choices[] = {
+	{ "auto", OPTIONS_ISSUER_AUTO },
+	{ "proved", OPTIONS_ISSUER_PROVED },
+	{ "claimed", OPTIONS_ISSUER_CLAIMED },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice admission_choices[] = {
+	{ "list", OPTIONS_ADMISSION_LIST },
+	{ "ca", OPTIONS_ADMISSION_CA },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice document_choices[] = {
+	{ "v2.1.1", OPTIONS_DOCUMENTS_V2 },
+	{ "v1.1", OPTIONS_DOCUMENTS_V1 },
 	{ NULL, 0 },
 };
 
@@ -87,18 +110,35 @@ static const struct opt_choice level_choices[] = {
 #define S struct options_listener
 static const struct opt_row listener_rows[] = {
 	ROW_TEXT(S, "address", address, "127.0.0.1", ADDRESS, 1, 64, NO,
-	         "Numeric address; 0.0.0.0 or :: for all.")
-	ROW_NUMBER(S, "port", INT, port, OPT_REQUIRED, 0, 65535, NO, "TCP port; 0: any free one.")
+	         "Numeric address; 0.0.0.0 or :: for all; unix:/PATH: a UNIX socket.")
+	ROW_NUMBER(S, "port", INT, port, OPT_REQUIRED, 0, 65535, NO,
+	           "TCP port; 0: any free one, and for a UNIX socket.")
 	ROW_CHOICE(S, "security", security, OPTIONS_CLEAR, security_choices, NO,
-	           "none: HTTP; certificate: HTTPS.")
+	           "none: HTTP; certificate: HTTPS; psk: HTTPS with the pre-shared keys of service "
+	           "connections and of applications (Kma).")
 	ROW_TEXT(S, "certificate", certificate, "", PLAIN, 0, 1024, NO,
 	         "PEM file with the server's certificate and its chain.")
 	ROW_TEXT(S, "key", key, "", PLAIN, 0, 1024, NO, "PEM file with the private key.")
 	ROW_TEXT(S, "ca", ca, "", PLAIN, 0, 1024, NO,
 	         "PEM file with the authorities that client certificates are verified by. Empty: they "
 	         "are not asked for.")
+	ROW_TEXT(S, "crl", crl, "", PLAIN, 0, 1024, NO,
+	         "PEM file with revocation lists for ca, read again when it changes. Empty: revocation is "
+	         "not checked.")
 	ROW_BOOL(S, "require_client_cert", require_client_cert, false, NO,
 	         "Refuse connections without a client certificate.")
+	ROW_CHOICE(S, "issuer", issuer, OPTIONS_ISSUER_AUTO, issuer_choices, NO,
+	           "proved: requestingEntity must be whom the connection, or a token, proves; others are "
+	           "answered 403. claimed: it is taken as it is given, on loopback alone. auto: claimed on "
+	           "loopback without client certificates and without psk, else proved.")
+	ROW_BOOL(S, "trusted_access", trusted_access, false, NO,
+	         "The access network protects what comes here: mId requests without TLS are taken when "
+	         "they are bound to a service connection that permits it (X-M2M-Connection).")
+	ROW_BOOL(S, "tls13_only", tls13_only, false, NO, "Refuse TLS 1.2; with security psk.")
+	ROW_BOOL(S, "allow_non_pfs", allow_non_pfs, false, NO,
+	         "Take the suites without forward secrecy in TLS 1.2, for old nodes; with security psk.")
+	ROW_NUMBER(S, "unix_mode", INT, unix_mode, 660, 0, 777, NO,
+	           "Mode of the UNIX socket, in octal digits.")
 	ROW_FLAGS(S, "serve", serve, SERVE_MIA | SERVE_DIA | SERVE_MID, serve_choices,
 	          "Reference points that are served.")
 };

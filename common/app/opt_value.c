@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
 #include "base/arena.h"
 #include "base/uri.h"
@@ -237,6 +238,9 @@ is_address(const char *text)
 	struct in6_addr in6;
 	struct in_addr in;
 
+	/* The path of a UNIX socket has to fit into its address. */
+	if (strncmp(text, "unix:/", 6) == 0)
+		return strlen(text + 5) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 	return inet_pton(AF_INET, text, &in) == 1 || inet_pton(AF_INET6, text, &in6) == 1;
 }
 
@@ -247,7 +251,7 @@ static const struct form {
 	[OPT_PLAIN] = { is_plain, "printable UTF-8" },
 	[OPT_SEGMENT] = { is_segment, "letters, digits and -._~ only" },
 	[OPT_AUTHORITY] = { is_authority, "host or host:port" },
-	[OPT_ADDRESS] = { is_address, "a numeric IPv4 or IPv6 address" },
+	[OPT_ADDRESS] = { is_address, "a numeric IPv4 or IPv6 address, or unix:/path" },
 	[OPT_URI] = { is_uri, "an absolute http or https URI" },
 };
 

@@ -33,16 +33,28 @@ enum options_flag {
 	OPTIONS_CREATE = 16
 };
 
-enum options_security { OPTIONS_CLEAR, OPTIONS_CERTIFICATE };
+enum options_security { OPTIONS_CLEAR, OPTIONS_CERTIFICATE, OPTIONS_PSK };
+
+/* Whether requests must come from whom they name. */
+enum options_issuer { OPTIONS_ISSUER_AUTO, OPTIONS_ISSUER_PROVED, OPTIONS_ISSUER_CLAIMED };
+
+enum options_admission { OPTIONS_ADMISSION_LIST, OPTIONS_ADMISSION_CA };
+enum options_documents { OPTIONS_DOCUMENTS_V2, OPTIONS_DOCUMENTS_V1 };
 
 struct options_listener {
-	const char *address; /* numeric IPv4 or IPv6 */
+	const char *address; /* numeric IPv4 or IPv6, or unix:/path */
 	int port; /* 0 = any free one */
 	int security; /* enum options_security */
 	const char *certificate; /* PEM files; with OPTIONS_CERTIFICATE only */
 	const char *key;
 	const char *ca; /* "" = client certificates are not looked at */
+	const char *crl; /* "" = revocation is not checked */
 	bool require_client_cert;
+	int issuer; /* enum options_issuer */
+	bool trusted_access; /* mId without TLS, each request bound to its service connection */
+	bool tls13_only; /* OPTIONS_PSK */
+	bool allow_non_pfs; /* OPTIONS_PSK */
+	int unix_mode; /* of unix:/path: octal digits read as a decimal number */
 	unsigned serve; /* enum req_serve bits */
 };
 
@@ -81,6 +93,7 @@ struct options {
 		const char *id;
 		const char *base;
 		struct options_strings own_names;
+		const char *uri; /* "" = that of a listener */
 		const char *public_domain;
 		struct options_strings search_strings;
 		bool trailing_slash;
@@ -109,9 +122,55 @@ struct options {
 		size_t n; /* at least 1 */
 	} listeners;
 	struct {
-		bool allow_remote;
 		bool allow_clear;
 	} listen;
+	struct options_strings roles; /* of nscl: "msbf", "mas", "nscl" */
+	struct {
+		bool static_credentials;
+		bool open_on_loopback;
+		int64_t renew_jitter; /* 1/1000 */
+		int documents; /* enum options_documents */
+	} mid;
+	struct {
+		const char *tokens; /* file */
+		struct options_strings unix_users; /* "uid=App-ID" */
+	} issuers;
+	struct {
+		const char *path; /* "" = keystore in store.path */
+		const char *kek_file, *passphrase_file;
+		bool bind;
+	} keystore;
+	struct {
+		const char *msbf; /* "" = none: credentials are imported */
+		const char *ca, *crl, *certificate, *key;
+		const char *ppid; /* "" = that of the certificate */
+		bool transport;
+		struct options_strings domains;
+		const char *reject_key;
+		int64_t backoff_ms, retry_ms, retry_max_ms;
+	} bootstrap;
+	struct {
+		const char *id, *sp_id;
+		int admission; /* enum options_admission */
+		bool allow_local_mac;
+		struct options_strings nscls;
+		const char *mas_address;
+	} msbf;
+	struct {
+		const char *uri; /* "" = in this process */
+		const char *ca, *certificate, *key;
+		const char *kek_file, *reject_key;
+		int64_t kmr_lifetime_ms, kmc_lifetime_ms, kmc_overlap_ms;
+		int flags; /* securitymIdFlags of new nodes */
+		int64_t ival_required;
+	} mas;
+	struct {
+		const char *tokens; /* file */
+	} admin;
+	struct {
+		const char *manifest, *manifest_key, *configuration;
+		int64_t interval_ms;
+	} ival; /* integrity validation */
 	struct {
 		const char *ca; /* "" = the system's trust anchors */
 		const char *certificate;
@@ -158,6 +217,7 @@ struct options {
 		struct options_strings search_strings;
 		struct options_strings announce_to;
 		const char *mgmt_protocol;
+		int release;
 	} register_at; /* group "register" */
 	struct {
 		int64_t body_max;
@@ -275,6 +335,10 @@ struct options_source {
  * line "FILE:LINE: message" or "-o path: message" per finding, as many as could be found.
  */
 struct options *options_load(const struct options_source *src, struct buf *errors);
+/* True for an address that only this host reaches: loopback, or a UNIX socket. */
+bool options_address_is_local(const char *address);
+/* True when requests on l must come from whom they name. */
+bool options_listener_proves(const struct options_listener *l);
 /* The defaults of a daemon; NULL without memory. Freed with options_free. */
 struct options *options_defaults(const struct options_profile *p);
 /* NULL is fine. Options that borrowed from o by options_merge must be gone. */

@@ -204,6 +204,7 @@ scl_conf_fill(struct scl_conf *conf, enum role role, const struct options *o, st
 		.role = type_of(role),
 		.search_strings = ended(a, &o->scl.search_strings),
 		.public_domain = some(o->scl.public_domain),
+		.nscl_release = o->register_at.release,
 		.access_rights = access_rights(a, o),
 		.n_access_rights = o->access_rights.n,
 		.default_access_right = some(o->default_access_right),
@@ -296,6 +297,7 @@ scl_conf_capability(struct capability_conf *conf, enum role role, const struct o
 	conf->peers = peers(a, o);
 	conf->n_peers = o->peers.n;
 	conf->mgmt_protocol = o->register_at.mgmt_protocol;
+	conf->nscl_release = o->register_at.release;
 	fill_rem(&conf->rem, o, a);
 	return !arena_failed(a);
 }

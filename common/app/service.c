@@ -10,6 +10,7 @@
 #include "app/listen_names.h"
 #include "app/reset.h"
 #include "app/scl_conf.h"
+#include "app/sec_conf.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "bind/http.h"
@@ -25,6 +26,10 @@ struct service {
 	struct log *log;
 	struct arena *arena; /* lists of conf, names, the ready line */
 	struct scl_conf conf;
+	struct sec_conf sec_conf;
+	struct sec *sec; /* NULL: the profile has none, or it was not opened */
+	bool sec_started;
+	struct listener_policy policies[LISTENERS_MAX];
 	struct repo *repo;
 	struct scl *scl;
 	bool started; /* scl has its threads */
@@ -52,15 +57,44 @@ open_store(struct service *s, char why[SERVICE_WHY_MAX])
 }
 
 static enum rc
+open_sec(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	if (s->profile->sec == NULL)
+		return RC_OK;
+	if (!sec_conf_fill(&s->sec_conf, s->profile, s->o, s->log, s->arena))
+		return RC_UNAVAILABLE;
+	return s->profile->sec->open(&s->sec_conf, &s->sec, why);
+}
+
+static enum rc
+start_sec(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	enum rc rc;
+
+	if (s->sec == NULL)
+		return RC_OK;
+	rc = s->profile->sec->start(s->sec, why);
+	s->sec_started = rc == RC_OK;
+	return rc;
+}
+
+static enum rc
 open_scl(struct service *s, char why[SERVICE_WHY_MAX])
 {
 	struct scl_parts parts = { .repo = s->repo, .log = s->log, .clock = &clock_system,
 		.ports = s->profile->ports };
+	enum rc rc;
 
 	if (!scl_conf_fill(&s->conf, s->profile->role, s->o, s->arena))
 		return RC_UNAVAILABLE;
 	scl_conf_port(&parts.port, s->o);
-	return scl_new(&s->conf, &parts, &s->scl, why);
+	if (s->sec != NULL) {
+		parts.guard = s->profile->sec->guard(s->sec);
+		parts.port.credential = s->profile->sec->credential;
+		parts.port.credential_arg = s->sec;
+	}
+	rc = scl_new(&s->conf, &parts, &s->scl, why);
+	return rc != RC_OK || s->sec == NULL ? rc : s->profile->sec->attach(s->sec, s->scl, why);
 }
 
 /* The i-th of n shares of total, at least 1: limits of the options are for all listeners. */
@@ -73,9 +107,25 @@ share(int total, size_t i, size_t n)
 	return part == 0 ? 1 : part;
 }
 
+/* A mode that the option gives as a decimal number of octal digits. */
+static unsigned
+octal(int digits)
+{
+	unsigned mode = 0;
+
+	for (unsigned unit = 1; digits > 0; digits /= 10, unit *= 8)
+		mode += (unsigned)(digits % 10) * unit;
+	return mode & 0777u;
+}
+
 static enum rc
 start_server(struct service *s, size_t i, char why[SERVICE_WHY_MAX])
 {
+	static const enum http_security securities[] = {
+		[OPTIONS_CLEAR] = HTTP_CLEAR,
+		[OPTIONS_CERTIFICATE] = HTTP_CERTIFICATE,
+		[OPTIONS_PSK] = HTTP_PSK,
+	};
 	const struct options *o = s->o;
 	const struct options_listener *l = &o->listeners.v[i];
 	const struct http_conf conf = {
@@ -85,11 +135,17 @@ start_server(struct service *s, size_t i, char why[SERVICE_WHY_MAX])
 		.port = (unsigned)l->port,
 		.threads = share(o->http.threads, i, o->listeners.n),
 		.serve = l->serve,
-		.security = l->security == OPTIONS_CLEAR ? HTTP_CLEAR : HTTP_CERTIFICATE,
+		.policy = &s->policies[i],
+		.unix_mode = octal(l->unix_mode),
+		.security = securities[l->security],
 		.cert_file = l->certificate,
 		.key_file = l->key,
 		.ca_file = l->ca,
+		.crl_file = l->crl,
 		.require_client_cert = l->require_client_cert,
+		.psk = s->sec == NULL ? NULL : s->profile->sec->psk(s->sec),
+		.tls13_only = l->tls13_only,
+		.allow_non_pfs = l->allow_non_pfs,
 		.max_connections = share(o->http.max_connections, i, o->listeners.n),
 		.max_connections_per_address = (unsigned)o->http.max_connections_per_address,
 		.header_max = (size_t)o->http.header_max,
@@ -99,6 +155,7 @@ start_server(struct service *s, size_t i, char why[SERVICE_WHY_MAX])
 		.idle_timeout_ms = (unsigned)o->http.idle_timeout_ms,
 	};
 
+	sec_conf_policy(&s->policies[i], o, i);
 	return http_start(&conf, &s->servers[i], why);
 }
 
@@ -195,7 +252,10 @@ make_ready_line(struct service *s)
 
 		line = arena_printf(s->arena, "%.*s %s=%s", (int)line.n, line.p,
 		                    l->security == OPTIONS_CLEAR ? "http" : "https",
-		                    listen_authority(s->arena, l->address, http_port(s->servers[i])));
+		                    http_port(s->servers[i]) == 0
+		                            ? l->address
+		                            : listen_authority(s->arena, l->address,
+		                                               http_port(s->servers[i])));
 	}
 	s->ready = line.p;
 	return arena_failed(s->arena) ? RC_UNAVAILABLE : RC_OK;
@@ -207,11 +267,15 @@ start_all(struct service *s, char why[SERVICE_WHY_MAX])
 	enum rc rc = open_store(s, why);
 
 	if (rc == RC_OK)
+		rc = open_sec(s, why);
+	if (rc == RC_OK)
 		rc = open_scl(s, why);
 	if (rc == RC_OK)
 		rc = start_servers(s, why);
 	if (rc == RC_OK)
 		rc = start_scl(s);
+	if (rc == RC_OK)
+		rc = start_sec(s, why);
 	if (rc == RC_OK)
 		rc = start_capabilities(s, why);
 	return rc == RC_OK ? make_ready_line(s) : rc;
@@ -260,6 +324,8 @@ service_reload(struct service *s, const struct options *o)
 	if (rc != RC_OK)
 		LOG_ERROR(s->log, "limits-kept", LOG_Z("reason", status_of(rc)->text));
 	reload_servers(s);
+	if (s->sec != NULL)
+		s->profile->sec->reload(s->sec);
 }
 
 const char *
@@ -278,12 +344,16 @@ service_stop(struct service *s)
 		s->n_caps--;
 		s->profile->caps[s->n_caps]->stop(s->cap_states[s->n_caps]);
 	}
+	if (s->sec_started)
+		s->profile->sec->stop(s->sec);
 	if (s->started)
 		scl_stop(s->scl);
 	for (size_t i = 0; i < s->n_servers; i++)
 		http_stop(s->servers[i]);
 	if (s->scl != NULL)
 		scl_free(s->scl);
+	if (s->sec != NULL)
+		s->profile->sec->close(s->sec);
 	if (s->repo != NULL)
 		repo_close(s->repo);
 	arena_free(s->arena);
