@@ -5,6 +5,7 @@
 #include "app/main.h"
 #include "cap/registrar.h"
 #include "cap/rem.h"
+#include "cap/sec/sec.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -32,6 +33,7 @@ static const struct profile profile = {
 	.stores = stores,
 	.ports = ports,
 	.caps = caps,
+	.sec = &sec_node,
 	.defaults = defaults,
 	.absent_options = absent,
 };

@@ -27,6 +27,8 @@ static const struct arg {
 	{ "man-options", NULL, 0, ARGS_MAN_OPTIONS, "print the options for a manual page (roff)" },
 	{ "check-store", NULL, 0, ARGS_CHECK_STORE, "verify the store; 0 when sound, else 1" },
 	{ "backup", "DIR", 0, ARGS_BACKUP, "copy the store into a new directory, also while in use" },
+	{ "import-credentials", "FILE", 0, ARGS_IMPORT,
+	  "store the bootstrapParamSet in FILE and wipe it; gscl and dscl" },
 	{ "types", NULL, 0, ARGS_TYPES, "print the resource types as JSON" },
 	{ "help", NULL, 'h', ARGS_HELP, "print this" },
 	{ "version", NULL, 'V', ARGS_VERSION, "print the version" },
@@ -77,6 +79,8 @@ take(struct args *a, int val, const char *name)
 		a->action = row->action;
 	if (row->action == ARGS_BACKUP)
 		a->backup_to = optarg;
+	if (row->action == ARGS_IMPORT)
+		a->import_from = optarg;
 	return true;
 }
 

@@ -18,6 +18,7 @@ enum args_action {
 	ARGS_MAN_OPTIONS,
 	ARGS_CHECK_STORE,
 	ARGS_BACKUP,
+	ARGS_IMPORT,
 	ARGS_TYPES,
 	ARGS_HELP,
 	ARGS_VERSION,
@@ -29,6 +30,7 @@ struct args {
 	enum args_action action;
 	const char *file; /* NULL: built-in defaults */
 	const char *backup_to;
+	const char *import_from;
 	const char *overrides[ARGS_OVERRIDES_MAX];
 	size_t n_overrides;
 };

@@ -140,6 +140,15 @@ with_backup(const struct call *c, struct options *o)
 	return status;
 }
 
+static int
+with_import(const struct call *c, struct options *o)
+{
+	int status = service_import(c->profile, o, c->args.import_from, stderr);
+
+	options_free(o);
+	return status;
+}
+
 /* What stands under the program's name by now, with the same arguments; the process stays. */
 static int
 run_again(const struct call *c)
@@ -172,6 +181,7 @@ static const struct action {
 	[ARGS_MAN_OPTIONS] = { .alone = do_man },
 	[ARGS_CHECK_STORE] = { .with = with_check_store },
 	[ARGS_BACKUP] = { .with = with_backup },
+	[ARGS_IMPORT] = { .with = with_import },
 	[ARGS_TYPES] = { .alone = do_types },
 	[ARGS_HELP] = { .alone = do_help },
 	[ARGS_VERSION] = { .alone = do_version },

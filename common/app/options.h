@@ -159,7 +159,8 @@ struct options {
 	struct {
 		const char *uri; /* "" = in this process */
 		const char *ca, *certificate, *key;
-		const char *kek_file, *reject_key;
+		const char *kek_file, *kek_next_file, *reject_key;
+		int64_t audit_keep_ms;
 		int64_t kmr_lifetime_ms, kmc_lifetime_ms, kmc_overlap_ms;
 		int flags; /* securitymIdFlags of new nodes */
 		int64_t ival_required;

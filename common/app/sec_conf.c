@@ -72,6 +72,8 @@ fill_network(struct sec_conf *conf, const struct options *o, struct arena *a)
 	conf->network.mas_certificate = some(o->mas.certificate);
 	conf->network.mas_key = some(o->mas.key);
 	conf->network.kek_file = some(o->mas.kek_file);
+	conf->network.kek_next_file = some(o->mas.kek_next_file);
+	conf->network.audit_keep = o->mas.audit_keep_ms * US_PER_MS;
 	conf->network.reject_key = some(o->mas.reject_key);
 	conf->network.sp_id = some(o->msbf.sp_id);
 	conf->network.msbf_id = some(o->msbf.id);
@@ -104,6 +106,7 @@ sec_conf_fill(struct sec_conf *conf, const struct profile *profile, const struct
 		.renew_jitter = o->mid.renew_jitter,
 		.tokens = some(o->issuers.tokens),
 		.unix_users = list_of(a, &o->issuers.unix_users),
+		.clear_tokens = o->listen.allow_clear,
 		.nscl = list_of(a, &o->register_at.nscl),
 	};
 	conf->keystore.path = some(o->keystore.path);

@@ -92,6 +92,9 @@ open_scl(struct service *s, char why[SERVICE_WHY_MAX])
 		parts.guard = s->profile->sec->guard(s->sec);
 		parts.port.credential = s->profile->sec->credential;
 		parts.port.credential_arg = s->sec;
+		parts.port.protect = s->profile->sec->protect;
+		parts.port.unprotect = s->profile->sec->unprotect;
+		parts.port.protect_arg = s->sec;
 	}
 	rc = scl_new(&s->conf, &parts, &s->scl, why);
 	return rc != RC_OK || s->sec == NULL ? rc : s->profile->sec->attach(s->sec, s->scl, why);
@@ -227,6 +230,8 @@ start_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
 	const struct capability *const *caps = s->profile->caps;
 
 	s->cap_conf.log = s->log;
+	if (s->sec != NULL && s->profile->sec->gate != NULL)
+		s->cap_conf.gate = s->profile->sec->gate(s->sec);
 	s->cap_conf.begins_again = begins_again;
 	s->cap_conf.begins_again_arg = s;
 	s->cap_conf.rem.restart = restart;

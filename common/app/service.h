@@ -53,6 +53,12 @@ int service_check_store(const struct profile *profile, const struct options *o, 
 /* Copies the store into a new directory to; 0, or 1 with the reason on err. May be in use, too. */
 int service_backup(const struct profile *profile, const struct options *o, const char *to,
                    FILE *err);
+/*
+ * Stores the credentials in that file in the key store of a node (cap/sec/import.h). 0, or 1 with
+ * the reason on err. No daemon uses the store.
+ */
+int service_import(const struct profile *profile, const struct options *o, const char *file,
+                   FILE *err);
 /* Writes the type tables as JSON; 0, or 1 when out fails. */
 int service_print_types(FILE *out);
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct gate; /* cap/gate.h */
 struct log;
 struct scl;
 struct scl_peer; /* core/scl.h */
@@ -65,6 +66,9 @@ struct capability_conf {
 	const char *mgmt_protocol;
 	int nscl_release; /* 1 or 2: that the NSCLs speak */
 	const char *const *announce_to; /* SCLs that the NSCL is to announce this one to; NULL-terminated */
+
+	/* What has to stand before an NSCL is spoken to; NULL: nothing. */
+	const struct gate *gate;
 
 	/* NSCLs of other providers that this NSCL registers with. */
 	const struct scl_peer *peers;

@@ -317,7 +317,43 @@ run(struct scl_task *task)
 	r->candidate %= r->wish.n;
 	snprintf(r->nscl, sizeof(r->nscl), "%s", r->wish.nscl[r->candidate]);
 	name_mirror(r);
-	step_start(r, STEP_READ_BASE);
+	r->awaiting = r->conf.gate != NULL &&
+	              r->conf.gate->enter(r->conf.gate->arg, r->nscl) == RC_PENDING;
+	if (!r->awaiting)
+		step_start(r, STEP_READ_BASE);
+}
+
+/* ---- the service connection ---- */
+
+/* One that is back is a reason to try, whatever was waited for. */
+static void
+gate_changed(void *owner, const char *nscl, bool up)
+{
+	struct registrar *r = owner;
+	bool awaited = r->awaiting && strcmp(nscl, r->nscl) == 0;
+	size_t at;
+
+	if (r->busy || r->leaving || r->withdrawn)
+		return;
+	if (awaited && !up) {
+		r->awaiting = false;
+		retry_later(r);
+	} else if (up && (r->awaiting || !r->registered)) {
+		r->awaiting = false;
+		if (registrar_wish_has(&r->wish, nscl, &at))
+			r->candidate = at;
+		scl_post(r->scl, &r->task, 0);
+	}
+}
+
+/* The report is an attribute of the scl resource: a refresh carries it. */
+static void
+gate_report(void *owner)
+{
+	struct registrar *r = owner;
+
+	if (r->registered && !r->busy && !r->leaving && !r->withdrawn)
+		scl_post(r->scl, &r->task, 0);
 }
 
 /* ---- the actions of EtsiSclMo (TS 102 690 annex E) ---- */
@@ -368,6 +404,8 @@ adapt_run(struct scl_task *task)
 	struct registrar *r =
 		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, adapt));
 
+	if (r->conf.gate != NULL)
+		r->conf.gate->listen(r->conf.gate->arg, &r->at_gate);
 	if (mgmt_adaptor_add(r->scl, &r->adaptor) != RC_OK)
 		LOG_ERROR(r->conf.log, "management-adaptor", LOG_Z("reason", "there are too many"));
 	run(&r->task);
@@ -392,6 +430,8 @@ leave_run(struct scl_task *task)
 		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, leave));
 
 	r->leaving = true;
+	if (r->conf.gate != NULL)
+		r->conf.gate->listen(r->conf.gate->arg, NULL);
 	scl_cancel(r->scl, &r->task);
 	scl_cancel(r->scl, &r->adapt);
 	end_order(r, "interrupted by a restart");
@@ -447,6 +487,8 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	r->task.run = run;
 	r->leave.run = leave_run;
 	r->adapt.run = adapt_run;
+	r->at_gate = (struct gate_listener){ .changed = gate_changed, .report = gate_report,
+		                             .owner = r };
 	r->adaptor = (struct mgmt_adaptor){ .name = "registration",
 		                            .claims = claims,
 		                            .start = action_start,

@@ -3,6 +3,7 @@
 #ifndef CAP_REGISTRAR_IMPL_H
 #define CAP_REGISTRAR_IMPL_H
 
+#include "cap/gate.h"
 #include "cap/poller.h"
 #include "cap/registrar.h"
 #include "cap/registrar_wish.h"
@@ -50,6 +51,8 @@ struct registrar {
 	bool enrolled; /* the NSCL may have the own scl resource */
 	char home[REGISTRAR_URI_MAX + 1]; /* sclBase of the NSCL that has it */
 	bool busy;
+	bool awaiting; /* at the gate, for the service connection with nscl */
+	struct gate_listener at_gate;
 	bool leaving; /* no step is begun but those of leaving */
 	bool stays; /* the daemon begins again: the registration waits for it */
 	bool moving; /* leaves an NSCL that is not to be registered with any more */

@@ -110,12 +110,21 @@ put_announce_to(struct registrar *r, struct buf *b)
 	buf_puts(b, "</m2m:sclList></m2m:announceTo>");
 }
 
+/* integrityValResults, when integrity is reported. */
+static void
+put_report(struct registrar *r, struct buf *b)
+{
+	if (r->conf.gate != NULL)
+		r->conf.gate->report(r->conf.gate->arg, b);
+}
+
 static void
 body_refresh(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN ">", "scl");
 	put_granted(r, b);
 	put_protocol(r, b);
+	put_report(r, b);
 	put_announce_to(r, b);
 	buf_puts(b, "</m2m:scl>");
 }
@@ -127,6 +136,7 @@ body_register(struct registrar *r, struct buf *b)
 	put_text(b, "link", r->conf.base_uri);
 	put_granted(r, b);
 	put_protocol(r, b);
+	put_report(r, b);
 	if (!speaks_release1(r))
 		put_text(b, "sclType", type_name(r->conf.role));
 	put_announce_to(r, b);

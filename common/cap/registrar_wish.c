@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/uri.h"
+#include "cap/gate.h"
 
 #define WISH_ARENA (1u << 20)
 #define STRINGS_MAX 64
@@ -33,6 +34,18 @@ take_targets(struct registrar_wish *w, const struct val *list)
 			uri.n--;
 		if (is_http(uri) && (w->nscl[w->n] = arena_str(w->arena, uri)) != NULL)
 			w->n++;
+	}
+}
+
+/* Those of the provider, when the configuration names none. */
+static void
+take_named(struct registrar_wish *w, const char *const *nscls)
+{
+	for (; *nscls != NULL && w->n < REGISTRAR_NSCLS_MAX; nscls++) {
+		char *uri = w->arena == NULL ? NULL : arena_str(w->arena, slice_of(*nscls));
+
+		if (uri != NULL && is_http(slice_of(uri)))
+			w->nscl[w->n++] = uri;
 	}
 }
 
@@ -82,6 +95,8 @@ registrar_wish_read(struct registrar_wish *w, struct scl *scl, const struct capa
 		w->nscl[w->n] = conf->nscl[w->n];
 		w->n++;
 	}
+	if (w->n == 0 && conf->gate != NULL)
+		take_named(w, conf->gate->nscls(conf->gate->arg));
 	w->lifetime_us = conf->lifetime_us;
 	w->search_strings = conf->search_strings;
 	w->right = NULL;

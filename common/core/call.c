@@ -50,6 +50,7 @@ static const struct {
 } copied[] = {
 #define COPIED(a, b) { offsetof(struct scl_call, a), offsetof(struct req_input, b) }
 	COPIED(authorization, authorization),
+	COPIED(app_id, app_id),
 	COPIED(content_type, content_type),
 	COPIED(accept, accept),
 	COPIED(body, body),

@@ -4,6 +4,7 @@
 
 #include "core/channel.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -24,6 +25,10 @@ struct courier {
 	struct port *ports[PORTS_MAX];
 	size_t nports;
 	unsigned max_exchanges;
+	/* Of port_conf; NULL: exchanges go as they are. */
+	enum rc (*protect)(void *arg, struct exchange *ex);
+	void (*unprotect)(void *arg, struct exchange *ex);
+	void *protect_arg;
 
 	struct scl_task **heap; /* by due time; heap[0] is unused so that place 0 means "not posted" */
 	size_t n, cap;
@@ -447,22 +452,16 @@ refuse_run(struct scl_task *t)
 	ex->done(ex);
 }
 
-void
-courier_send(struct courier *c, struct exchange *ex)
+/* Ends the exchange unsent, from a task. */
+static void
+refuse(struct courier *c, struct exchange *ex, enum rc rc, const char *why)
 {
-	int i = courier_stopping(c) ? -1 : port_for(c, ex->url);
-	struct refused *r;
+	struct refused *r = calloc(1, sizeof(*r));
 
-	if (!courier_stopping(c) && channels_send(c->scl->channels, ex))
-		return;
-	if (i >= 0) {
-		c->ops[i]->send(c->ports[i], ex);
-		return;
-	}
-	ex->rc = courier_stopping(c) ? RC_UNAVAILABLE : RC_BAD_GATEWAY;
+	ex->rc = rc;
 	ex->http_status = 0;
-	strcpy(ex->failure, courier_stopping(c) ? "stopping" : "no port for the scheme");
-	r = calloc(1, sizeof(*r));
+	ex->unsent = true;
+	snprintf(ex->failure, sizeof(ex->failure), "%s", why);
 	if (r == NULL) {
 		ex->done(ex);
 		return;
@@ -471,6 +470,51 @@ courier_send(struct courier *c, struct exchange *ex)
 	r->ex = ex;
 	courier_post(c, &r->task, 0);
 } /* NOLINT(clang-analyzer-unix.Malloc): refuse_run frees r */
+
+/* The exchange is its sender's again. */
+static void
+guarded_done(struct exchange *ex)
+{
+	struct courier *c = ex->guarded_by;
+
+	c->unprotect(c->protect_arg, ex);
+	ex->guarded_by = NULL;
+	ex->done = ex->guarded_done;
+	ex->done(ex);
+}
+
+static enum rc
+guard(struct courier *c, struct exchange *ex)
+{
+	enum rc rc;
+
+	if (c->protect == NULL || ex->credential != NULL)
+		return RC_OK;
+	rc = c->protect(c->protect_arg, ex);
+	if (rc == RC_OK) {
+		ex->guarded_by = c;
+		ex->guarded_done = ex->done;
+		ex->done = guarded_done;
+	}
+	return rc;
+}
+
+void
+courier_send(struct courier *c, struct exchange *ex)
+{
+	int i = courier_stopping(c) ? -1 : port_for(c, ex->url);
+	enum rc rc = RC_OK;
+
+	if (!courier_stopping(c) && channels_send(c->scl->channels, ex))
+		return;
+	if (i >= 0 && (rc = guard(c, ex)) == RC_OK)
+		c->ops[i]->send(c->ports[i], ex);
+	else if (i >= 0)
+		refuse(c, ex, rc, "there is no service connection with the peer");
+	else
+		refuse(c, ex, courier_stopping(c) ? RC_UNAVAILABLE : RC_BAD_GATEWAY,
+		       courier_stopping(c) ? "stopping" : "no port for the scheme");
+}
 
 enum rc
 courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **out)
@@ -482,6 +526,9 @@ courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **out
 		return RC_UNAVAILABLE;
 	c->scl = scl;
 	c->max_exchanges = parts->port.max_exchanges;
+	c->protect = parts->port.protect;
+	c->unprotect = parts->port.unprotect;
+	c->protect_arg = parts->port.protect_arg;
 	c->last_posted = &c->posted;
 	pthread_mutex_init(&c->lock, NULL);
 	for (const struct port_ops *const *p = parts->ports; *p != NULL && c->nports < PORTS_MAX; p++) {

@@ -12,18 +12,45 @@ below(const char *path)
 	return path[strlen(path) - 1] == '/';
 }
 
+/* What a path that begins as e's has more, less e's tail; p NULL when it ends otherwise. */
+static struct slice
+rest_of(const struct endpoint *e, struct slice path)
+{
+	struct slice rest = slice_from(path, strlen(e->path)), tail = slice_of(e->tail);
+
+	if (rest.n < tail.n || !slice_eq(slice_from(rest, rest.n - tail.n), tail))
+		return SLICE_NONE;
+	return slice_head(rest, rest.n - tail.n);
+}
+
+/* Endpoints of one path on one listener exclude each other. */
+static bool
+same_place(const struct endpoint *a, const struct endpoint *b)
+{
+	return strcmp(a->path, b->path) == 0 &&
+	       slice_eq(slice_of(a->tail), slice_of(b->tail)) && (a->serve & b->serve) != 0;
+}
+
 static bool
 covers(const struct endpoint *e, struct slice path)
 {
-	return below(e->path) ? slice_starts(path, slice_of(e->path)) : slice_is(path, e->path);
+	struct slice name;
+
+	if (!below(e->path))
+		return slice_is(path, e->path);
+	if (!slice_starts(path, slice_of(e->path)))
+		return false;
+	if (e->tail == NULL)
+		return true;
+	name = rest_of(e, path);
+	return name.p != NULL && name.n > 0 && memchr(name.p, '/', name.n) == NULL;
 }
 
 enum rc
 endpoint_add(struct scl *scl, const struct endpoint *endpoint)
 {
 	for (unsigned i = 0; i < scl->nendpoints; i++)
-		if (strcmp(scl->endpoints[i]->path, endpoint->path) == 0 &&
-		    (scl->endpoints[i]->serve & endpoint->serve) != 0)
+		if (same_place(scl->endpoints[i], endpoint))
 			return RC_CONFLICT;
 	if (scl->nendpoints == ENDPOINTS_ADDED)
 		return RC_UNAVAILABLE;
@@ -55,10 +82,16 @@ endpoint_admit(struct req *rq)
 	return RC_OK;
 }
 
+const struct req_listener *
+endpoint_listener(const struct req *rq)
+{
+	return rq->listener;
+}
+
 struct slice
 endpoint_rest(const struct req *rq)
 {
-	return slice_from(rq->uri.path, strlen(rq->endpoint->path));
+	return rest_of(rq->endpoint, rq->uri.path);
 }
 
 struct slice

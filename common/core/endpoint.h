@@ -21,6 +21,11 @@ struct endpoint {
 	 * paths come first only when no endpoint has them.
 	 */
 	const char *path;
+	/*
+	 * Unless NULL, path ends with a slash, and what is covered is path, one segment that is not empty,
+	 * tail ("/kma"): something of each resource of a collection.
+	 */
+	const char *tail;
 	unsigned serve; /* enum req_serve bits: the listeners that it is on */
 	size_t body_max; /* octets; beyond: 413 */
 	/*
@@ -37,7 +42,12 @@ struct endpoint {
  */
 enum rc endpoint_add(struct scl *scl, const struct endpoint *endpoint);
 
-/* What follows the endpoint's path in the target, without the query; and the query, undecoded. */
+/* Where the request came in. */
+const struct req_listener *endpoint_listener(const struct req *rq);
+/*
+ * What stands in the target between the endpoint's path and its tail, without the query; and the
+ * query: undecoded.
+ */
 struct slice endpoint_rest(const struct req *rq);
 struct slice endpoint_query(const struct req *rq);
 /*

@@ -312,6 +312,7 @@ leg_start(struct fanout *f, struct leg *leg)
 		.target = buf_view(&f->target),
 		.from = rq->who.self ? SLICE_NONE : rq->who.uri,
 		.authorization = in->from.p == NULL ? in->authorization : SLICE_NONE,
+		.app_id = in->app_id,
 		.listener = rq->listener,
 		.content_type = in->content_type,
 		.accept = f->plan->accept,

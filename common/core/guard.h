@@ -41,10 +41,11 @@ struct guard {
 	                struct arena *arena, struct req_answer *out, struct slice *reason);
 	/*
 	 * A write with a document is about to be carried out: its issuer may do it, as far as is known.
-	 * True: it waits until w->then is called; out is the guard's until then. NULL: never.
+	 * RC_OK: it goes on; RC_PENDING: it waits until w->then is called, in, doc and out are there
+	 * until then; otherwise as admit. NULL: never needed.
 	 */
-	bool (*defer)(void *arg, const struct req_input *in, const struct node *doc,
-	              struct req_answer *out, struct guard_wait *w);
+	enum rc (*defer)(void *arg, const struct req_input *in, const struct node *doc,
+	                 struct req_answer *out, struct guard_wait *w, struct slice *reason);
 	/*
 	 * The answer is complete: it is protected as its request was. NULL: never needed. False when that
 	 * fails: the answer becomes 500 without a body.

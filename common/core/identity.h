@@ -50,6 +50,20 @@ enum rc identity_at(struct scl *scl, struct arena *a, struct slice uri, struct r
 /* The same for one SCL: whether it is reached there. */
 bool identity_is_at(struct scl *scl, struct arena *a, struct slice scl_id, struct slice uri);
 /*
+ * Applications of this SCL. RC_OK: one with that App-ID is registered; RC_NOT_FOUND. Another outcome:
+ * not known.
+ */
+enum rc identity_application(struct scl *scl, struct arena *a, struct slice app_id);
+/* Calls visit with the App-ID of every registered one until it returns false. */
+enum rc identity_applications(struct scl *scl, struct arena *a,
+                              bool (*visit)(void *arg, struct slice app_id), void *arg);
+/* requestingEntity of one, as an absolute URI. From scl_start on; p NULL without memory. */
+struct slice identity_of_application(const struct scl *scl, struct arena *a, struct slice app_id);
+/* Whether uri is that, in any form. */
+bool identity_is_application(const struct scl *scl, struct arena *a, struct slice uri,
+                             struct slice app_id);
+
+/*
  * What was said of registrations at one value holds until the next; 0: for this request alone. Read
  * it before the question.
  */

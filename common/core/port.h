@@ -15,6 +15,8 @@
 
 #define EXCHANGE_HEADERS 24
 
+struct courier;
+
 struct exchange_header {
 	struct slice name;
 	struct slice value;
@@ -68,6 +70,10 @@ struct exchange {
 	void (*done)(struct exchange *ex);
 	void *owner; /* the sender's */
 	void *port_data; /* the port's */
+	/* The courier's, while port_conf.protect has changed the exchange. */
+	struct courier *guarded_by;
+	void (*guarded_done)(struct exchange *ex);
+	void *protection; /* of port_conf.protect */
 };
 
 /* Value of an answer header (name in lower case), empty when absent. */
@@ -91,6 +97,18 @@ struct port_conf {
 	 */
 	enum rc (*credential)(void *arg, struct slice url, struct credential **out);
 	void *credential_arg;
+	/*
+	 * The way out and back of every exchange that goes to a port and for which its sender has named
+	 * no credential. Both or neither; the courier calls them, not the port. Courier thread.
+	 *
+	 * protect may complete and replace what is sent: credential, headers, body. RC_OK, or the
+	 * exchange fails unsent with it. unprotect is called once for each RC_OK, with the answer or the
+	 * failure, and before done: it takes back what protect has done to the request, and makes of
+	 * the answer what the sender is to see.
+	 */
+	enum rc (*protect)(void *arg, struct exchange *ex);
+	void (*unprotect)(void *arg, struct exchange *ex);
+	void *protect_arg;
 };
 
 struct port_ops {

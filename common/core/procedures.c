@@ -116,6 +116,16 @@ take_lifetime(struct req *rq, struct val **vals, struct res *self)
 }
 
 static enum rc
+name_check(struct req *rq, const struct target *t, struct slice name)
+{
+	if (!kind_name_valid(name, rq->conf->id_max))
+		return req_fail(rq, RC_BAD_REQUEST, "the id is no legal name of one path segment");
+	if (rtype_name_reserved(t->type, name))
+		return req_fail(rq, RC_BAD_REQUEST, "the id is reserved");
+	return RC_OK;
+}
+
+static enum rc
 take_name(struct req *rq, const struct target *t, struct val **vals, struct res *self)
 {
 	unsigned attr = self->type->id_attr;
@@ -123,16 +133,16 @@ take_name(struct req *rq, const struct target *t, struct val **vals, struct res 
 
 	self->name = val_text(*vals, attr);
 	if (val_get(*vals, attr) == NULL) {
+		/* Who has proved an App-ID has it. */
+		self->name = self->type->number == T_APPLICATION ? rq->in.app_id : SLICE_NONE;
+		if (self->name.n > 0)
+			return name_check(rq, t, self->name);
 		ident_random(generated);
 		self->name = arena_copy(rq->arena, slice_of(generated));
 		return self->name.p == NULL ? RC_UNAVAILABLE : RC_OK;
 	}
 	val_remove(vals, attr);
-	if (!kind_name_valid(self->name, rq->conf->id_max))
-		return req_fail(rq, RC_BAD_REQUEST, "the id is no legal name of one path segment");
-	if (rtype_name_reserved(t->type, self->name))
-		return req_fail(rq, RC_BAD_REQUEST, "the id is reserved");
-	return RC_OK;
+	return name_check(rq, t, self->name);
 }
 
 enum rc

@@ -542,15 +542,31 @@ go_on(struct guard_wait *w, enum rc rc, struct slice reason)
 	req_finish(rq);
 }
 
-static bool
-deferred(struct req *rq)
+/* RC_OK: nothing is to be waited for. */
+static enum rc
+defer(struct req *rq)
 {
 	const struct guard *g = rq->scl->guard;
+	struct slice reason = SLICE_NONE;
+	enum rc rc;
 
 	if (rq->local || rq->doc == NULL || g == NULL || g->defer == NULL)
-		return false;
+		return RC_OK;
 	rq->wait.then = go_on;
-	return g->defer(g->arg, &rq->in, rq->doc, &rq->out, &rq->wait);
+	rc = g->defer(g->arg, &rq->in, rq->doc, &rq->out, &rq->wait, &reason);
+	/* When it waits it may be over already. */
+	return rc == RC_PENDING ? rc : guarded(rq, rc, reason);
+}
+
+static void
+commit_or_wait(struct req *rq)
+{
+	enum rc rc = defer(rq);
+
+	if (rc == RC_OK)
+		req_commit(rq);
+	else if (rc != RC_PENDING)
+		req_finish(rq);
 }
 
 void
@@ -560,6 +576,6 @@ req_submit(struct req *rq, req_done *done, void *arg)
 	rq->done_arg = arg;
 	if (rq->take != NULL)
 		rq->take(rq);
-	else if (!deferred(rq))
-		req_commit(rq);
+	else
+		commit_or_wait(rq);
 }

@@ -78,6 +78,7 @@ struct req_input {
 	/* Set by the guard: the SCL-ID that the connection has proved, else absent; the ConnectionId of
 	 * the service connection, else 0; that the body came as an object, and with which number. */
 	struct slice scl_id;
+	struct slice app_id; /* the same of the App-ID */
 	uint64_t connection_id;
 	bool was_sealed;
 	uint64_t seal_seq;

@@ -42,6 +42,8 @@ application_check(struct req *rq, const struct target *parent, const struct res 
 
 	if (old == NULL && !rq->own && (rq->listener->serve & (SERVE_MIA | SERVE_DIA)) == 0)
 		return req_fail(rq, RC_FORBIDDEN, "applications are not served on this listener");
+	if (old == NULL && rq->in.app_id.p != NULL && !slice_eq(self->name, rq->in.app_id))
+		return req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");
 	/* Below a scl only what that SCL announces has a place (TS 102 690, reference points). */
 	if (old == NULL && parent->scl != ID_NONE)
 		return req_fail(rq, RC_FORBIDDEN, "applications register at the applications of sclBase");

@@ -121,6 +121,9 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 		return req_fail(rq, RC_BAD_REQUEST, "link is no absolute URI");
 	if (!is_registrant(rq, self))
 		return req_fail(rq, RC_FORBIDDEN, "the issuer is not the SCL that link names");
+	/* Not by an application, and not by way of a group: mId is between SCLs. */
+	if (rq->scl->guard != NULL && !rq->own && (rq->local || rq->in.app_id.p != NULL))
+		return req_fail(rq, RC_FORBIDDEN, "SEC_NO_CONNECTION");
 	if (rq->in.scl_id.p != NULL && !slice_eq(self->name, rq->in.scl_id))
 		return req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");
 	if (rq->scl->conf.role != SCL_NSCL && !rq->own)

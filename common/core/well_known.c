@@ -24,13 +24,16 @@ add(struct slice *names, unsigned n, struct slice name)
 	return n + 1;
 }
 
-/* The first segment of the path of an endpoint below sclBase, empty when it lies elsewhere. */
+/*
+ * The first segment of the path of an endpoint below sclBase, empty when it lies elsewhere: also in
+ * a collection of the tree.
+ */
 static struct slice
-segment_of(const struct scl *scl, struct slice path)
+segment_of(const struct scl *scl, const struct endpoint *e)
 {
-	struct slice name = SLICE_NONE;
+	struct slice name = SLICE_NONE, path = slice_of(e->path);
 
-	if (!slice_starts(path, scl->base_path) || path.n < scl->base_path.n + 2 ||
+	if (e->tail != NULL || !slice_starts(path, scl->base_path) || path.n < scl->base_path.n + 2 ||
 	    path.p[scl->base_path.n] != '/')
 		return SLICE_NONE;
 	path = slice_from(path, scl->base_path.n + 1);
@@ -49,7 +52,7 @@ capability_names(const struct scl *scl, struct slice names[CAPABILITY_NAMES_MAX]
 	for (unsigned i = 0; i < scl->nendpoints; i++) {
 		struct slice name = (scl->endpoints[i]->serve & SERVE_TREE) == 0
 		                            ? SLICE_NONE
-		                            : segment_of(scl, slice_of(scl->endpoints[i]->path));
+		                            : segment_of(scl, scl->endpoints[i]);
 
 		if (name.n > 0)
 			n = add(names, n, name);

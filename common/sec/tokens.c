@@ -100,20 +100,69 @@ parse(const struct key_file *f, const char *file, struct tokens **out, char why[
 	return rc;
 }
 
-enum rc
-tokens_read(const char *file, struct tokens **out, char why[TOKENS_WHY])
+static enum rc
+read_file(const char *file, struct key_file *f, char why[TOKENS_WHY])
 {
-	struct key_file f;
-	enum rc rc = key_file_private(file, &f);
+	enum rc rc = key_file_private(file, f);
 
-	if (rc != RC_OK) {
+	if (rc != RC_OK)
 		snprintf(why, TOKENS_WHY, "%.160s: %s", file,
 		         rc == RC_NOT_FOUND   ? "not there"
 		         : rc == RC_FORBIDDEN ? "must be a file of this user with mode 0600"
 		                              : "cannot be read");
+	return rc;
+}
+
+enum rc
+tokens_read(const char *file, struct tokens **out, char why[TOKENS_WHY])
+{
+	struct key_file f;
+	enum rc rc = read_file(file, &f, why);
+
+	if (rc != RC_OK)
 		return rc;
-	}
 	rc = parse(&f, file, out, why);
+	key_file_free(&f);
+	return rc;
+}
+
+static enum rc
+keep_one(struct slice token, const char *file, const char *name, struct tokens **out,
+         char why[TOKENS_WHY])
+{
+	struct tokens *t;
+
+	if (token.n < TOKEN_MIN || token.n > TOKEN_MAX || memchr(token.p, '\n', token.n) != NULL) {
+		snprintf(why, TOKENS_WHY, "%.160s: not one token of %d to %d characters", file, TOKEN_MIN,
+		         TOKEN_MAX);
+		return RC_BAD_REQUEST;
+	}
+	t = calloc(1, sizeof(*t) + sizeof(t->v[0]));
+	if (t == NULL || (t->text = strdup(name)) == NULL) {
+		free(t);
+		snprintf(why, TOKENS_WHY, "no memory");
+		return RC_UNAVAILABLE;
+	}
+	SHA256((const unsigned char *)token.p, token.n, t->v[0].digest);
+	t->v[0].name = slice_of(t->text);
+	t->n = 1;
+	*out = t;
+	return RC_OK;
+}
+
+enum rc
+tokens_read_one(const char *file, const char *name, struct tokens **out, char why[TOKENS_WHY])
+{
+	struct key_file f;
+	struct slice token;
+	enum rc rc = read_file(file, &f, why);
+
+	if (rc != RC_OK)
+		return rc;
+	token = slice_make(f.p, f.n);
+	if (token.n > 0 && token.p[token.n - 1] == '\n')
+		token.n--;
+	rc = keep_one(trimmed(token), file, name, out, why);
 	key_file_free(&f);
 	return rc;
 }

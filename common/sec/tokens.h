@@ -25,6 +25,11 @@ struct tokens;
  * read it; RC_BAD_REQUEST: a line is none; RC_TOO_LARGE; RC_UNAVAILABLE. One line in why.
  */
 enum rc tokens_read(const char *file, struct tokens **out, char why[TOKENS_WHY]);
+/*
+ * Reads a file with one token as it is, and keeps its digest under that name. Outcomes as above.
+ */
+enum rc tokens_read_one(const char *file, const char *name, struct tokens **out,
+                        char why[TOKENS_WHY]);
 /* NULL is fine. */
 void tokens_free(struct tokens *t);
 /*

@@ -4,6 +4,7 @@
  *   bare constant   answers every request with a constant
  *   bare mechanism  suspends a POST, hands it to one thread that stores nothing and resumes the
  *                   whole waiting burst; everything else as above
+ * With --psk or --certificate under TLS, as the listeners of the daemons.
  */
 #include "config.h"
 
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "secure.h"
 #include "serve.h"
 
 enum { HEADERS_MAX = 16, SIZE_MAX_BYTES = 64 << 20 };
@@ -57,6 +59,7 @@ struct options {
 	int port;
 	int threads;
 	bool pool;
+	struct secure_conf tls;
 };
 
 /* False when the queue is closed: the caller answers at once. */
@@ -215,13 +218,19 @@ option_set(struct options *o, int c, const char *value)
 	case 'p': o->port = atoi(value); break;
 	case 't': o->threads = atoi(value); break;
 	case 'P': o->pool = true; break;
+	case 'k': o->tls.psk = value; break;
+	case 'c': o->tls.cert = value; break;
+	case 'K': o->tls.key = value; break;
+	case 'a': o->tls.ca = value; break;
+	case '3': o->tls.tls13_only = true; break;
 	case 'h':
 		if (o->n_headers < HEADERS_MAX)
 			o->headers[o->n_headers++] = value;
 		break;
 	default:
 		fputs("usage: bare constant|mechanism [--size BYTES] [--post-size BYTES] [--port N]\n"
-		    "            [--threads N] [--pool] [--header 'Name: value']...\n", stderr);
+		    "            [--threads N] [--pool] [--header 'Name: value']... [--tls13]\n"
+		    "            [--psk FILE | --certificate FILE --key FILE [--ca FILE]]\n", stderr);
 		exit(2);
 	}
 }
@@ -236,6 +245,11 @@ options_parse(struct options *o, int argc, char **argv)
 		{ "threads", required_argument, NULL, 't' },
 		{ "pool", no_argument, NULL, 'P' },
 		{ "header", required_argument, NULL, 'h' },
+		{ "psk", required_argument, NULL, 'k' },
+		{ "certificate", required_argument, NULL, 'c' },
+		{ "key", required_argument, NULL, 'K' },
+		{ "ca", required_argument, NULL, 'a' },
+		{ "tls13", no_argument, NULL, '3' },
 		{ 0 }
 	};
 	int c;
@@ -247,6 +261,8 @@ options_parse(struct options *o, int argc, char **argv)
 		option_set(o, '?', NULL);
 	if (o->size < 0 || o->size > SIZE_MAX_BYTES || o->post_size > SIZE_MAX_BYTES ||
 	    o->threads < 1 || o->threads > SERVE_THREADS_MAX)
+		option_set(o, '?', NULL);
+	if ((o->tls.cert == NULL) != (o->tls.key == NULL) || (o->tls.psk != NULL && o->tls.cert != NULL))
 		option_set(o, '?', NULL);
 	if (o->post_size < 0)
 		o->post_size = o->size;
@@ -266,12 +282,16 @@ default_headers(struct options *o)
 }
 
 static int
-bare_run(struct bare *b, const struct options *o)
+bare_run(struct bare *b, const struct options *o, const struct secure *tls)
 {
 	struct serve_config config = { .port = (uint16_t)o->port, .threads = (unsigned)o->threads,
 		.pool = o->pool, .handler = answer, .completed = completed, .cls = b };
 	pthread_t thread;
 
+	if (tls != NULL) {
+		config.flags = MHD_USE_TLS;
+		config.options = tls->options;
+	}
 	serve_block_signals();
 	pthread_mutex_lock(&b->queue.lock);	/* no request may be handed over before serve is set */
 	b->serve = serve_start(&config);
@@ -286,6 +306,20 @@ bare_run(struct bare *b, const struct options *o)
 	serve_stop(b->serve);
 	printf("{\"requests\":%lu,\"bursts\":%lu}\n", b->queue.requests, b->queue.bursts);
 	return 0;
+}
+
+static int
+secure_run(struct bare *b, const struct options *o)
+{
+	struct secure tls = { 0 };
+	int rc = 1;
+
+	if (o->tls.psk == NULL && o->tls.cert == NULL)
+		return bare_run(b, o, NULL);
+	if (secure_prepare(&tls, &o->tls))
+		rc = bare_run(b, o, &tls);
+	secure_free(&tls);
+	return rc;
 }
 
 int
@@ -303,7 +337,7 @@ main(int argc, char **argv)
 	b.get = constant(&o, o.size, false);
 	b.post = constant(&o, o.post_size, true);
 	if (b.get != NULL && b.post != NULL)
-		rc = bare_run(&b, &o);
+		rc = secure_run(&b, &o);
 	if (b.get != NULL)
 		MHD_destroy_response(b.get);
 	if (b.post != NULL)

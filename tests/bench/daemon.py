@@ -16,6 +16,7 @@ CONFIG = """scl = {{ id = "{name}.example.org"; base = "m2m"; }};
 store = {{ engine = "{engine}"; path = "{path}"; }};
 listeners = ( {{ address = "127.0.0.1"; port = 0; security = "none";
   serve = [ "mia", "mid" ]; }} );
+mid = {{ open_on_loopback = true; }};
 access_rights = ( {{ id = "default";
   permissions = ( {{ id = "everyone"; flags = [ "READ", "WRITE", "CREATE", "DELETE", "DISCOVER" ];
     holders = {{ all = true; }}; }} );

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Load generator: many keep-alive connections, one request in flight on each. */
+/* Load generator: many connections, kept or not, one request in flight on each. */
 #include "config.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "keys.h"
+#include "link.h"
 #include "ticks.h"
 #include "worker.h"
 
@@ -22,6 +27,10 @@ struct options {
 	const char *from;
 	const char *accept;
 	const char *paths_file;
+	const char *psk_file;
+	struct link_conf tls;
+	bool single;
+	bool hold;
 	int expect;
 	int conns;
 	int threads;
@@ -31,9 +40,12 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: load --url http://ADDRESS:PORT/path [--method M] [--body-file F] [--content-type T]\n"
+    "usage: load --url http[s]://ADDRESS:PORT/path [--method M] [--body-file F] [--content-type T]\n"
     "            [--from URI] [--accept T] [--paths FILE] [--expect STATUS] [--warmup SECONDS]\n"
-    "            [-c CONNECTIONS] [-t THREADS] [-d SECONDS | -n REQUESTS]\n";
+    "            [--psk FILE] [--ca FILE] [--certificate FILE --key FILE] [--tls 1.2|1.3]\n"
+    "            [--single] [--hold] [-c CONNECTIONS] [-t THREADS] [-d SECONDS | -n REQUESTS]\n"
+    "--psk: identity and key of the first line; --single: a connection for each request; --hold: the\n"
+    "connections stay open after the result until standard input ends; --expect 0: the handshake is to fail\n";
 
 static void
 die(const char *format, ...)
@@ -71,6 +83,16 @@ file_read(const char *name, size_t *len)
 	return data;
 }
 
+static enum link_version
+version_read(const char *text)
+{
+	if (strcmp(text, "1.2") == 0)
+		return LINK_TLS_1_2;
+	if (strcmp(text, "1.3") != 0)
+		die("TLS %s is not known", text);
+	return LINK_TLS_1_3;
+}
+
 static void
 option_set(struct options *o, int c, const char *value)
 {
@@ -84,6 +106,13 @@ option_set(struct options *o, int c, const char *value)
 	case 'p': o->paths_file = value; break;
 	case 'e': o->expect = atoi(value); break;
 	case 'w': o->warmup = atof(value); break;
+	case 'P': o->psk_file = value; break;
+	case 'A': o->tls.ca = value; break;
+	case 'C': o->tls.cert = value; break;
+	case 'K': o->tls.cert_key = value; break;
+	case 'V': o->tls.version = version_read(value); break;
+	case 'S': o->single = true; break;
+	case 'H': o->hold = true; break;
 	case 'c': o->conns = atoi(value); break;
 	case 't': o->threads = atoi(value); break;
 	case 'd': o->seconds = atof(value); break;
@@ -107,6 +136,13 @@ options_parse(struct options *o, int argc, char **argv)
 		{ "paths", required_argument, NULL, 'p' },
 		{ "expect", required_argument, NULL, 'e' },
 		{ "warmup", required_argument, NULL, 'w' },
+		{ "psk", required_argument, NULL, 'P' },
+		{ "ca", required_argument, NULL, 'A' },
+		{ "certificate", required_argument, NULL, 'C' },
+		{ "key", required_argument, NULL, 'K' },
+		{ "tls", required_argument, NULL, 'V' },
+		{ "single", no_argument, NULL, 'S' },
+		{ "hold", no_argument, NULL, 'H' },
 		{ 0 }
 	};
 	int c;
@@ -115,20 +151,28 @@ options_parse(struct options *o, int argc, char **argv)
 		option_set(o, c, optarg);
 	if (o->url == NULL || optind != argc)
 		option_set(o, '?', NULL);
+	if ((o->tls.cert == NULL) != (o->tls.cert_key == NULL))
+		die("a certificate and its key");
 	if (o->threads < 1 || o->threads > THREADS_MAX || o->conns < o->threads || o->conns > CONNS_MAX)
 		die("connections or threads out of range");
 }
 
-/* Splits http://ADDRESS:PORT/path; returns the path. */
+static bool
+url_is_secure(const char *url)
+{
+	return strncmp(url, "https://", strlen("https://")) == 0;
+}
+
+/* Splits http[s]://ADDRESS:PORT/path; returns the path. */
 static const char *
 url_parse(const char *url, struct sockaddr_in *server, char *authority, size_t size)
 {
-	const char *start = url + strlen("http://");
+	const char *start = url + strlen(url_is_secure(url) ? "https://" : "http://");
 	size_t len;
 	char *colon;
 
-	if (strncmp(url, "http://", strlen("http://")) != 0)
-		die("only http:// is known");
+	if (!url_is_secure(url) && strncmp(url, "http://", strlen("http://")) != 0)
+		die("only http:// and https:// are known");
 	len = strcspn(start, "/");
 	if (len == 0 || len >= size)
 		die("bad URL %s", url);
@@ -224,6 +268,17 @@ plan_times(struct plan *p, const struct options *o)
 		p->stop_ns = p->start_ns + (uint64_t)(o->seconds * 1e9);
 }
 
+/* Processor time of this process so far, in seconds. */
+static double
+cpu_seconds(void)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_SELF, &used);
+	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	    (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 static void
 report(const struct worker *sum, uint64_t start_ns)
 {
@@ -231,11 +286,13 @@ report(const struct worker *sum, uint64_t start_ns)
 	double rps = seconds > 0 ? (double)sum->hist.count / seconds : 0;
 
 	printf("{\"requests\":%llu,\"seconds\":%.3f,\"rps\":%.1f,\"errors\":%llu,\"first_error\":%d,"
-	    "\"reconnects\":%llu,\"body_bytes\":%llu,", (unsigned long long)sum->hist.count, seconds,
-	    rps, (unsigned long long)sum->errors, sum->first_error,
-	    (unsigned long long)sum->reconnects, (unsigned long long)sum->body);
+	    "\"reconnects\":%llu,\"body_bytes\":%llu,\"answers\":%llu,\"cpu\":%.6f,",
+	    (unsigned long long)sum->hist.count, seconds, rps, (unsigned long long)sum->errors,
+	    sum->first_error, (unsigned long long)sum->reconnects, (unsigned long long)sum->body,
+	    (unsigned long long)sum->answers, cpu_seconds());
 	hist_print(&sum->hist);
 	puts("}");
+	fflush(stdout);
 }
 
 static void
@@ -246,10 +303,48 @@ worker_sum(struct worker *sum, const struct worker *w)
 		sum->first_error = w->first_error;
 	sum->errors += w->errors;
 	sum->reconnects += w->reconnects;
+	sum->answers += w->answers;
 	sum->body += w->body;
 	sum->failed = sum->failed || w->failed;
 	if (w->last_ns > sum->last_ns)
 		sum->last_ns = w->last_ns;
+}
+
+static void
+workers_start(struct worker *w, struct plan *p, const struct options *o)
+{
+	unsigned all = (unsigned)o->threads + 1;
+
+	if (pthread_barrier_init(&p->done, NULL, all) != 0 ||
+	    pthread_barrier_init(&p->end, NULL, all) != 0)
+		die("out of memory");
+	plan_times(p, o);
+	for (int i = 0; i < o->threads; i++) {
+		w[i].plan = p;
+		w[i].n_conns = o->conns / o->threads + (i < o->conns % o->threads);
+		if (pthread_create(&w[i].thread, NULL, worker_run, &w[i]) != 0)
+			die("cannot start a thread");
+	}
+}
+
+static void
+workers_end(struct worker *w, struct plan *p, const struct options *o)
+{
+	pthread_barrier_wait(&p->end);
+	for (int i = 0; i < o->threads; i++)
+		pthread_join(w[i].thread, NULL);
+	pthread_barrier_destroy(&p->done);
+	pthread_barrier_destroy(&p->end);
+}
+
+/* Until standard input ends. */
+static void
+hold(void)
+{
+	char c;
+
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		continue;
 }
 
 /* Exit status 1 when the run had to be given up; wrong answers are only counted. */
@@ -263,21 +358,36 @@ load_run(struct plan *p, const struct options *o)
 	if (w == NULL)
 		die("out of memory");
 	sum = &w[o->threads];
-	plan_times(p, o);
-	for (int i = 0; i < o->threads; i++) {
-		w[i].plan = p;
-		w[i].n_conns = o->conns / o->threads + (i < o->conns % o->threads);
-		if (pthread_create(&w[i].thread, NULL, worker_run, &w[i]) != 0)
-			die("cannot start a thread");
-	}
-	for (int i = 0; i < o->threads; i++) {
-		pthread_join(w[i].thread, NULL);
+	workers_start(w, p, o);
+	pthread_barrier_wait(&p->done);
+	for (int i = 0; i < o->threads; i++)
 		worker_sum(sum, &w[i]);
-	}
 	report(sum, p->start_ns);
+	if (o->hold)
+		hold();
+	workers_end(w, p, o);
 	failed = sum->failed;
 	free(w);
 	return failed;
+}
+
+/* NULL for a clear URL. */
+static struct link_tls *
+tls_prepare(struct options *o, struct keys *keys)
+{
+	struct link_tls *tls;
+
+	if (!url_is_secure(o->url))
+		return NULL;
+	if (o->psk_file != NULL) {
+		if (!keys_read(keys, o->psk_file))
+			die("no key");
+		o->tls.psk = &keys->all[0];
+	}
+	tls = link_tls_new(&o->tls);
+	if (tls == NULL)
+		die("no TLS");
+	return tls;
 }
 
 int
@@ -286,19 +396,26 @@ main(int argc, char **argv)
 	struct options o = { .method = "GET", .type = "application/xml", .expect = 200, .conns = 1,
 		.threads = 1, .seconds = 5 };
 	struct plan p = { 0 };
+	struct keys keys = { 0 };
+	struct link_tls *tls;
 	char authority[128];
 	char *single;
 	int rc;
 
 	options_parse(&o, argc, argv);
+	signal(SIGPIPE, SIG_IGN);	/* OpenSSL writes as to a file */
 	single = strdup(url_parse(o.url, &p.server, authority, sizeof(authority)));
 	if (single == NULL)
 		die("out of memory");
 	p.method = o.method;
 	p.expect = o.expect;
+	p.single = o.single;
+	p.tls = tls = tls_prepare(&o, &keys);
 	plan_rest(&p, &o, authority);
 	plan_paths(&p, o.paths_file, single);
 	rc = load_run(&p, &o);
+	link_tls_free(tls);
+	keys_free(&keys);
 	if (p.text != single)
 		free(p.text);
 	free(single);

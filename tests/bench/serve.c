@@ -91,12 +91,16 @@ loop_run(void *arg)
 static struct MHD_Daemon *
 daemon_start(const struct serve_config *c, unsigned flags, int listener, unsigned pool)
 {
+	static const struct MHD_OptionItem none = { .option = MHD_OPTION_END };
+
+	flags |= c->flags;
 	return MHD_start_daemon(flags | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
 	    NULL, NULL, c->handler, c->cls,
 	    MHD_OPTION_LISTEN_SOCKET, listener,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
 	    MHD_OPTION_NOTIFY_COMPLETED, c->completed, c->cls,
+	    MHD_OPTION_ARRAY, c->options == NULL ? &none : c->options,
 	    pool > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, pool, MHD_OPTION_END);
 }
 

@@ -20,6 +20,8 @@ struct serve_config {
 	 * came at once, so 128 busy connections per thread may stall it until another event comes.
 	 */
 	bool pool;
+	unsigned flags;		/* further ones of libmicrohttpd */
+	const struct MHD_OptionItem *options;	/* further options, ends with MHD_OPTION_END; NULL: none */
 	MHD_AccessHandlerCallback handler;
 	MHD_RequestCompletedCallback completed;
 	/* May be NULL; called by serve_stop() when the loops have ended, to resume what is suspended. */

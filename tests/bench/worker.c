@@ -12,8 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ticks.h"
+#include "link.h"
 #include "reply.h"
+#include "ticks.h"
 
 enum {
 	EVENTS = 256,
@@ -22,8 +23,9 @@ enum {
 };
 
 struct conn {
-	int fd;
+	struct link link;
 	bool busy;
+	bool awaits_room;	/* of the socket */
 	size_t out_len;
 	size_t out_sent;
 	uint64_t start_ns;
@@ -53,19 +55,35 @@ fatal(struct loop *l, const char *what)
 	return false;
 }
 
+static int
+socket_open(struct loop *l)
+{
+	const struct sockaddr_in *server = &l->w->plan->server;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)server, sizeof(*server)) != 0) {
+		fatal(l, "connect");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return fd;
+}
+
 static bool
 conn_open(struct loop *l, struct conn *c)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
-	int on = 1;
+	int fd = socket_open(l);
 
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return fatal(l, "socket");
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(c->fd, (const struct sockaddr *)&l->w->plan->server, sizeof(l->w->plan->server)) != 0)
-		return fatal(l, "connect");
-	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
+	c->awaits_room = false;
+	if (fd < 0)
+		return false;
+	if (!link_open(&c->link, fd, l->w->plan->tls))
+		return fatal(l, "TLS");
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
 		return fatal(l, "epoll_ctl");
 	return true;
 }
@@ -73,7 +91,7 @@ conn_open(struct loop *l, struct conn *c)
 static bool
 conn_reopen(struct loop *l, struct conn *c)
 {
-	close(c->fd);
+	link_close(&c->link);
 	l->w->reconnects++;
 	return conn_open(l, c);
 }
@@ -85,31 +103,35 @@ error_count(struct worker *w, int status)
 		w->first_error = status;
 }
 
+static void
+conn_await_room(struct loop *l, struct conn *c, bool yes)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+
+	if (c->awaits_room == yes)
+		return;
+	c->awaits_room = yes;
+	if (yes)
+		ev.events |= EPOLLOUT;
+	epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->link.fd, &ev);
+}
+
 /* Waits for room in the socket only when the request did not fit at once. */
 static bool
 conn_send(struct loop *l, struct conn *c)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
-	ssize_t n;
+	ssize_t n = 0;
 
-	n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (c->out_sent < c->out_len) {
+		n = link_send(&c->link, c->out + c->out_sent, c->out_len - c->out_sent);
+		if (n < 0)
+			break;
+		c->out_sent += (size_t)n;
+	}
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return false;
-	if (n > 0)
-		c->out_sent += (size_t)n;
-	if (c->out_sent < c->out_len) {
-		ev.events |= EPOLLOUT;
-		epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &ev);
-	}
+	conn_await_room(l, c, c->out_sent < c->out_len && link_wants_room(&c->link));
 	return true;
-}
-
-static void
-conn_sent(struct loop *l, struct conn *c)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
-
-	epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &ev);
 }
 
 static size_t
@@ -134,13 +156,13 @@ conn_next(struct loop *l, struct conn *c, uint64_t now)
 	uint64_t number;
 
 	c->busy = false;
+	c->out_len = c->out_sent = 0;
 	if (now >= p->stop_ns)
 		return true;
 	number = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed);
 	if (number >= p->limit)
 		return true;
 	c->out_len = request_write(p, number, c->out);
-	c->out_sent = 0;
 	reply_reset(&c->reply, strcmp(p->method, "HEAD") != 0);
 	c->busy = true;
 	l->busy++;
@@ -160,6 +182,7 @@ answer_count(struct worker *w, const struct conn *c, uint64_t now)
 		error_count(w, c->reply.status);
 		return;
 	}
+	w->answers++;
 	if (c->start_ns < w->plan->start_ns)
 		return;
 	hist_add(&w->hist, now - c->start_ns);
@@ -177,10 +200,21 @@ conn_broken(struct loop *l, struct conn *c)
 	return conn_reopen(l, c) && conn_next(l, c, ticks_ns());
 }
 
+/* The handshake failed, which is what some plans expect. */
+static bool
+conn_refused(struct loop *l, struct conn *c)
+{
+	uint64_t now = ticks_ns();
+
+	answer_count(l->w, c, now);
+	l->busy--;
+	return conn_reopen(l, c) && conn_next(l, c, now);
+}
+
 static bool
 conn_receive(struct loop *l, struct conn *c)
 {
-	ssize_t n = recv(c->fd, l->in, RECV_SIZE, MSG_DONTWAIT);
+	ssize_t n = link_receive(&c->link, l->in, RECV_SIZE);
 	uint64_t now;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -192,19 +226,20 @@ conn_receive(struct loop *l, struct conn *c)
 	now = ticks_ns();
 	answer_count(l->w, c, now);
 	l->busy--;
-	if (c->reply.close && !conn_reopen(l, c))
+	if ((c->reply.close || l->w->plan->single) && !conn_reopen(l, c))
 		return false;
 	return conn_next(l, c, now);
 }
 
+/* What is left to be sent goes first: a handshake is part of that, whatever it waits for. */
 static bool
 conn_event(struct loop *l, struct conn *c, uint32_t events)
 {
-	if ((events & EPOLLOUT) != 0) {
-		conn_sent(l, c);
-		if (!conn_send(l, c))
-			return conn_broken(l, c);
-	}
+	if (c->out_sent < c->out_len && !conn_send(l, c))
+		return errno == ECONNREFUSED && l->w->plan->expect == 0 ? conn_refused(l, c)
+		                                                       : conn_broken(l, c);
+	if (c->busy && link_is_opening(&c->link))
+		return true;
 	if ((events & ~(uint32_t)EPOLLOUT) != 0)
 		return conn_receive(l, c);
 	return true;
@@ -221,7 +256,7 @@ loop_start(struct loop *l)
 	if (l->epoll < 0 || l->conns == NULL || l->in == NULL)
 		return fatal(l, "start");
 	for (int i = 0; i < w->n_conns; i++)
-		l->conns[i].fd = -1;
+		l->conns[i].link.fd = -1;
 	for (int i = 0; i < w->n_conns; i++) {
 		l->conns[i].out = malloc(request_max(w->plan));
 		if (l->conns[i].out == NULL)
@@ -256,8 +291,7 @@ static void
 loop_end(struct loop *l)
 {
 	for (int i = 0; l->conns != NULL && i < l->w->n_conns; i++) {
-		if (l->conns[i].fd >= 0)
-			close(l->conns[i].fd);
+		link_close(&l->conns[i].link);
 		free(l->conns[i].out);
 	}
 	free(l->conns);
@@ -273,6 +307,8 @@ worker_run(void *arg)
 
 	if (loop_start(&l))
 		loop_run(&l);
+	pthread_barrier_wait(&l.w->plan->done);
+	pthread_barrier_wait(&l.w->plan->end);
 	loop_end(&l);
 	return NULL;
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct link_tls;	/* link.h */
+
 /*
  * What all workers send. Constant while they run but for taken; owned by the caller and outlives
  * the workers. A request is method, a blank, one of the paths, then rest (which starts with the
@@ -19,6 +21,10 @@
  */
 struct plan {
 	struct sockaddr_in server;
+	const struct link_tls *tls;	/* NULL: clear */
+	bool single;		/* a connection for each request */
+	pthread_barrier_t done;	/* of all workers and their starter: nothing is in flight any more */
+	pthread_barrier_t end;	/* the connections may be closed */
 	const char *method;
 	char *text;		/* what the paths point into */
 	char **paths;
@@ -26,7 +32,7 @@ struct plan {
 	size_t longest_path;
 	char *rest;
 	size_t rest_len;
-	int expect;		/* status of a good answer */
+	int expect;		/* status of a good answer; 0: that the handshake fails */
 	uint64_t start_ns;	/* what starts earlier is warm-up and not counted */
 	uint64_t stop_ns;	/* no request starts later */
 	uint64_t limit;		/* number of requests, UINT64_MAX: only time ends the run */
@@ -40,13 +46,14 @@ struct worker {
 	bool failed;		/* gave up, the reason is on stderr */
 	uint64_t errors;	/* answers with another status, broken answers and connections */
 	int first_error;	/* status of the first wrong answer, -1: broken answer or connection */
+	uint64_t answers;	/* good ones, also during warm-up */
 	uint64_t reconnects;
 	uint64_t last_ns;	/* when the last answer arrived */
 	uint64_t body;		/* octets of the bodies of good answers */
 	struct hist hist;	/* good answers */
 };
 
-/* Thread body, arg is the struct worker; returns NULL after the last answer. */
+/* Thread body, arg is the struct worker; returns NULL after plan's barriers. */
 void *worker_run(void *arg);
 
 #endif

@@ -24,12 +24,13 @@ class Demo:
         for path in (self.temporary, self.work):
             os.makedirs(path)
         self.ports = []
-        while len(self.ports) < 3:
+        while len(self.ports) < 7:
             port = pick_port()
             self.ports += [port] if port not in self.ports else []
         names = ("OPENSCL_NSCL_PORT", "OPENSCL_GSCL_PORT", "OPENSCL_DSCL_PORT")
         self.env = {**os.environ, "OPENSCL_BUILD": BUILD, "OPENSCL_DATA": self.data, "TMPDIR": self.temporary,
-                    **{name: str(port) for name, port in zip(names, self.ports)}}
+                    **{name: str(port) for name, port in zip(names, self.ports)},
+                    "OPENSCL_MID_PORTS": " ".join(map(str, self.ports[3:6])), "OPENSCL_MSBF_PORT": str(self.ports[6])}
 
     def start(self, *arguments):
         """The process, in a group of its own."""

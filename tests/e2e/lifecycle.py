@@ -3,8 +3,10 @@
 """Command line, start, reload, stop, TLS, backup, expiry of the daemons."""
 
 import datetime
+import hashlib
 import os
 import re
+import secrets
 import shutil
 import socket
 import ssl
@@ -108,26 +110,56 @@ def one_daemon_per_store(report, bed):
 
 
 def exposure(report, bed):
-    """Listeners beyond loopback need the explicit options."""
+    """Listeners beyond loopback need a means to prove who a client is."""
+    secret = secrets.token_urlsafe(24)
+    tokens = token_file(bed, "meter", secret)
+    means = f"issuers.tokens={tokens}"
     for kind in KINDS:
         path = bed.path(f"{kind}.exposed")
         with open(path, "w", encoding="utf-8") as file:
             file.write(EXPOSED % pick_port())
         base = ("-c", path, "-o", "store.engine=memory")
-        done = call(kind, *base)
-        report.ok(done.returncode == 1 and "allow_remote" in done.stderr and not done.stdout,
-                  f"{kind}: a listener on all addresses is refused", done)
-        done = call(kind, *base, "-o", "listen.allow_remote=true")
-        report.ok(done.returncode == 1 and "allow_clear" in done.stderr, f"{kind}: without TLS still", done)
-        done = call(kind, *base, "-o", "listen.allow_remote=true", "-o", "listen.allow_clear=true", "--check-config")
-        report.equal(done.returncode, 0, f"{kind}: with both options it is accepted", done.stderr)
-        allowed = Daemon(bed, kind, name=f"{kind}-open", engine="memory",
-                         options=("listen.allow_remote=true", "listen.allow_clear=true"))
-        allowed.listeners = f'{{ address = "0.0.0.0"; port = {allowed.port}; security = "none"; }}'
-        allowed.write_config()
-        allowed.start()
-        report.equal(allowed.client().get("/m2m").status, 200, f"{kind}: and serves")
-        allowed.stop()
+        done = call(kind, *base, "-o", "listen.allow_clear=true")
+        report.ok(done.returncode == 1 and "nothing can prove" in done.stderr and not done.stdout,
+                  f"{kind}: a listener on all addresses without any means is refused", done)
+        done = call(kind, *base, "-o", means)
+        report.ok(done.returncode == 1 and "allow_clear" in done.stderr, f"{kind}: with tokens but without TLS as well", done)
+        done = call(kind, *base, "-o", means, "-o", "listen.allow_clear=true", "--check-config")
+        report.equal(done.returncode, 0, f"{kind}: with tokens and allow_clear it is accepted", done.stderr)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(EXPOSED.replace("; }", '; issuer = "claimed"; }') % pick_port())
+        done = call(kind, *base, "-o", means, "-o", "listen.allow_clear=true")
+        report.ok(done.returncode == 1 and "claimed" in done.stderr, f"{kind}: but no claims are taken there", done)
+        exposed_serves(report, bed, kind, means, secret)
+
+
+def token_file(bed, app_id, secret, mode=0o600):
+    """A file with the token of an application."""
+    path = bed.path(f"tokens-{mode:o}")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"{app_id} {hashlib.sha256(secret.encode()).hexdigest()}\n")
+    os.chmod(path, mode)
+    return path
+
+
+def exposed_serves(report, bed, kind, means, secret):
+    """Who is served on a listener beyond loopback."""
+    allowed = Daemon(bed, kind, name=f"{kind}-open", engine="memory", options=(means, "listen.allow_clear=true"))
+    allowed.listeners = f'{{ address = "0.0.0.0"; port = {allowed.port}; security = "none"; }}'
+    allowed.write_config()
+    allowed.start()
+    client, good = allowed.client(), {"Authorization": f"Bearer {secret}"}
+    bad = {"Authorization": f"Bearer {secret[:-1]}{'A' if secret[-1] != 'A' else 'B'}"}
+    for name, headers in (("without a token", {}), ("with a wrong token", bad)):
+        answer = client.get("/m2m", **headers)
+        report.ok(answer.status in (401, 403), f"{kind}: a request {name} is refused", answer)
+    report.equal(client.get("/m2m", From=None, **good).status, 200, f"{kind}: the token names the issuer")
+    uri = f"{allowed.base}/applications/meter"
+    report.equal(client.get("/m2m", From=uri, **good).status, 200, f"{kind}: From may say the same")
+    answer = client.get("/m2m", From=f"{allowed.base}/applications/other", **good)
+    report.ok(answer.status == 403 and b"SEC_IDENTITY" in answer.body, f"{kind}: but not another one", answer)
+    client.close()
+    allowed.stop()
 
 
 def ready(report, bed):

@@ -18,7 +18,7 @@ from lib import report as reports
 from lib.bed import BUILD, wait_for
 
 SECONDS = 300
-PORTS = (18080, 18081, 18082)       # of the demonstration, as the documents write them
+PORTS = (18080, 18081, 18082, 18083, 18084, 18085, 18086)       # of the demonstration, as the documents write them
 FENCE = re.compile(r"^(`{3,}|~{3,})\s*(.*?)\s*$")
 LINKED = ("nscl", "gscl", "dscl", "docs", "xsd", "tests/conformance", "README.md")
 
@@ -121,7 +121,7 @@ class Document:
             return
         path = os.pathsep.join([os.path.join(BUILD, d) for d in
                                 ("nscl", "gscl", "dscl", "common/cli", "docs/examples/hostmon", "docs/examples/watcher")])
-        env = {**os.environ, "OPENSCL_BUILD": BUILD, "PATH": path + os.pathsep + os.environ["PATH"],
+        env = {**os.environ, "OPENSCL_BUILD": BUILD, "OPENSCL_DATA": self.demo.data, "PATH": path + os.pathsep + os.environ["PATH"],
                "TMPDIR": self.demo.temporary, "HOME": self.scratch}
         shell = subprocess.Popen(["sh", self.script()], cwd=self.scratch, env=env, stdin=subprocess.DEVNULL,
                                  start_new_session=True)

@@ -13,11 +13,10 @@ from lib import report as reports
 from lib import xml
 from lib.bed import wait_for
 from lib.client import Client, NotSent, Unknown
-from lib.daemon import Daemon
 from lib.report import LONG, SKIPPED
+from lib.secure import Node, Provider, factory_node, listener
+from lib.tls import available
 
-EXTRA = "listen = { allow_remote = true; allow_clear = true; };\n"
-LISTEN = '{{ address = "{address}"; port = {port}; security = "none"; serve = [ {serve} ]; }}'
 CUTS = 5 if LONG else 1
 CUT_SECONDS = 6 if LONG else 3
 EACH = 200 if LONG else 60      # instances per writer and cut
@@ -25,26 +24,27 @@ CONTENTS = "containers/data/contentInstances"
 INBOX = "containers/inbox/contentInstances"
 
 
-class Placed(Daemon):
-    """A daemon at an address, perhaps in the gateway's namespace."""
+class Gateway(Node):
+    """A gscl in the namespace of the gateway: its NSCL reaches it through its channel alone."""
 
-    def __init__(self, bed, kind, address, *, behind=None, serve, **more):
-        self.address, self.behind = address, behind
-        super().__init__(bed, kind, extra=EXTRA + more.pop("extra", ""), **more)
-        self.listeners = LISTEN.format(address=address, port=self.port, serve=serve)
+    def __init__(self, bed, behind, provider, **more):
+        self.behind = behind
+        super().__init__(bed, "gscl", provider, **more)
+        self.options += ["register.channel=true", f"scl.uri={self.mid_base}"]
+        # Nothing to be reached by from outside: there is no listener for mId.
+        self.listeners = listener(self.port, "none", ["dia"])
         self.write_config()
 
     @property
-    def origin(self):
-        return f"http://{self.address}:{self.port}"
+    def mid_base(self):
+        return f"https://{self.scl_id}/m2m"
 
     def command(self, *more):
-        return (self.behind.inside if self.behind else []) + super().command(*more)
+        return self.behind.inside + super().command(*more)
 
     def client(self, who=None, **more):
-        made = Client(self.address, self.port, who or "http://127.0.0.1/e2e", **more)
-        if self.behind:
-            made.connect = lambda: self._connect_behind(made)
+        made = super().client(who, **more)
+        made.connect = lambda: self._connect_behind(made)
         return made
 
     def _connect_behind(self, made):
@@ -54,20 +54,20 @@ class Placed(Daemon):
 
 
 class World:
-    """The three SCLs and the application at each."""
+    """The three SCLs and the application at each; mId is TLS under the keys of service connections."""
 
     def __init__(self, bed):
         self.behind = bed.add(namespace.Behind())
-        self.nscl = Placed(bed, "nscl", namespace.OUTSIDE, serve='"mia", "mid"',
-                           extra='channel = { hold = "5 s"; };\n').start()
-        self.gscl = Placed(bed, "gscl", "127.0.0.1", behind=self.behind, serve='"dia", "mid"', nscl=self.nscl,
-                           options=("register.channel=true",)).start()
-        self.dscl = Placed(bed, "dscl", namespace.OUTSIDE, serve='"dia", "mid"', nscl=self.nscl).start()
+        self.nscl = Provider(bed, address=namespace.OUTSIDE, extra='channel = { hold = "5 s"; };\n').start()
+        self.gscl = Gateway(bed, self.behind, self.nscl)
+        self.gscl.provide(self.nscl.issue(self.gscl.scl_id), self.nscl.mid_base).start()
+        self.dscl = factory_node(bed, "dscl", self.nscl, address=namespace.OUTSIDE).start()
         self.apps = {}
         for name, scl in (("na", self.nscl), ("ga", self.gscl), ("da", self.dscl)):
             self.apps[name] = App(name, scl)
 
     def stop_is_clean(self, report):
+        """Orderly ends, sound stores."""
         for scl in (self.gscl, self.dscl, self.nscl):
             code, _ = scl.stop()
             report.equal(code, 0, f"{scl.name}: orderly stop")
@@ -79,7 +79,7 @@ class App:
 
     def __init__(self, name, scl):
         self.name, self.scl = name, scl
-        self.uri = f"{scl.base}/applications/{name}"
+        self.uri = f"{scl.mid_base}/applications/{name}"
         self.path = f"/m2m/applications/{name}"
         self.client = scl.client(self.uri)
 
@@ -128,11 +128,11 @@ def everything(report, bed):
     """The story from registration to the drained queues."""
     world = World(bed)
     for scl in (world.gscl, world.dscl):
-        if not report.ok(scl.registered_at(world.nscl) is not None, f"{scl.name}: registered and ONLINE", bed.logs):
+        if not report.ok(world.nscl.sees(scl.scl_id) is not None, f"{scl.name}: registered and ONLINE", bed.logs):
             return
     world.apps["na"].register()
     for name in ("ga", "da"):
-        world.apps[name].register(announce_to=world.nscl.base)
+        world.apps[name].register(announce_to=world.nscl.mid_base)
     announced(report, world)
     reached(report, world)
     group_of_all(report, world)
@@ -147,10 +147,10 @@ def announced(report, world):
     for name, scl in (("ga", world.gscl), ("da", world.dscl)):
         app = world.apps[name]
         place = f"/m2m/scls/{scl.scl_id}/applications/{name}Annc"
-        as_scl = world.nscl.client(scl.base)
-        found = wait_for(lambda: (a := as_scl.get(place)).status == 200 and a)
+        na = world.apps["na"].client
+        found = wait_for(lambda: (a := na.get(place)).status == 200 and a)
         report.ok(found and xml.text(found.xml(), "link") == app.uri, f"{name}: announced at nscl", found)
-        links = xml.texts(as_scl.get(f"/m2m/discovery?searchString=three%2F{name}").xml(), "reference")
+        links = xml.texts(na.get(f"/m2m/discovery?searchString=three%2F{name}").xml(), "reference")
         report.equal(links, [app.uri], f"{name}: discovery at nscl lists the original")
 
 
@@ -264,8 +264,8 @@ def drained(report, bed, watcher, writer, number):
 
 
 if __name__ == "__main__":
-    if not namespace.permitted():
-        print("three: network namespaces are not permitted here")
+    if not namespace.permitted() or not available():
+        print("three: network namespaces are not permitted here, or there is no openssl command")
         sys.exit(SKIPPED)
     namespace.enter()
     reports.run(everything)

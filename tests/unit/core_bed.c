@@ -160,6 +160,7 @@ core_start(struct core_bed *b)
 	struct scl_parts parts = { .log = b->log,
 		                   .clock = &b->clock.clock,
 		                   .ports = ports,
+		                   .guard = b->guard,
 		                   .port = { .max_exchanges = 64 } };
 	char why[256] = "";
 
@@ -167,6 +168,8 @@ core_start(struct core_bed *b)
 	parts.repo = b->repo;
 	ck_assert_msg(scl_new(&b->conf, &parts, &b->scl, why) == RC_OK, "%s", why);
 	b->halted = false;
+	if (b->attach != NULL)
+		b->attach(b->scl);
 	ck_assert_int_eq(scl_start(b->scl, "http://scl.example.org:8080" BASE, own), RC_OK);
 }
 
@@ -314,7 +317,9 @@ fill(struct req *rq, const char *method, const char *target, const char *from, c
 static bool
 call_init(struct core_bed *b, struct core_call *c)
 {
-	*c = (struct core_call){ .bed = b, .rq = req_new(b->scl, &listener) };
+	const struct req_listener *at = b->listener == NULL ? &listener : b->listener;
+
+	*c = (struct core_call){ .bed = b, .rq = req_new(b->scl, at) };
 	if (c->rq == NULL)
 		return false;
 	pthread_mutex_init(&c->lock, NULL);

@@ -782,6 +782,8 @@ START_TEST(test_revoke_node)
 	ck_assert(bed_was_told(b, 0, MAS_REVOKED));
 	ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
 	refuses(b, 1, 2, "AUTH_FAILED", REJECT_REVOKED);
+	ck_assert_int_eq(bed_show(b, &p.node), RC_OK);
+	ck_assert_str_eq(b->nodes[0].last_reason, "NODE_REVOKED");
 	ck_assert_int_eq(bed_provision(b, &p), RC_FORBIDDEN);
 	ck_assert_str_eq(p.outcome.reason, "AUTH_FAILED");
 	ck_assert_int_eq(bed_verdict(b, &p.node, 3, &cause), RC_OK);
@@ -818,6 +820,12 @@ START_TEST(test_rotate)
 	ck_assert_int_eq(bed_change(b, &rotate), RC_NOT_FOUND);
 	(void)bed_issue(b, 1, 20);
 	(void)bed_connected(b, 1, 2);
+	/* Without a deadline: at once. */
+	(void)bed_issue(b, 2, 30);
+	rotate = (struct mas_change){ .kind = MAS_ROTATE, .node = bed_node(2) };
+	ck_assert_int_eq(bed_change(b, &rotate), RC_OK);
+	node = 2;
+	bed_until(b, is_retired, &node);
 	bed_free(b);
 }
 END_TEST

@@ -189,6 +189,31 @@ START_TEST(test_nothing_in_clear)
 }
 END_TEST
 
+/* What is over has no key in its record any more. */
+START_TEST(test_erased)
+{
+	struct mas_bed *b = start(0);
+	struct mas_change revoke = { .kind = MAS_REVOKE_KMR, .node = bed_node(1) };
+	struct mas_connection c;
+	struct mas_conn conn;
+	struct mas_kmr kmr;
+	struct mas_tx *tx;
+
+	(void)bed_issue(b, 1, 10);
+	c = bed_connected(b, 1, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(mas_tx_begin(&b->m->store, &tx), RC_OK);
+		ck_assert_int_eq(mas_kmr_get(tx, &c.node, 1, &kmr), RC_OK);
+		ck_assert_int_eq(mas_conn_get(tx, c.id, &conn), RC_OK);
+		mas_tx_abort(tx);
+		ck_assert_int_eq(kmr.wrapped.n == 0, i == 1);
+		ck_assert_int_eq(conn.wrapped.n == 0, i == 1);
+		ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
+	}
+	bed_free(b);
+}
+END_TEST
+
 START_TEST(test_wrong_key)
 {
 	struct mas_bed *b = start(LMDB);
@@ -559,6 +584,68 @@ START_TEST(test_queue_full)
 }
 END_TEST
 
+/* Of one transaction: who writes and fails leaves nothing, the neighbour's change stays. */
+struct writer {
+	struct mas_job job;
+	struct bed_call call;
+	struct slice key;
+	enum rc answer;
+	enum rc got;
+};
+
+static enum rc
+writer_run(struct mas_job *j, struct mas_tx *tx)
+{
+	struct writer *w = MAS_CALL(j, struct writer);
+
+	ck_assert_int_eq(mas_put(tx, w->key, SLICE_LIT("new")), RC_OK);
+	ck_assert_int_eq(mas_put(tx, SLICE_LIT("Xboth"), w->key), RC_OK);
+	return w->answer;
+}
+
+static void
+writer_done(struct mas_job *j, enum rc rc)
+{
+	struct writer *w = MAS_CALL(j, struct writer);
+
+	w->got = rc;
+	bed_over(&w->call);
+}
+
+START_TEST(test_batch)
+{
+	struct mas_bed *b = start(0);
+	struct plug plug = { .job = { .run = plug_run, .done = plug_done }, .call.b = b,
+		             .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+	struct writer good = { .key = SLICE_LIT("Xgood"), .answer = RC_OK };
+	struct writer bad = { .key = SLICE_LIT("Xbad"), .answer = RC_INTERNAL };
+	struct slice val;
+	struct mas_tx *tx;
+
+	good.job = bad.job = (struct mas_job){ .run = writer_run, .done = writer_done };
+	good.call.b = bad.call.b = b;
+	mas_work_submit(b->m->work, &plug.job);
+	mas_work_submit(b->m->work, &good.job);
+	mas_work_submit(b->m->work, &bad.job);
+	pthread_mutex_lock(&plug.lock);
+	plug.let_go = true;
+	pthread_cond_broadcast(&plug.wake);
+	pthread_mutex_unlock(&plug.lock);
+	bed_wait(&good.call);
+	bed_wait(&bad.call);
+	bed_wait(&plug.call);
+	ck_assert_int_eq(good.got, RC_OK);
+	ck_assert_int_eq(bad.got, RC_INTERNAL);
+	ck_assert_int_eq(mas_tx_begin(&b->m->store, &tx), RC_OK);
+	ck_assert(mas_has(tx, good.key));
+	ck_assert(!mas_has(tx, bad.key));
+	ck_assert_int_eq(mas_get(tx, SLICE_LIT("Xboth"), &val), RC_OK);
+	ck_assert(slice_eq(val, good.key));
+	mas_tx_abort(tx);
+	bed_free(b);
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 struct race {
@@ -715,6 +802,7 @@ main(void)
 		test_options,    test_rewrap,    test_rewrap_interrupted, test_moved_record,
 		test_rubbish,    test_store_full, test_nodes_max,       test_queue_full,
 		test_lookups,    test_connects,  test_feed,
+		test_erased,     test_batch,
 	};
 	Suite *s = suite_create("mas keep");
 	TCase *tc = tcase_create("all");

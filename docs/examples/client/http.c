@@ -17,6 +17,7 @@
 #define CALL_MAX_MS	10000		/* one request with its answer */
 #define BODY_MAX	(8u << 20)	/* bytes of an answer */
 #define WAKE_MAX_MS	1000
+#define TOKEN_MAX	512		/* characters */
 #define STOP_FDS	2
 #define MEDIA_TYPE	"application/xml; charset=utf-8"
 
@@ -26,6 +27,7 @@ struct http {
 	char *scl;		/* where connections go */
 	char *authority;	/* of scl */
 	char *from;
+	char *authorization;	/* header line; NULL: none */
 	int stop_fd[STOP_FDS];
 	unsigned int stop_fds;
 	int64_t deadline;
@@ -56,8 +58,33 @@ take_body(char *data, size_t size, size_t count, void *arg)
 	return n;
 }
 
+/* The header line with the token in the file. */
+static char *
+read_token(const char *file)
+{
+	char token[TOKEN_MAX + 2];
+	FILE *f = fopen(file, "r");
+
+	if (f == NULL)
+		err(1, "%s", file);
+	if (fgets(token, sizeof(token), f) == NULL || strlen(token) > TOKEN_MAX)
+		errx(1, "%s: no token", file);
+	fclose(f);
+	token[strcspn(token, "\r\n")] = '\0';
+	return mem_printf("Authorization: Bearer %s", token);
+}
+
+static void
+prove(struct http *h, const struct http_proof *proof)
+{
+	if (proof->ca != NULL)
+		curl_easy_setopt(h->easy, CURLOPT_CAINFO, proof->ca);
+	if (proof->token != NULL)
+		h->authorization = read_token(proof->token);
+}
+
 struct http *
-http_new(const char *scl, const char *from)
+http_new(const char *scl, const char *from, const struct http_proof *proof)
 {
 	struct http *h = mem_alloc(1, sizeof(*h));
 
@@ -77,6 +104,8 @@ http_new(const char *scl, const char *from)
 	curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	/* A web proxy of the environment has no business between an application and its SCL. */
 	curl_easy_setopt(h->easy, CURLOPT_PROXY, "");
+	if (proof != NULL)
+		prove(h, proof);
 	return h;
 }
 
@@ -90,6 +119,7 @@ http_free(struct http *h)
 	free(h->scl);
 	free(h->authority);
 	free(h->from);
+	free(h->authorization);
 	free(h->body);
 	free(h);
 }
@@ -220,6 +250,8 @@ prepare(struct http *h, const char *method, const char *uri, const char *body)
 
 	headers = add_header(headers, mem_printf("From: %s", h->from));
 	headers = add_header(headers, mem_strdup("Accept: application/xml"));
+	if (h->authorization != NULL)
+		headers = add_header(headers, mem_strdup(h->authorization));
 	curl_easy_setopt(h->easy, CURLOPT_HTTPGET, 1L);
 	if (body != NULL) {
 		headers = add_header(headers, mem_printf("Content-Type: %s", MEDIA_TYPE));

@@ -28,11 +28,18 @@ struct http_reply {
 	size_t len;
 };
 
+/* How the SCL and the application prove to each other who they are; NULL: not at all. */
+struct http_proof {
+	const char *ca;		/* PEM file with the trust anchors for the SCL; NULL: the system's */
+	const char *token;	/* file with the application's bearer token */
+};
+
 /*
- * scl is any URI of the SCL (see uri.h) and from the URI of the application; both are copied.
- * Never returns NULL. curl_global_init must have been called.
+ * scl is any URI of the SCL (see uri.h) and from the URI of the application; both are copied, as
+ * is what proof names. Never returns NULL; ends the program when the token cannot be read.
+ * curl_global_init must have been called.
  */
-struct http *http_new(const char *scl, const char *from);
+struct http *http_new(const char *scl, const char *from, const struct http_proof *proof);
 void http_free(struct http *h);
 
 /* Lets calls end with OUT_STOPPED once fd is readable; at most two descriptors. */

@@ -32,6 +32,7 @@ struct options {
 	char *scl;
 	const char *app_id;
 	const char *access_right;
+	struct http_proof proof;
 	int64_t period;
 	int64_t lifetime;
 	uint64_t rounds;
@@ -52,7 +53,7 @@ struct hostmon {
 static const char usage_text[] =
     "usage: hostmon --scl URL_OF_SCLBASE [--app-id ID] [--period SECONDS] [--count ROUNDS]\n"
     "               [--keep INSTANCES] [--queue VALUES] [--lifetime SECONDS]\n"
-    "               [--access-right PATH]\n";
+    "               [--access-right PATH] [--ca FILE] [--token FILE]\n";
 
 static const struct option long_options[] = {
 	{ "scl",          required_argument, NULL, 's' },
@@ -63,6 +64,8 @@ static const struct option long_options[] = {
 	{ "queue",        required_argument, NULL, 'q' },
 	{ "lifetime",     required_argument, NULL, 'l' },
 	{ "access-right", required_argument, NULL, 'r' },
+	{ "ca",           required_argument, NULL, 'C' },
+	{ "token",        required_argument, NULL, 'T' },
 	{ "help",         no_argument,       NULL, 'h' },
 	{ NULL,           0,                 NULL, 0   }
 };
@@ -79,6 +82,8 @@ set_option(struct options *o, int option)
 	case 'q': o->queue = (size_t)option_number("--queue", optarg, 1, 1000000); break;
 	case 'l': o->lifetime = option_seconds("--lifetime", optarg); break;
 	case 'r': o->access_right = optarg; break;
+	case 'C': o->proof.ca = optarg; break;
+	case 'T': o->proof.token = optarg; break;
 	case 'h': fputs(usage_text, stdout); exit(0);
 	default: fputs(usage_text, stderr); exit(2);
 	}
@@ -191,7 +196,7 @@ start(struct hostmon *m, const struct options *o)
 	m->stop_fd = stop_open();
 	srandom((unsigned int)when_now());
 	sampler_init(&m->sampler, o->period, o->rounds, o->queue);
-	publisher_init(p, o->scl, o->app_id);
+	publisher_init(p, o->scl, o->app_id, &o->proof);
 	p->lifetime = o->lifetime;
 	p->keep = o->keep;
 	if (o->access_right != NULL)

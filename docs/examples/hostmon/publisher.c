@@ -17,11 +17,12 @@
 #define SAMPLE_MAX	4096	/* bytes of a reading of a machine with many devices */
 
 void
-publisher_init(struct publisher *p, const char *scl, const char *app_id)
+publisher_init(struct publisher *p, const char *scl, const char *app_id,
+    const struct http_proof *proof)
 {
 	*p = (struct publisher){ .scl = scl, .app_id = app_id };
 	p->app_uri = mem_printf("%s/applications/%s", scl, app_id);
-	p->http = http_new(scl, p->app_uri);
+	p->http = http_new(scl, p->app_uri, proof);
 }
 
 void

@@ -27,7 +27,8 @@ struct publisher {
 };
 
 /* scl and app_id must outlive the publisher. */
-void publisher_init(struct publisher *p, const char *scl, const char *app_id);
+void publisher_init(struct publisher *p, const char *scl, const char *app_id,
+    const struct http_proof *proof);
 void publisher_fini(struct publisher *p);
 
 /* Creates the resources, or prolongs their lives; sets registered and refresh_at on success. */

@@ -37,6 +37,7 @@ struct options {
 	char *nscl;
 	const char *listen;
 	const char *app_id;
+	struct http_proof proof;
 	const char *search[SEARCH_MAX + 1];
 	size_t searches;
 	uint64_t count;
@@ -57,7 +58,7 @@ struct watcher {
 
 static const char usage_text[] =
     "usage: watcher --nscl URL_OF_SCLBASE [--listen HOST:PORT] [--search STRING]... [--app-id ID]\n"
-    "               [--count VALUES] [--timeout SECONDS]\n";
+    "               [--count VALUES] [--timeout SECONDS] [--ca FILE] [--token FILE]\n";
 
 static const struct option long_options[] = {
 	{ "nscl",    required_argument, NULL, 'n' },
@@ -66,6 +67,8 @@ static const struct option long_options[] = {
 	{ "app-id",  required_argument, NULL, 'a' },
 	{ "count",   required_argument, NULL, 'c' },
 	{ "timeout", required_argument, NULL, 't' },
+	{ "ca",      required_argument, NULL, 'C' },
+	{ "token",   required_argument, NULL, 'T' },
 	{ "help",    no_argument,       NULL, 'h' },
 	{ NULL,      0,                 NULL, 0   }
 };
@@ -87,6 +90,8 @@ set_option(struct options *o, int option)
 	case 's': add_search(o, optarg); break;
 	case 'a': o->app_id = option_id("--app-id", optarg); break;
 	case 'c': o->count = (uint64_t)option_number("--count", optarg, 1, INT_MAX); break;
+	case 'C': o->proof.ca = optarg; break;
+	case 'T': o->proof.token = optarg; break;
 	case 't': o->timeout = option_seconds("--timeout", optarg); break;
 	case 'h': fputs(usage_text, stdout); exit(0);
 	default: fputs(usage_text, stderr); exit(2);
@@ -185,7 +190,7 @@ start(struct watcher *w, const struct options *o)
 	w->deadline = o->timeout != 0 ? when_monotonic() + o->timeout : INT64_MAX;
 	d->watch = watch_new(o->count, w->fds[1]);
 	w->server = server_start(o->listen, watch_post, d->watch);
-	d->http = http_new(o->nscl, w->app_uri);
+	d->http = http_new(o->nscl, w->app_uri, &o->proof);
 	http_stop_on(d->http, w->fds[0]);
 	http_stop_on(d->http, w->fds[1]);
 	if (o->timeout != 0)

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Can the conformance suite fail? Builds daemons whose checks can be switched off, and demands red."""
+"""Can the conformance suite fail? Builds daemons whose checks can be switched off, and demands red.
+
+What reads lists and builds is also that of tests/e2e/broken.
+"""
 
 import argparse
 import concurrent.futures
@@ -15,7 +18,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUNNER = os.path.join(os.path.dirname(HERE), "conformance")
 VARIABLE = "OPENSCL_SWITCHED_OFF"
-HEADER = f"""/* Test-only build: expressions that an environment variable switches off. */
+HEADER = f"""/* Test-only build: expressions that an environment variable switches off; names, comma between. */
 #ifndef SWITCHED_OFF_H
 #define SWITCHED_OFF_H
 #include <stdbool.h>
@@ -26,8 +29,13 @@ static inline bool
 switched_off(const char *name)
 {{
 	const char *off = getenv("{VARIABLE}");
+	size_t n = strlen(name);
 
-	return off != NULL && strcmp(off, name) == 0;
+	while (off != NULL && (strncmp(off, name, n) != 0 || (off[n] != '\\0' && off[n] != ','))) {{
+		off = strchr(off, ',');
+		off = off == NULL ? NULL : off + 1;
+	}}
+	return off != NULL;
 }}
 #endif
 """
@@ -49,8 +57,8 @@ class Check:
     kind: str = "nscl"
 
 
-def read_list(path):
-    """All checks of the list, in its order."""
+def read_list(path, kind=Check, demanded=FIELDS, optional=("kind",)):
+    """All checks of the list, in its order; kind has the attributes demanded and optional."""
     checks = []
     with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
@@ -58,14 +66,14 @@ def read_list(path):
             if not line or line.startswith("#"):
                 continue
             if line.startswith("[") and line.endswith("]"):
-                checks.append(Check(line[1:-1]))
+                checks.append(kind(line[1:-1]))
                 continue
             key, _, value = line.partition(" ")
-            if not checks or key not in (*FIELDS, "kind"):
+            if not checks or key not in (*demanded, *optional):
                 raise ListError(f"{path}:{number}: '{key}' is not known here")
             setattr(checks[-1], key, value.strip())
     for check in checks:
-        missing = [f for f in FIELDS if not getattr(check, f)]
+        missing = [f for f in demanded if not getattr(check, f)]
         if missing:
             raise ListError(f"{check.name}: {', '.join(missing)} missing")
     names = [c.name for c in checks]
@@ -113,8 +121,8 @@ def run(command, build):
         raise ListError(f"{shlex.join(command)}\n{done.stdout.decode(errors='replace')}")
 
 
-def make_daemons(source, build, copy, checks):
-    """Compile the switched sources and link them before the library; {kind: program}."""
+def make_daemons(source, build, copy, checks, kinds):
+    """Compile the switched sources and link them before the library; {kind: program}, which is copy/bin/kind."""
     flags = {k: shlex.split(v) for k, v in build_flags(build).items()}
     header = os.path.join(copy, "switched_off.h")
     with open(header, "w", encoding="utf-8") as file:
@@ -130,8 +138,9 @@ def make_daemons(source, build, copy, checks):
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda o: run([*compile_one, "-o", o, o.removesuffix(".o") + ".c"], build), objects))
     programs = {}
-    for kind in sorted({c.kind for c in checks}):
-        programs[kind] = os.path.join(copy, kind)
+    os.mkdir(os.path.join(copy, "bin"))
+    for kind in sorted(kinds):
+        programs[kind] = os.path.join(copy, "bin", kind)
         run([*flags["cc"], *flags["ldflags"], "-o", programs[kind], f"{kind}/main.o", *objects,
              *flags[kind], *flags["libs"]], build)
     return programs
@@ -188,7 +197,8 @@ def main():
             print(f"{len(checks)} checks can be switched off")
             return 0
         with tempfile.TemporaryDirectory(prefix="scl-broken.") as copy:
-            programs = make_daemons(os.path.abspath(options.source), os.path.abspath(options.build), copy, checks)
+            programs = make_daemons(os.path.abspath(options.source), os.path.abspath(options.build), copy, checks,
+                                    {c.kind for c in checks})
             return judge(programs, checks, [n for n in options.only.split(",") if n])
     except (ListError, subprocess.CalledProcessError) as error:
         print(error)

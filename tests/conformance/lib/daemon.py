@@ -15,6 +15,7 @@ ALL_FLAGS = '"READ","WRITE","CREATE","DELETE","DISCOVER"'
 _CONFIG = """scl = {{ id = "{kind}.example.org"; base = "m2m"; }};
 store = {{ engine = "{engine}"; path = "{store}"; }};
 listeners = ( {{ address = "127.0.0.1"; port = {port}; security = "none"; serve = [ {serve} ]; }} );
+mid = {{ open_on_loopback = true; }};
 access_rights = ( {{ id = "default";
     permissions = ( {{ id = "everyone"; flags = [ {flags} ]; holders = {{ all = true; }}; }} );
     self_permissions = ( {{ id = "everyone"; flags = [ "READ" ]; holders = {{ all = true; }}; }} ); }} );

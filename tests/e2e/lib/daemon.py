@@ -18,6 +18,7 @@ ALL = '"READ", "WRITE", "CREATE", "DELETE", "DISCOVER"'
 CONFIG = """scl = {{ id = "{name}.example.org"; base = "m2m"; }};
 store = {{ engine = "{engine}"; path = "{store}"; }};
 listeners = ( {listeners} );
+{mid}
 {register}
 access_rights = ( {{ id = "default";
     permissions = ( {{ id = "everyone"; flags = [ {all} ]; holders = {{ all = true; }}; }} );
@@ -27,6 +28,8 @@ log = {{ level = "info"; }};
 {extra}
 """
 REGISTER = 'register = {{ nscl = [ "{nscl}" ]; lifetime = {lifetime}; retry = "200 ms"; retry_max = "1 s"; }};'
+# mId between daemons on loopback without a service connection; secure.py has those.
+OPEN_MID = "mid = { open_on_loopback = true; };"
 CLEAR = '{{ address = "127.0.0.1"; port = {port}; security = "none"; serve = [ {serve} ]; }}'
 
 
@@ -38,10 +41,10 @@ class Daemon:
     """One daemon with a store, a port and a log that survive its restarts."""
 
     def __init__(self, bed, kind, *, name=None, engine="lmdb", options=(), nscl=None, lifetime=1800, extra="",
-                 listeners=None, env=None):
+                 listeners=None, mid=OPEN_MID, env=None):
         self.kind, self.name, self.engine = kind, name or kind, engine
         self.program, self.options, self.env = program(kind), list(options), dict(env or {})
-        self.nscl, self.lifetime, self.extra, self.listeners = nscl, lifetime, extra, listeners
+        self.nscl, self.lifetime, self.extra, self.listeners, self.mid = nscl, lifetime, extra, listeners, mid
         self.directory = bed.path(self.name)
         os.makedirs(self.directory, exist_ok=True)
         self.store = os.path.join(self.directory, "store")
@@ -77,7 +80,7 @@ class Daemon:
         register = REGISTER.format(nscl=self.nscl.base, lifetime=self.lifetime) if self.nscl else ""
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(name=self.name, engine=self.engine, store=self.store, listeners=listeners,
-                                     register=register, all=ALL, extra=self.extra))
+                                     mid=self.mid, register=register, all=ALL, extra=self.extra))
 
     def command(self, *more):
         """Command line with the configuration and options."""

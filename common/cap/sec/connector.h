@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service connection of a node with one NSCL (TS 102 690 clause 8, by TLS-PSK): session A under
+ * Kmr gives Kmc, session B under Kmc carries mId. It is renewed before it ends, and what is under
+ * way on the old one finishes there. What nobody has signed has no permanent effect. Courier thread.
+ */
+#ifndef CAP_SEC_CONNECTOR_H
+#define CAP_SEC_CONNECTOR_H
+
+#include "base/slice.h"
+#include "core/port.h"
+
+struct connector;
+struct sec;
+
+/*
+ * For the NSCL with that sclBase URI (https); with the connection that is kept of an earlier
+ * process, when there is one. NULL: no memory, or not such a URI. Also before the courier runs.
+ */
+struct connector *connector_new(struct sec *n, const char *base);
+/* After the courier has ended. */
+void connector_free(struct connector *c);
+/* Begins to look after a connection that was kept. */
+void connector_begin(struct connector *c);
+
+/* sclBase URI of its NSCL. */
+const char *connector_base(const struct connector *c);
+/* True when url leads to its NSCL by TLS. */
+bool connector_is_for(const struct connector *c, struct slice url);
+/*
+ * The NSCL is also reached at that URI without TLS, on the same host: requests there are tagged when
+ * the connection allows that. False: another host, or no room.
+ */
+bool connector_add_clear(struct connector *c, const char *uri);
+bool connector_is_clear(const struct connector *c, struct slice url);
+
+/* Somebody wants it: true when it stands, otherwise it is being made from now on. */
+bool connector_want(struct connector *c);
+/* An end of what it waits for: a root was stored, a measurement taken. */
+void connector_go_on(struct connector *c);
+/* There is no root any more: the connection is over. */
+void connector_drop(struct connector *c);
+/* Referenced; NULL: there is no connection. */
+struct credential *connector_credential(const struct connector *c);
+/* Its ConnectionId, 0: none; the flags of it. */
+uint64_t connector_id(const struct connector *c, unsigned *flags);
+
+/* How an exchange on session B of connection id has ended. */
+enum connector_news {
+	CONNECTOR_GOOD, /* the NSCL has answered */
+	CONNECTOR_REFUSED, /* it says that the connection is over */
+	CONNECTOR_NO_SESSION /* no TLS session could be made with Kmc */
+};
+void connector_hear(struct connector *c, uint64_t id, enum connector_news news);
+
+#endif

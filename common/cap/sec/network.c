@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The security capability of the network: MAS, service connections, guard and keys of an NSCL. */
+#include "config.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cap/sec/conn_endpoint.h"
+#include "cap/sec/guard.h"
+#include "cap/sec/kma.h"
+#include "cap/sec/network_roles.h"
+#include "cap/sec/node_credentials.h"
+#include "cap/sec/psk.h"
+#include "cap/sec/sec.h"
+#include "core/scl.h"
+
+#define CONNECTIONS_MAX 262144u
+#define REMEMBER (3600 * CLOCK_SECOND)
+#define TICK CLOCK_SECOND
+#define TICKS_TO_FORGET 60u
+
+struct sec {
+	struct sec_conf conf;
+	struct network_roles roles;
+	struct mas_watcher watcher;
+	bool watching;
+	struct live *live;
+	struct mid *mid;
+	struct issuers *issuers;
+	struct kma *kma;
+	struct sec_guard *guard;
+	struct psk_front *psk;
+	struct conn_endpoints *endpoints; /* NULL without a MAS */
+	struct node_credentials *credentials;
+	struct scl *scl;
+	struct scl_task tick;
+	unsigned ticks;
+	_Atomic bool stopping;
+};
+
+/* ---- what the MAS says ends ---- */
+
+static bool
+sign_reject(void *arg, const struct node_id *node, const uint8_t nonce[REJECT_NONCE_SIZE],
+            unsigned cause, bool permanent, uint32_t retry_after, char out[REJECT_TEXT_MAX + 1])
+{
+	struct sec *s = arg;
+
+	return mas_reject(s->roles.local, node, nonce, cause, permanent, retry_after, out);
+}
+
+static enum live_state
+state_of(enum mas_why why)
+{
+	static const enum live_state states[] = {
+		[MAS_REVOKED] = LIVE_REVOKED,
+		[MAS_ENDED] = LIVE_ENDED,
+		[MAS_EXPIRED] = LIVE_EXPIRED,
+	};
+
+	return states[why];
+}
+
+static void
+revoked(struct mas_watcher *w, const struct node_id *node, uint64_t connection_id, enum mas_why why)
+{
+	struct sec *s = (struct sec *)(void *)((char *)w - offsetof(struct sec, watcher));
+
+	if (connection_id != 0)
+		live_end(s->live, connection_id, state_of(why));
+	else
+		live_end_node(s->live, node, 0, state_of(why));
+}
+
+/* ---- connections of an earlier run ---- */
+
+struct resuming {
+	struct mas_live call; /* first */
+	struct live *live;
+	unsigned n;
+	pthread_mutex_t lock; /* of over */
+	pthread_cond_t changed;
+	bool over;
+};
+
+/*
+ * Numbers of objects and of requests that were received are not kept: what was sent before could be
+ * sent again, so connections that go by them are over.
+ */
+static void
+resume_one(struct mas_live *l, const struct mas_connection *conn)
+{
+	struct resuming *r = (struct resuming *)(void *)l;
+
+	if (live_put(r->live, conn) != RC_OK)
+		return;
+	r->n++;
+	if ((conn->flags & (MAS_OBJECT | MAS_ACCESS_NETWORK | MAS_OBJECT_JWE)) != 0)
+		live_end(r->live, conn->id, LIVE_EXPIRED);
+}
+
+static void
+resumed(struct mas_live *l)
+{
+	struct resuming *r = (struct resuming *)(void *)l;
+
+	pthread_mutex_lock(&r->lock);
+	r->over = true;
+	pthread_cond_signal(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static enum rc
+resume(struct sec *s, char why[SEC_WHY_MAX])
+{
+	struct resuming r = { .live = s->live, .call = { .each = resume_one, .done = resumed } };
+
+	if (s->roles.mas.ops == NULL)
+		return RC_OK;
+	pthread_mutex_init(&r.lock, NULL);
+	pthread_cond_init(&r.changed, NULL);
+	s->roles.mas.ops->live(s->roles.mas.self, &r.call);
+	pthread_mutex_lock(&r.lock);
+	while (!r.over)
+		pthread_cond_wait(&r.changed, &r.lock);
+	pthread_mutex_unlock(&r.lock);
+	pthread_cond_destroy(&r.changed);
+	pthread_mutex_destroy(&r.lock);
+	if (r.call.outcome.rc != RC_OK)
+		snprintf(why, SEC_WHY_MAX, "the MAS does not tell the service connections: %s",
+		         status_of(r.call.outcome.rc)->text);
+	else if (r.n > 0)
+		LOG_INFO(s->conf.log, "service-connections-resumed", LOG_N("connections", r.n));
+	return r.call.outcome.rc;
+}
+
+/* ---- life ---- */
+
+static void network_close(struct sec *s);
+
+static enum rc
+open_mid(struct sec *s)
+{
+	const struct mid_conf conf = {
+		.side = MID_NETWORK,
+		.live = s->live,
+		.mas = s->roles.mas.ops == NULL ? NULL : &s->roles.mas,
+		.sec = &s->conf,
+		.reject = s->roles.local == NULL ? NULL : sign_reject,
+		.reject_arg = s,
+	};
+
+	return mid_new(&conf, &s->mid);
+}
+
+static enum rc
+open_parts(struct sec *s, char why[SEC_WHY_MAX])
+{
+	const struct live_conf live = { .clock = s->conf.clock, .max = CONNECTIONS_MAX,
+		                        .remember = REMEMBER };
+	enum rc rc;
+
+	s->live = live_new(&live);
+	if (s->live == NULL)
+		return RC_UNAVAILABLE;
+	rc = network_roles_open(&s->roles, &s->conf, why);
+	if (rc == RC_OK && s->roles.mas.ops != NULL) {
+		s->watcher.revoked = revoked;
+		s->roles.mas.ops->watch(s->roles.mas.self, &s->watcher);
+		s->watching = true;
+	}
+	if (rc == RC_OK)
+		rc = resume(s, why);
+	if (rc == RC_OK)
+		rc = open_mid(s);
+	if (rc == RC_OK)
+		rc = issuers_new(&(struct issuers_conf){ .sec = &s->conf }, &s->issuers, why);
+	if (rc == RC_OK)
+		rc = psk_front_new(s->mid, issuers_psk, s->issuers, &s->psk);
+	if (rc != RC_OK)
+		return rc;
+	s->guard = sec_guard_new(&(struct sec_guard_conf){
+		.mid = s->mid, .live = s->live, .mas = s->roles.mas.ops == NULL ? NULL : &s->roles.mas,
+		.issuers = s->issuers });
+	s->credentials = node_credentials_new(s->live, s->conf.static_credentials);
+	return s->guard == NULL || s->credentials == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+static enum rc
+network_open(const struct sec_conf *conf, struct sec **sec, char why[SEC_WHY_MAX])
+{
+	struct sec *s = calloc(1, sizeof(*s));
+	enum rc rc;
+
+	*sec = NULL;
+	if (s == NULL)
+		return RC_UNAVAILABLE;
+	s->conf = *conf;
+	if (conf->open_on_loopback)
+		LOG_WARN(conf->log, "mid-is-open-on-loopback",
+		         LOG_Z("meaning", "any process of this host can act as any SCL"));
+	rc = open_parts(s, why);
+	if (rc != RC_OK) {
+		if (why[0] == '\0')
+			snprintf(why, SEC_WHY_MAX, "security: %s", status_of(rc)->text);
+		network_close(s);
+		return rc;
+	}
+	*sec = s;
+	return RC_OK;
+}
+
+static const struct guard *
+network_guard(struct sec *s)
+{
+	return sec_guard_of(s->guard);
+}
+
+static const struct psk_source *
+network_psk(struct sec *s)
+{
+	return psk_front_source(s->psk);
+}
+
+static enum rc
+network_credential(void *arg, struct slice url, struct credential **out)
+{
+	struct sec *s = arg;
+
+	return node_credentials_find(s->credentials, url, out);
+}
+
+static enum rc
+network_attach(struct sec *s, struct scl *scl, char why[SEC_WHY_MAX])
+{
+	const struct conn_conf conf = { .mid = s->mid, .live = s->live, .mas = &s->roles.mas,
+		                        .sec = &s->conf };
+	enum rc rc = RC_OK;
+
+	s->scl = scl;
+	mid_attach(s->mid, scl);
+	sec_guard_attach(s->guard, scl);
+	node_credentials_attach(s->credentials, scl);
+	if (s->roles.mas.ops != NULL)
+		rc = conn_endpoints_add(&conf, scl, &s->endpoints);
+	if (rc == RC_OK)
+		rc = kma_add(&(struct kma_conf){ .sec = &s->conf, .issuers = s->issuers }, scl, &s->kma);
+	if (rc == RC_OK)
+		rc = network_roles_attach(&s->roles, &s->conf, scl);
+	if (rc != RC_OK)
+		snprintf(why, SEC_WHY_MAX, "security cannot be served: %s",
+		         status_of(rc)->text);
+	return rc;
+}
+
+/* On the courier thread, as the look-ups of credentials. */
+static void
+tick(struct scl_task *task)
+{
+	struct sec *s = (struct sec *)(void *)((char *)task - offsetof(struct sec, tick));
+
+	if (atomic_load(&s->stopping))
+		return;
+	mid_tell_use(s->mid);
+	node_credentials_purge(s->credentials);
+	if (++s->ticks % TICKS_TO_FORGET == 0)
+		live_forget(s->live);
+	scl_post(s->scl, task, TICK);
+}
+
+static enum rc
+network_start(struct sec *s, char why[SEC_WHY_MAX])
+{
+	(void)why;
+	s->tick.run = tick;
+	scl_post(s->scl, &s->tick, TICK);
+	return RC_OK;
+}
+
+static void
+network_reload(struct sec *s)
+{
+	issuers_reload(s->issuers);
+	network_roles_reload(&s->roles);
+}
+
+static void
+network_stop(struct sec *s)
+{
+	atomic_store(&s->stopping, true);
+	mid_tell_use(s->mid);
+	network_roles_stop(&s->roles);
+}
+
+static void
+network_close(struct sec *s)
+{
+	conn_endpoints_free(s->endpoints);
+	node_credentials_free(s->credentials);
+	sec_guard_free(s->guard);
+	kma_free(s->kma);
+	psk_front_free(s->psk);
+	issuers_free(s->issuers);
+	mid_free(s->mid);
+	if (s->watching)
+		s->roles.mas.ops->unwatch(s->roles.mas.self, &s->watcher);
+	network_roles_close(&s->roles);
+	live_free(s->live);
+	free(s);
+}
+
+const struct sec_ops sec_network = {
+	.open = network_open,
+	.guard = network_guard,
+	.psk = network_psk,
+	.credential = network_credential,
+	.attach = network_attach,
+	.start = network_start,
+	.reload = network_reload,
+	.stop = network_stop,
+	.close = network_close,
+};

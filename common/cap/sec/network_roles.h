@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The roles of a process of the network: MAS and MSBF with their stores, their services for others,
+ * and their administration. Private to network.c.
+ *
+ *   open -> attach -> scl_start ... stop -> scl_stop, scl_free -> close
+ */
+#ifndef CAP_SEC_NETWORK_ROLES_H
+#define CAP_SEC_NETWORK_ROLES_H
+
+#include "cap/sec/sec.h"
+#include "mas/mas_local.h"
+
+struct admin;
+struct mas_rest;
+struct msbf;
+
+struct network_roles {
+	struct mas mas; /* of this process, or of another; ops NULL: there is none */
+	struct mas_local *local; /* NULL: none is in this process */
+	struct mas_rest *rest;
+	struct msbf *msbf;
+	struct admin *admin;
+};
+
+/* conf outlives it. What was opened before a failure is closed by network_roles_close. */
+enum rc network_roles_open(struct network_roles *r, const struct sec_conf *conf,
+                           char why[SEC_WHY_MAX]);
+enum rc network_roles_attach(struct network_roles *r, const struct sec_conf *conf, struct scl *scl);
+void network_roles_reload(struct network_roles *r);
+void network_roles_stop(struct network_roles *r);
+void network_roles_close(struct network_roles *r);
+
+#endif

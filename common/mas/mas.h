@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The M2M Authentication Server as the NSCL and the MSBF see it (TS 102 690 clause 8): one table of
+ * functions, carried out in this process (mas_local.h) or by another one (mas_remote.h). It keeps
+ * Kmr, which never leaves it; what it hands out are keys below Kmr.
+ *
+ * Calls are asynchronous: the caller's struct stays alive until its done was called, once, on a
+ * thread of the MAS, never from within the call. Times are microseconds since 1970 unless they say
+ * otherwise.
+ */
+#ifndef MAS_MAS_H
+#define MAS_MAS_H
+
+#include "base/rc.h"
+#include "base/slice.h"
+#include "mas/mas_job.h"
+#include "sec/ival.h"
+#include "sec/keywrap.h"
+#include "sec/node_id.h"
+#include "sec/psk_id.h"
+#include "sec/secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MAS_SCL_ID_MAX 64
+#define MAS_SOURCES_MAX 256
+#define MAS_REASON_MAX 32
+#define MAS_NSCL_MAX 64
+
+/* securitymIdFlags. */
+enum mas_flag {
+	MAS_ACCESS_NETWORK = 0x8000, /* requests without TLS are taken from allowed sources */
+	MAS_CHANNEL = 0x4000, /* session B is required */
+	MAS_OBJECT = 0x2000, /* bodies are to be protected as objects */
+	MAS_TLS13 = 0x1000,
+	MAS_IVAL = 0x0800, /* an integrity report at every connection */
+	MAS_LOW_PRIORITY = 0x0400,
+	MAS_OBJECT_JWE = 0x0001 /* the object profile, of the mask 00ff */
+};
+
+/* How a service connection was made (chapter of variants). */
+enum mas_variant { MAS_C1_TLS_PSK };
+
+/* What an ended call says, beside its own results. */
+struct mas_outcome {
+	enum rc rc; /* RC_UNAVAILABLE: the MAS cannot be reached or is full */
+	char reason[MAS_REASON_MAX]; /* token for additionalInfo, "" = none */
+	unsigned reject; /* cause of a signed reject (sec/reject.h), 0 = none */
+	bool permanent; /* of the reject */
+	unsigned retry_after; /* seconds; 0 = none */
+};
+
+/* One service connection, as the NSCL gets it. */
+struct mas_connection {
+	uint64_t id; /* ConnectionId */
+	uint32_t kmc_index;
+	struct key kmc; /* wiped by whoever holds the struct */
+	struct node_id node;
+	uint32_t kmr_index;
+	char scl_id[MAS_SCL_ID_MAX + 1];
+	unsigned flags; /* enum mas_flag */
+	int64_t created, expires;
+	uint64_t ival_required; /* mask of ivalResults, 0 = reported only */
+	char allowed_sources[MAS_SOURCES_MAX + 1]; /* networks in CIDR form, comma between; "" = none */
+};
+
+/* connect: steps 4 of the service connection. */
+struct mas_connect {
+	struct node_id node;
+	uint32_t kmr_index;
+	struct slice scl_id; /* that the node asks for */
+	struct key exporter; /* E_conn; wiped by the caller after done */
+	enum mas_variant variant;
+	unsigned tls_version; /* 0x0303, 0x0304 */
+	const struct ival_report *ival; /* NULL = the request had none */
+	struct slice device_proof; /* X-M2M-Device-Proof, or empty */
+	struct slice source; /* address of the node, for the record and the limits */
+	struct slice nscl; /* who asks: a node has one connection per NSCL; empty = the only one */
+
+	struct mas_outcome outcome;
+	struct mas_connection connection; /* RC_OK; wiped by the caller */
+	uint8_t wrapped[KEYWRAP_BYTES]; /* RC_OK: its Kmc under KEK_conn (securityEncryptedM2MKey) */
+	void (*done)(struct mas_connect *c);
+	void *owner;
+	struct mas_job job; /* the MAS's, as the following */
+	unsigned refused; /* counter */
+	bool alarm;
+};
+
+/* end: one connection is over. Idempotent. */
+struct mas_end {
+	uint64_t connection_id;
+	const char *why; /* token for the audit */
+	struct mas_outcome outcome;
+	void (*done)(struct mas_end *c);
+	void *owner;
+	struct mas_job job; /* the MAS's */
+};
+
+/* report: an integrity report at the registration of the scl or later, checked with K_ival. */
+struct mas_report {
+	uint64_t connection_id;
+	struct ival_report ival;
+	struct mas_outcome outcome; /* RC_FORBIDDEN: the connection was ended as well */
+	void (*done)(struct mas_report *c);
+	void *owner;
+	struct mas_job job; /* the MAS's */
+};
+
+/* provision: by the MSBF, or administration with credentials of its own (B0). */
+struct mas_provision {
+	struct slice ppid; /* octets, or empty */
+	bool has_node; /* node is given: a node that is known already, or one of another maker */
+	struct node_id node; /* in: when has_node; out: what it is */
+	uint32_t kmr_index; /* in: 0 = the next; else it must be above every one before. out */
+	char scl_id[MAS_SCL_ID_MAX + 1]; /* in: "" = the node id's text. out */
+	bool has_kmr; /* else one is made */
+	struct key kmr; /* in or out; wiped by the caller */
+	struct slice sub_id;
+	const char *origin; /* "B0", "B6" ... */
+	int64_t lifetime; /* us from now; 0 = the default */
+	int64_t expires; /* out: securityLifetime */
+	const char *actor; /* for the audit; NULL = "msbf" */
+	struct slice source; /* the same: address of who asked */
+
+	/*
+	 * RC_CONFLICT SCLID_TAKEN; RC_CONFLICT NODE_TAKEN: ppid and node are not of one device;
+	 * RC_CONFLICT KMR_INDEX: kmr_index is the highest; RC_FORBIDDEN AUTH_FAILED: node revoked.
+	 */
+	struct mas_outcome outcome;
+	void (*done)(struct mas_provision *c);
+	void *owner;
+	struct mas_job job; /* the MAS's, as the following */
+	uint32_t asked_index;
+	bool is_new;
+};
+
+/* live: all connections that are to be served, after a start. */
+struct mas_live {
+	struct slice nscl; /* as in mas_connect */
+	/* On a thread of the MAS; c lives for the call. */
+	void (*each)(struct mas_live *l, const struct mas_connection *c);
+	struct mas_outcome outcome;
+	void (*done)(struct mas_live *l);
+	void *owner;
+	struct mas_job job; /* the MAS's */
+};
+
+/* Why a connection is not to be served any more. */
+enum mas_why {
+	MAS_REVOKED, /* the node, its Kmr, or this connection */
+	MAS_ENDED, /* by the node, by an integrity report, or a newer connection took its place */
+	MAS_EXPIRED /* lifetime or limits */
+};
+
+/* What ends; on a thread of the MAS, which waits for it: never blocks. */
+struct mas_watcher {
+	/* A node (id 0) or one of its connections is not to be served any more. */
+	void (*revoked)(struct mas_watcher *w, const struct node_id *node, uint64_t connection_id,
+	                enum mas_why why);
+	/* The keys of psk have changed (mas_psk_feed). NULL: not wanted. */
+	void (*keys)(struct mas_watcher *w);
+	struct mas_watcher *next; /* the MAS's */
+};
+
+struct mas_ops {
+	/*
+	 * The key of a session A: PSK_mr for an identity of kind mr, from memory alone; false when it is
+	 * unknown, revoked, retired for good or of an expired Kmr. During a handshake, on serving
+	 * threads, by many at a time.
+	 */
+	bool (*psk)(void *mas, const struct psk_id *id, struct key *psk);
+	void (*connect)(void *mas, struct mas_connect *c);
+	void (*end)(void *mas, struct mas_end *c);
+	void (*report)(void *mas, struct mas_report *c);
+	void (*provision)(void *mas, struct mas_provision *c);
+	void (*live)(void *mas, struct mas_live *l);
+	/* From then on, until unwatch; that waits for a call that is under way. */
+	void (*watch)(void *mas, struct mas_watcher *w);
+	void (*unwatch)(void *mas, struct mas_watcher *w);
+	/*
+	 * Requests and octets that a connection has served since the last call; kept for its limits. The
+	 * first ones end the older connection. Never blocks; unknown connections are ignored.
+	 */
+	void (*used)(void *mas, uint64_t connection_id, uint64_t requests, uint64_t octets);
+};
+
+/* One MAS: the functions and whose they are. */
+struct mas {
+	const struct mas_ops *ops;
+	void *self;
+};
+
+#endif

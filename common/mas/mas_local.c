@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "mas/mas_local.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mas/mas_impl.h"
+
+#define QUEUE_MAX 4096u
+#define BATCH_MAX 64u
+#define NODES_MAX 100000u
+#define CONNECTIONS_MAX 200000u
+#define FAILURES_SLOTS 4096u
+#define TICK CLOCK_SECOND
+
+/* ---- options ---- */
+
+static enum rc
+bad(char why[256], const char *text)
+{
+	snprintf(why, 256, "%s", text);
+	return RC_BAD_REQUEST;
+}
+
+static unsigned
+or_default(unsigned v, unsigned standard)
+{
+	return v == 0 ? standard : v;
+}
+
+static int64_t
+time_or_default(int64_t v, int64_t standard)
+{
+	return v == 0 ? standard : v;
+}
+
+static void
+fill_defaults(struct mas_conf *c)
+{
+	c->queue_max = or_default(c->queue_max, QUEUE_MAX);
+	c->batch_max = or_default(c->batch_max, BATCH_MAX);
+	c->nodes_max = or_default(c->nodes_max, NODES_MAX);
+	c->connections_max = or_default(c->connections_max, CONNECTIONS_MAX);
+	c->flags = or_default(c->flags, MAS_CHANNEL);
+	c->failures_max = or_default(c->failures_max, FAILURES_PER_SUBJECT);
+	c->kmr_lifetime = time_or_default(c->kmr_lifetime, MAS_KMR_LIFETIME);
+	c->kmc_lifetime = time_or_default(c->kmc_lifetime, MAS_KMC_LIFETIME);
+	c->kmc_overlap = time_or_default(c->kmc_overlap, MAS_KMC_OVERLAP);
+}
+
+static enum rc
+take_conf(struct mas_local *m, const struct mas_conf *conf, char why[256])
+{
+	m->conf = *conf;
+	fill_defaults(&m->conf);
+	if (conf->sp_id == NULL || conf->sp_id[0] == '\0' ||
+	    !string_set(m->sp_id, REJECT_SP_ID_MAX, slice_of(conf->sp_id)))
+		return bad(why, "the M2M-SP-ID is missing or too long");
+	if (m->conf.kmr_lifetime < 0 || m->conf.kmr_lifetime > MAS_KMR_LIFETIME_MAX)
+		return bad(why, "the lifetime of Kmr is above 10 years");
+	if (m->conf.kmc_lifetime < 0 || m->conf.kmc_lifetime > MAS_KMC_LIFETIME_MAX)
+		return bad(why, "the lifetime of Kmc is above 7 days");
+	if (m->conf.kmc_overlap < 0 || m->conf.kmc_overlap > MAS_KMC_LIFETIME_MAX ||
+	    m->conf.audit_keep < 0 || m->conf.flags > UINT16_MAX || m->conf.failures_max > UINT8_MAX ||
+	    m->conf.ival_required > INT64_MAX)
+		return bad(why, "an option of the MAS is out of its range");
+	if (conf->kek_file == NULL)
+		return bad(why, "there is no file with a master key");
+	return RC_OK;
+}
+
+/* ---- files ---- */
+
+/* The present key and, when its file is there, the next. */
+static enum rc
+read_keys(const struct mas_conf *conf, struct key kek[2], unsigned *n, char why[256])
+{
+	enum rc rc = kek_read_file(conf->kek_file, &kek[0], why);
+
+	*n = 1;
+	if (rc != RC_OK || conf->kek_next_file == NULL)
+		return rc;
+	rc = kek_read_file(conf->kek_next_file, &kek[1], why);
+	if (rc == RC_OK)
+		*n = 2;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+static enum rc
+read_reject_key(struct mas_local *m, const struct mas_conf *conf, char why[256])
+{
+	enum rc rc;
+
+	if (conf->reject_key_file == NULL)
+		return RC_OK;
+	rc = sign_key_read(conf->reject_key_file, &m->reject_key);
+	if (rc != RC_OK)
+		snprintf(why, 256, "reject key %s: %s", conf->reject_key_file, status_of(rc)->text);
+	return rc;
+}
+
+/* ---- what is in the store ---- */
+
+struct loading {
+	struct mas_local *m;
+	int64_t now, monotonic;
+	enum rc rc;
+};
+
+static bool
+load_node(void *arg, const struct mas_node *n)
+{
+	struct loading *l = arg;
+
+	(void)n;
+	l->m->nodes++;
+	return true;
+}
+
+static bool
+load_kmr(void *arg, const struct mas_kmr *k)
+{
+	struct loading *l = arg;
+	struct key kmr;
+
+	if (!mas_kmr_alive(k, l->now))
+		return true;
+	l->rc = mas_psk_room(l->m->psk, 1);
+	if (l->rc == RC_OK)
+		l->rc = mas_kmr_unwrap(l->m->keys, k, &kmr);
+	if (l->rc == RC_OK) {
+		l->rc = mas_psk_put(l->m->psk, &k->node, k->index, &kmr, k->not_after);
+		key_wipe(&kmr);
+	}
+	return l->rc == RC_OK;
+}
+
+static bool
+load_conn(void *arg, const struct mas_conn *c)
+{
+	struct loading *l = arg;
+
+	if (c->state != MAS_CONN_ACTIVE)
+		return true;
+	l->rc = mas_live_room(l->m->live, 1);
+	if (l->rc == RC_OK)
+		mas_live_put(l->m->live, c->id, l->monotonic + c->expires - l->now);
+	return l->rc == RC_OK;
+}
+
+static enum rc
+load(struct mas_local *m, struct mas_tx *tx)
+{
+	struct loading l = { .m = m, .now = clock_now(m->conf.clock), .monotonic = clock_monotonic() };
+	enum rc rc = mas_counters_load(m->counters, tx);
+
+	if (rc == RC_OK)
+		rc = mas_node_scan(tx, NULL, 0, load_node, &l);
+	if (rc == RC_OK)
+		rc = mas_kmr_scan(tx, NULL, NULL, 0, load_kmr, &l);
+	if (rc == RC_OK && l.rc == RC_OK)
+		rc = mas_conn_scan(tx, 0, 0, load_conn, &l);
+	return rc != RC_OK ? rc : l.rc;
+}
+
+static enum rc
+trace_start(struct mas_local *m, struct mas_tx *tx)
+{
+	struct mas_trace t = { .action = "start" };
+
+	return mas_trace_text(m, tx, &t, SLICE_NONE);
+}
+
+static enum rc
+read_store(struct mas_local *m, const struct mas_conf *conf, char why[256])
+{
+	struct key kek[2] = { 0 };
+	struct mas_tx *tx;
+	unsigned n;
+	enum rc rc = read_keys(conf, kek, &n, why);
+
+	if (rc == RC_OK)
+		rc = mas_tx_begin(&m->store, &tx);
+	if (rc != RC_OK) {
+		secret_wipe(kek, sizeof(kek));
+		return rc;
+	}
+	rc = mas_master_open(tx, kek, n, &m->keys, &m->next_kek, why);
+	secret_wipe(kek, sizeof(kek));
+	if (rc == RC_OK)
+		rc = load(m, tx);
+	if (rc == RC_OK)
+		rc = trace_start(m, tx);
+	if (rc == RC_OK)
+		return mas_tx_commit(tx);
+	mas_tx_abort(tx);
+	return rc;
+}
+
+/* ---- open and close ---- */
+
+static const char *const counter_names[] = {
+#define MAS_COUNTER(name, text) text,
+#include "mas/mas_counters.def"
+#undef MAS_COUNTER
+};
+
+static enum rc
+make_tables(struct mas_local *m)
+{
+	struct failures_conf failures = { .clock = m->conf.clock, .per_subject = m->conf.failures_max,
+		                          .per_source = FAILURES_PER_SOURCE,
+		                          .window = FAILURES_WINDOW, .slots = FAILURES_SLOTS };
+
+	m->counters = mas_counters_new(counter_names, MAS_COUNTERS);
+	m->psk = mas_psk_new(m->conf.clock);
+	m->live = mas_live_new(m->conf.connections_max);
+	if (m->counters == NULL || m->psk == NULL || m->live == NULL || mas_tick_new(m) != RC_OK)
+		return RC_UNAVAILABLE;
+	return failures_new(&failures, &m->failures);
+}
+
+static enum rc
+start_work(struct mas_local *m)
+{
+	struct mas_work_conf work = { .store = &m->store, .log = m->conf.log,
+		                      .queue_max = m->conf.queue_max, .batch_max = m->conf.batch_max,
+		                      .period = TICK, .tick = mas_tick, .ticked = mas_ticked, .arg = m };
+	enum rc rc = mas_work_start(&work, &m->work);
+
+	if (rc == RC_OK && mas_keys_changing(m->keys))
+		mas_rewrap_resume(m);
+	return rc;
+}
+
+static enum rc
+open_all(struct mas_local *m, const struct mas_conf *conf, char why[256])
+{
+	enum rc rc = take_conf(m, conf, why);
+
+	if (rc == RC_OK)
+		rc = make_tables(m);
+	if (rc == RC_OK)
+		rc = read_reject_key(m, conf, why);
+	if (rc == RC_OK)
+		rc = mas_store_open(m->conf.engine, &m->conf.store, &m->store, why);
+	if (rc == RC_OK)
+		rc = read_store(m, conf, why);
+	return rc == RC_OK ? start_work(m) : rc;
+}
+
+/* What only open reads is not to be found later. */
+static void
+forget_strings(struct mas_conf *c)
+{
+	c->store.path = NULL;
+	c->sp_id = c->kek_file = c->kek_next_file = c->reject_key_file = NULL;
+}
+
+enum rc
+mas_open(const struct mas_conf *conf, struct mas_local **out, char why[256])
+{
+	struct mas_local *m = calloc(1, sizeof(*m));
+	enum rc rc;
+
+	why[0] = '\0';
+	if (m == NULL)
+		return RC_UNAVAILABLE;
+	pthread_mutex_init(&m->watching, NULL);
+	rc = open_all(m, conf, why);
+	forget_strings(&m->conf);
+	if (rc == RC_OK) {
+		*out = m;
+		return RC_OK;
+	}
+	if (why[0] == '\0')
+		snprintf(why, 256, "the store of the MAS: %s", status_of(rc)->text);
+	mas_close(m);
+	return rc;
+}
+
+void
+mas_close(struct mas_local *m)
+{
+	if (m == NULL)
+		return;
+	mas_work_stop(m->work);
+	if (m->store.ops != NULL)
+		mas_store_close(&m->store);
+	mas_keys_free(m->keys);
+	mas_psk_free(m->psk);
+	mas_live_free(m->live);
+	failures_free(m->failures);
+	mas_counters_free(m->counters);
+	sign_key_free(m->reject_key);
+	mas_tick_free(m);
+	pthread_mutex_destroy(&m->watching);
+	key_wipe(&m->next_kek);
+	free(m);
+}
+
+/* ---- the functions of mas.h that are not calls ---- */
+
+static bool
+local_psk(void *self, const struct psk_id *id, struct key *psk)
+{
+	struct mas_local *m = self;
+	bool found = id->kind == PSK_MR && mas_psk_find(m->psk, id, psk);
+
+	mas_count(m->counters, found ? MAS_COUNT_PSK_HIT : MAS_COUNT_PSK_UNKNOWN, 1);
+	return found;
+}
+
+static void
+local_watch(void *self, struct mas_watcher *w)
+{
+	struct mas_local *m = self;
+
+	pthread_mutex_lock(&m->watching);
+	w->next = m->watchers;
+	m->watchers = w;
+	pthread_mutex_unlock(&m->watching);
+}
+
+static void
+local_unwatch(void *self, struct mas_watcher *w)
+{
+	struct mas_local *m = self;
+	struct mas_watcher **at = &m->watchers;
+
+	pthread_mutex_lock(&m->watching);
+	while (*at != NULL && *at != w)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = w->next;
+	pthread_mutex_unlock(&m->watching);
+}
+
+static void
+local_used(void *self, uint64_t connection_id, uint64_t requests, uint64_t octets)
+{
+	struct mas_local *m = self;
+
+	if (mas_live_used(m->live, connection_id, requests, octets))
+		mas_work_wake(m->work);
+}
+
+static const struct mas_ops local_ops = {
+	.psk = local_psk,
+	.connect = mas_local_connect,
+	.end = mas_local_end,
+	.report = mas_local_report,
+	.provision = mas_local_provision,
+	.live = mas_local_live,
+	.watch = local_watch,
+	.unwatch = local_unwatch,
+	.used = local_used,
+};
+
+struct mas
+mas_of(struct mas_local *m)
+{
+	return (struct mas){ .ops = &local_ops, .self = m };
+}
+
+struct mas_psk *
+mas_psk_of(struct mas_local *m)
+{
+	return m->psk;
+}
+
+struct mas_counters *
+mas_counters_of(struct mas_local *m)
+{
+	return m->counters;
+}

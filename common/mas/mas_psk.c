@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "mas/mas_psk.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define SLAB 128u /* keys of one piece of secret memory: two pages */
+#define CHANGES 4096u /* that the feed remembers; a power of 2 */
+
+struct pair {
+	struct key psk2, psk3;
+};
+
+/* A Kmr; free ones are linked by next as well. */
+struct entry {
+	struct entry *next; /* of its bucket */
+	struct node_id node;
+	uint32_t index;
+	int64_t not_after;
+	struct pair *keys; /* in a slab */
+};
+
+struct slab {
+	struct slab *next;
+	struct pair *keys; /* SLAB of them, secret memory */
+	struct entry entries[SLAB];
+};
+
+struct change {
+	struct node_id node;
+	uint32_t index;
+};
+
+struct mas_psk {
+	const struct clock *clock;
+	pthread_rwlock_t lock; /* guards the rest */
+	struct entry **buckets;
+	size_t n_buckets; /* a power of 2 */
+	size_t used, unused; /* entries in buckets, and free */
+	struct entry *free;
+	struct slab *slabs;
+	uint64_t seed; /* of the buckets */
+	uint64_t first, next; /* numbers of the changes that are remembered: [first, next) */
+	struct change changes[CHANGES];
+};
+
+static size_t
+bucket_of(const struct mas_psk *t, const struct node_id *node, uint32_t index)
+{
+	uint64_t a, b, h = t->seed ^ index;
+
+	memcpy(&a, node->v, 8);
+	memcpy(&b, node->v + 8, 8);
+	h = (h ^ a) * UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ h >> 29 ^ b) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (size_t)(h ^ h >> 32) & (t->n_buckets - 1);
+}
+
+static struct entry **
+place_of(const struct mas_psk *t, const struct node_id *node, uint32_t index)
+{
+	struct entry **at = &t->buckets[bucket_of(t, node, index)];
+
+	while (*at != NULL && !((*at)->index == index && node_id_eq(&(*at)->node, node)))
+		at = &(*at)->next;
+	return at;
+}
+
+struct mas_psk *
+mas_psk_new(const struct clock *clock)
+{
+	struct mas_psk *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->clock = clock;
+	t->n_buckets = 64;
+	t->buckets = calloc(t->n_buckets, sizeof(*t->buckets));
+	/* Numbers of an earlier start are below those of this one: who has them gets all again. */
+	t->first = t->next = (uint64_t)clock_now(clock) + 1;
+	if (t->buckets == NULL || secret_random(&t->seed, sizeof(t->seed)) != RC_OK) {
+		free(t->buckets);
+		free(t);
+		return NULL;
+	}
+	pthread_rwlock_init(&t->lock, NULL);
+	return t;
+}
+
+void
+mas_psk_free(struct mas_psk *t)
+{
+	if (t == NULL)
+		return;
+	while (t->slabs != NULL) {
+		struct slab *s = t->slabs;
+
+		t->slabs = s->next;
+		secret_free(s->keys, SLAB * sizeof(*s->keys));
+		free(s);
+	}
+	pthread_rwlock_destroy(&t->lock);
+	free(t->buckets);
+	free(t);
+}
+
+/* ---- room ---- */
+
+static bool
+add_slab(struct mas_psk *t)
+{
+	struct slab *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || (s->keys = secret_alloc(SLAB * sizeof(*s->keys))) == NULL) {
+		free(s);
+		return false;
+	}
+	s->next = t->slabs;
+	t->slabs = s;
+	for (unsigned i = 0; i < SLAB; i++) {
+		s->entries[i].keys = &s->keys[i];
+		s->entries[i].next = t->free;
+		t->free = &s->entries[i];
+	}
+	t->unused += SLAB;
+	return true;
+}
+
+static bool
+add_buckets(struct mas_psk *t)
+{
+	struct entry **old = t->buckets;
+	size_t n_old = t->n_buckets;
+	struct entry **all = calloc(2 * n_old, sizeof(struct entry *));
+
+	if (all == NULL)
+		return false;
+	t->buckets = all;
+	t->n_buckets = 2 * n_old;
+	for (size_t i = 0; i < n_old; i++)
+		while (old[i] != NULL) {
+			struct entry *e = old[i], **at;
+
+			old[i] = e->next;
+			at = &t->buckets[bucket_of(t, &e->node, e->index)];
+			e->next = *at;
+			*at = e;
+		}
+	free(old);
+	return true;
+}
+
+enum rc
+mas_psk_room(struct mas_psk *t, unsigned n)
+{
+	bool ok = true;
+
+	/* Only the worker writes, so it may read without the lock. */
+	if (t->unused >= n && t->used + n <= 2 * t->n_buckets)
+		return RC_OK;
+	pthread_rwlock_wrlock(&t->lock);
+	while (ok && t->unused < n)
+		ok = add_slab(t);
+	while (ok && t->used + n > 2 * t->n_buckets)
+		ok = add_buckets(t);
+	pthread_rwlock_unlock(&t->lock);
+	return ok ? RC_OK : RC_UNAVAILABLE;
+}
+
+/* ---- changes ---- */
+
+static void
+note_change(struct mas_psk *t, const struct node_id *node, uint32_t index)
+{
+	t->changes[t->next++ % CHANGES] = (struct change){ .node = *node, .index = index };
+	if (t->next - t->first > CHANGES)
+		t->first = t->next - CHANGES;
+}
+
+static struct entry *
+take_free(struct mas_psk *t)
+{
+	struct entry *e = t->free;
+
+	if (e == NULL)
+		return NULL;
+	t->free = e->next;
+	t->unused--;
+	t->used++;
+	e->next = NULL;
+	return e;
+}
+
+static enum rc
+put_locked(struct mas_psk *t, const struct node_id *node, uint32_t index, const struct pair *keys,
+           int64_t not_after)
+{
+	struct entry **at = place_of(t, node, index);
+
+	if (*at == NULL && (*at = take_free(t)) == NULL)
+		return RC_INTERNAL;
+	(*at)->node = *node;
+	(*at)->index = index;
+	(*at)->not_after = not_after;
+	*(*at)->keys = *keys;
+	note_change(t, node, index);
+	return RC_OK;
+}
+
+enum rc
+mas_psk_put(struct mas_psk *t, const struct node_id *node, uint32_t index, const struct key *kmr,
+            int64_t not_after)
+{
+	struct pair keys;
+	enum rc rc = psk_mr(kmr, PSK_TLS_1_2, node, index, &keys.psk2);
+
+	if (rc == RC_OK)
+		rc = psk_mr(kmr, PSK_TLS_1_3, node, index, &keys.psk3);
+	if (rc == RC_OK) {
+		pthread_rwlock_wrlock(&t->lock);
+		rc = put_locked(t, node, index, &keys, not_after);
+		pthread_rwlock_unlock(&t->lock);
+	}
+	secret_wipe(&keys, sizeof(keys));
+	return rc;
+}
+
+enum rc
+mas_psk_put_keys(struct mas_psk *t, const struct node_id *node, uint32_t index,
+                 const struct key *psk2, const struct key *psk3, int64_t not_after)
+{
+	struct pair keys = { *psk2, *psk3 };
+	enum rc rc;
+
+	pthread_rwlock_wrlock(&t->lock);
+	rc = put_locked(t, node, index, &keys, not_after);
+	pthread_rwlock_unlock(&t->lock);
+	secret_wipe(&keys, sizeof(keys));
+	return rc;
+}
+
+void
+mas_psk_del(struct mas_psk *t, const struct node_id *node, uint32_t index)
+{
+	struct entry **at, *e;
+
+	pthread_rwlock_wrlock(&t->lock);
+	at = place_of(t, node, index);
+	e = *at;
+	if (e != NULL) {
+		*at = e->next;
+		secret_wipe(e->keys, sizeof(*e->keys));
+		e->next = t->free;
+		t->free = e;
+		t->used--;
+		t->unused++;
+		note_change(t, node, index);
+	}
+	pthread_rwlock_unlock(&t->lock);
+}
+
+/* ---- reading ---- */
+
+bool
+mas_psk_find(struct mas_psk *t, const struct psk_id *id, struct key *psk)
+{
+	int64_t now = clock_now(t->clock);
+	const struct entry *e;
+	bool found;
+
+	pthread_rwlock_rdlock(&t->lock);
+	e = *place_of(t, &id->node, id->index);
+	found = e != NULL && now < e->not_after;
+	if (found)
+		*psk = id->tls == PSK_TLS_1_2 ? e->keys->psk2 : e->keys->psk3;
+	pthread_rwlock_unlock(&t->lock);
+	return found;
+}
+
+static void
+visit(struct mas_psk_feed *f, const struct node_id *node, uint32_t index, const struct entry *e)
+{
+	struct mas_psk_change c = { .node = *node, .index = index, .gone = e == NULL };
+
+	if (e != NULL) {
+		c.not_after = e->not_after;
+		c.psk2 = e->keys->psk2;
+		c.psk3 = e->keys->psk3;
+	}
+	f->visit(f, &c);
+	secret_wipe(&c, sizeof(c));
+}
+
+static void
+feed_all(struct mas_psk *t, struct mas_psk_feed *f)
+{
+	for (size_t i = 0; i < t->n_buckets; i++)
+		for (const struct entry *e = t->buckets[i]; e != NULL; e = e->next)
+			visit(f, &e->node, e->index, e);
+}
+
+void
+mas_psk_feed(struct mas_psk *t, struct mas_psk_feed *f)
+{
+	pthread_rwlock_rdlock(&t->lock);
+	f->reset = f->since < t->first || f->since > t->next;
+	f->up_to = t->next;
+	if (f->reset)
+		feed_all(t, f);
+	for (uint64_t i = f->since; !f->reset && i < t->next; i++) {
+		const struct change *c = &t->changes[i % CHANGES];
+
+		visit(f, &c->node, c->index, *place_of(t, &c->node, c->index));
+	}
+	pthread_rwlock_unlock(&t->lock);
+}
+
+bool
+mas_psk_news(struct mas_psk *t, uint64_t since)
+{
+	bool news;
+
+	pthread_rwlock_rdlock(&t->lock);
+	news = since != t->next;
+	pthread_rwlock_unlock(&t->lock);
+	return news;
+}

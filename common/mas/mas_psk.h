@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of session A in memory, for the handshake: PSK_mr2 and PSK_mr3 of every Kmr that is not
+ * erased, in memory that is neither swapped nor dumped. Read by all serving threads, written by the
+ * worker. And what has changed of them lately, for a NSCL with a copy (psk-feed).
+ */
+#ifndef MAS_PSK_H
+#define MAS_PSK_H
+
+#include "base/clock.h"
+#include "mas/mas.h"
+
+struct mas_psk;
+
+/* clock outlives the table. NULL without memory. */
+struct mas_psk *mas_psk_new(const struct clock *clock);
+void mas_psk_free(struct mas_psk *t);
+
+/* Room for n more keys, so that as many mas_psk_put succeed. RC_UNAVAILABLE. Worker. */
+enum rc mas_psk_room(struct mas_psk *t, unsigned n);
+/* The PSK of that Kmr, served until not_after. There must be room. RC_INTERNAL. Worker. */
+enum rc mas_psk_put(struct mas_psk *t, const struct node_id *node, uint32_t index,
+                    const struct key *kmr, int64_t not_after);
+/* The same with keys that another MAS has derived. */
+enum rc mas_psk_put_keys(struct mas_psk *t, const struct node_id *node, uint32_t index,
+                         const struct key *psk2, const struct key *psk3, int64_t not_after);
+/* Nothing happens when there is none. Worker. */
+void mas_psk_del(struct mas_psk *t, const struct node_id *node, uint32_t index);
+
+/* False when there is none, or it has expired. Any thread, never waits for long. */
+bool mas_psk_find(struct mas_psk *t, const struct psk_id *id, struct key *psk);
+
+/* One Kmr of the feed. */
+struct mas_psk_change {
+	struct node_id node;
+	uint32_t index;
+	bool gone;
+	int64_t not_after;
+	struct key psk2, psk3; /* unless gone; wiped after the call */
+};
+
+struct mas_psk_feed {
+	uint64_t since; /* in: up_to of the last time, 0 = all */
+	uint64_t up_to; /* out */
+	bool reset; /* out, before the first visit: what the caller has is void, all comes */
+	void (*visit)(struct mas_psk_feed *f, const struct mas_psk_change *c);
+	void *arg;
+};
+
+/*
+ * What has changed since; all when that is too long ago or before this start. The table is locked
+ * against changes meanwhile: visit only copies. Any thread but not a serving one.
+ */
+void mas_psk_feed(struct mas_psk *t, struct mas_psk_feed *f);
+/* True when feed would have something. Any thread. */
+bool mas_psk_news(struct mas_psk *t, uint64_t since);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How calls of mas.h look as exchanges. Private to common/mas/mas_remote*.c. */
+#ifndef MAS_REMOTE_CALLS_H
+#define MAS_REMOTE_CALLS_H
+
+#include "mas/mas_remote_impl.h"
+
+#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
+
+/* One kind of call; call is the caller's struct. All on the courier thread. */
+struct remote_kind {
+	const char *name;
+	const char *method;
+	size_t job; /* offset of its struct mas_job */
+	void (*path)(const void *call, char *out, size_t size);
+	void (*write)(const void *call, struct buf *body);
+	/* What the answer says; false: it is none. */
+	bool (*read)(struct mas_remote *r, void *call, struct slice answer);
+	struct mas_outcome *(*outcome)(void *call);
+	void (*done)(void *call);
+	/* Instead of all that but outcome and done: it is carried out another way. */
+	void (*start)(struct mas_remote *r, void *call);
+};
+
+extern const struct remote_kind remote_connect_kind, remote_end_kind, remote_report_kind,
+	remote_provision_kind, remote_live_kind, remote_bind_kind, remote_revoke_kind,
+	remote_other_kind, remote_verdict_kind;
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the remote MAS. Private to common/mas/mas_remote*.c. */
+#ifndef MAS_REMOTE_IMPL_H
+#define MAS_REMOTE_IMPL_H
+
+#include "core/scl.h"
+#include "mas/mas_impl.h"
+#include "mas/mas_json.h"
+#include "mas/mas_remote.h"
+
+#define REMOTE_FLIGHTS 64u /* calls that wait for an answer at a time */
+#define REMOTE_QUEUE 512u /* that wait for their turn; the oldest beyond are refused */
+#define REMOTE_TIMEOUT_MS 10000u
+#define REMOTE_ANSWER_MAX (4u << 20)
+#define REMOTE_BODY_MAX 65536u
+#define REMOTE_URL_MAX 2048u
+
+/* A connection that is to be served, as far as is known. */
+struct remote_known {
+	uint64_t id;
+	struct node_id node;
+	bool seen; /* in the list that is being fetched */
+};
+
+/* One exchange with the MAS; the courier's. */
+struct remote_flight {
+	struct mas_remote *r;
+	struct exchange ex;
+	char url[REMOTE_URL_MAX];
+	struct buf body; /* wiped at the end */
+	/* On the courier thread; the flight is freed by its caller afterwards. */
+	void (*landed)(struct remote_flight *f);
+	const struct remote_kind *kind;
+	void *call;
+};
+
+/* psk-feed and the list of connections; the courier's, but for what says otherwise. */
+struct remote_feed {
+	struct scl_task task; /* begins the next exchange */
+	struct scl_task soon; /* a key was missing */
+	struct remote_flight *poll, *quick; /* under way, or NULL */
+	uint64_t since, events; /* where the next poll begins */
+	char after[80]; /* of a page under way, "" = none */
+	uint64_t base; /* since, when all pages are there */
+	struct mas_psk *building; /* of pages under way */
+	bool known_events; /* events is of this MAS */
+	int64_t pause; /* before the next try, after a failure */
+	int64_t quick_at; /* monotonic: when the last quick poll began */
+	atomic_bool missed; /* any thread: soon is posted */
+
+	/* All connections of this NSCL, page after page. */
+	struct remote_flight *list;
+	char list_after[CONN_ID_HEX];
+	bool relist; /* after an event was lost */
+	struct mas_live *waiting; /* who has asked for them; by job.next */
+	struct remote_known *known; /* by their ids */
+	size_t n_known, size_known;
+};
+
+struct mas_remote {
+	struct mas_remote_conf conf; /* uri alone is to be used */
+	char uri[REMOTE_URL_MAX / 2];
+	struct credential *credential;
+	struct scl *scl; /* NULL until start */
+
+	pthread_mutex_t lock; /* guards the next five */
+	struct mas_job *first, *last; /* calls that wait */
+	unsigned n_queued;
+	bool started, stopping;
+
+	unsigned n_flights; /* the courier's */
+	struct scl_task task; /* sends what waits */
+	struct scl_task use_task; /* reports what connections have used */
+	struct remote_flight *using;
+	struct mas_use uses[200]; /* of using */
+	size_t n_uses;
+
+	pthread_rwlock_t keys_lock; /* guards keys: the pointer */
+	struct mas_psk *keys;
+	struct mas_live_table *live; /* uses */
+
+	pthread_mutex_t watching; /* guards watchers, held while they are told */
+	struct mas_watcher *watchers;
+
+	struct remote_feed feed;
+};
+
+/* ---- mas_remote_send.c ---- */
+
+/* path below the URI, with its query. NULL without memory. Courier. */
+struct remote_flight *remote_flight(struct mas_remote *r, const char *method, const char *path);
+/* Sends it; landed is called once. Courier. */
+void remote_send(struct remote_flight *f, unsigned timeout_ms);
+void remote_free(struct remote_flight *f);
+bool remote_stopping(struct mas_remote *r);
+/* The outcome of a flight that landed; RC_OK: its answer is to be read. */
+void remote_outcome(const struct remote_flight *f, struct mas_outcome *o);
+
+/* ---- mas_remote_feed.c ---- */
+
+void remote_feed_start(struct mas_remote *r);
+void remote_feed_close(struct mas_remote *r);
+/* A key was asked for that is not there. Any thread, in handshakes. */
+void remote_feed_missed(struct mas_remote *r);
+/* RC_OK; RC_UNAVAILABLE: without memory. Courier. */
+enum rc remote_know(struct mas_remote *r, const struct mas_connection *c);
+void remote_forget(struct mas_remote *r, uint64_t id);
+/* live. Courier. */
+void remote_list(struct mas_remote *r, struct mas_live *l);
+/* Reads a connection of connect or of the list; the caller wipes it. */
+bool remote_read_connection(struct slice text, struct mas_connection *out, struct slice *wrapped);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who calls the MAS from outside, what is asked, and how it ends. */
+#include "config.h"
+
+#include "mas/mas_rest_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/uri.h"
+#include "mas/mas_impl.h"
+#include "sec/hex.h"
+
+#define MEDIA_JSON "application/json"
+
+/* ---- the end of a call ---- */
+
+static void
+finish(struct rest_call *c, enum rc rc)
+{
+	struct req *rq = c->rq;
+
+	json_wipe(&c->out);
+	secret_wipe(&c->args, sizeof(c->args));
+	secret_wipe(&c->u, sizeof(c->u));
+	endpoint_finish(rq, rc);
+}
+
+static void
+refuse(struct rest_call *c, enum rc rc, struct slice reason)
+{
+	finish(c, endpoint_refuse(c->rq, rc, reason));
+}
+
+void
+rest_answer(struct rest_call *c, enum rc rc)
+{
+	if (c->out.failed)
+		refuse(c, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"));
+	else
+		finish(c, endpoint_answer(c->rq, rc, MEDIA_JSON, buf_view(&c->out)));
+}
+
+/* What the caller has to know beside the code stands behind the token: mas_remote.c reads it. */
+static struct slice
+reason_of(struct rest_call *c, const struct mas_outcome *o)
+{
+	return arena_printf(c->arena, "%s;reject=%u;permanent=%d;retry=%u", o->reason, o->reject,
+	                    o->permanent, o->retry_after);
+}
+
+void
+rest_outcome(struct rest_call *c, const struct mas_outcome *o, enum rc rc)
+{
+	if (o->rc == RC_OK)
+		rest_answer(c, rc);
+	else
+		refuse(c, o->rc, reason_of(c, o));
+}
+
+/* ---- who calls ---- */
+
+static unsigned
+roles_of(const struct peer *peer)
+{
+	static const struct {
+		const char *uri;
+		enum rest_role role;
+	} roles[] = { { "urn:m2m:role:nscl", ROLE_NSCL_URI },
+		      { "urn:m2m:role:msbf", ROLE_MSBF_URI },
+		      { "urn:m2m:role:admin", ROLE_ADMIN_URI } };
+	unsigned found = 0;
+
+	for (size_t i = 0; i < peer->n_uris; i++)
+		for (size_t k = 0; k < sizeof(roles) / sizeof(roles[0]); k++)
+			if (slice_is(peer->uris[i], roles[k].uri))
+				found |= roles[k].role;
+	return found;
+}
+
+static void
+name_nscl(struct rest_call *c, const struct peer *peer)
+{
+	struct slice name = peer->n_dns_names > 0 ? peer->dns_names[0] : peer->subject;
+
+	if (name.n == 0 || !string_set(c->nscl, MAS_NSCL_MAX, name))
+		snprintf(c->nscl, sizeof(c->nscl), "?");
+}
+
+/* ---- which operation ---- */
+
+static bool
+matches(const char *pattern, struct slice path, struct slice *id)
+{
+	struct slice p = slice_of(pattern), a, b;
+
+	*id = SLICE_NONE;
+	while (slice_split(&p, '/', &a)) {
+		if (!slice_split(&path, '/', &b))
+			return false;
+		if (slice_is(a, "*") && b.n > 0)
+			*id = b;
+		else if (!slice_eq(a, b))
+			return false;
+	}
+	return path.p == NULL;
+}
+
+static enum rc
+find(struct rest_call *c)
+{
+	struct slice path = endpoint_rest(c->rq);
+	enum rc rc = RC_NOT_FOUND;
+
+	for (const struct rest_op *op = rest_ops; op->path != NULL; op++) {
+		if (!matches(op->path, path, &c->id))
+			continue;
+		rc = RC_NOT_ALLOWED;
+		if (op->method == c->in->op && !c->in->head) {
+			c->op = op;
+			return RC_OK;
+		}
+	}
+	return rc;
+}
+
+static bool
+take_parameter(struct rest_call *c, struct slice name, struct slice value, uint32_t *seen)
+{
+	for (size_t i = 0; i < c->op->n_fields; i++) {
+		const struct json_field *f = &c->op->fields[i];
+
+		if (!slice_is(name, f->name) || (*seen & UINT32_C(1) << i) != 0)
+			continue;
+		*seen |= UINT32_C(1) << i;
+		*(struct slice *)(void *)((char *)&c->args + f->at) = value;
+		return true;
+	}
+	return false;
+}
+
+static bool
+read_arguments(struct rest_call *c)
+{
+	struct slice query = endpoint_query(c->rq), name, value;
+	uint32_t seen = 0;
+	int more = 0;
+
+	if (c->op->method != REQ_RETRIEVE)
+		return query.n == 0 &&
+		       json_read(c->in->body, c->op->fields, c->op->n_fields, &c->args);
+	while ((more = uri_next_param(c->arena, &query, &name, &value)) == 1)
+		if (!take_parameter(c, name, value, &seen))
+			return false;
+	return more == 0;
+}
+
+static void
+begin(struct req *rq)
+{
+	struct rest_call *c = endpoint_state(rq);
+
+	c->op->begin(c);
+}
+
+static enum rc
+serve(void *arg, struct req *rq, const struct req_input *in)
+{
+	struct arena *arena = req_arena(rq);
+	struct rest_call *c = ARENA_NEW(arena, struct rest_call);
+	bool json;
+	enum rc rc = endpoint_accept(rq, true, &json);
+
+	if (rc != RC_OK)
+		return rc;
+	if (c == NULL)
+		return endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"));
+	if (in->peer == NULL || in->peer->kind != PEER_CERTIFICATE)
+		return endpoint_refuse(rq, RC_DENIED, SLICE_LIT("AUTH_FAILED"));
+	*c = (struct rest_call){ .rest = arg, .rq = rq, .in = in, .arena = arena };
+	rc = find(c);
+	if (rc == RC_NOT_ALLOWED)
+		return endpoint_not_allowed(rq, "GET, POST, PUT");
+	if (rc == RC_OK && (roles_of(in->peer) & c->op->roles) == 0)
+		return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("AUTH_FAILED"));
+	if (rc != RC_OK)
+		return endpoint_refuse(rq, rc, SLICE_NONE);
+	name_nscl(c, in->peer);
+	buf_init(&c->out, REST_ANSWER_MAX);
+	if (read_arguments(c) && c->op->check(c))
+		return endpoint_pend(rq, begin, c);
+	secret_wipe(&c->args, sizeof(c->args));
+	secret_wipe(&c->u, sizeof(c->u));
+	return endpoint_refuse(rq, RC_BAD_REQUEST, SLICE_LIT("BAD_PARAM"));
+}
+
+/* ---- life ---- */
+
+enum rc
+mas_rest_open(const struct mas_rest_conf *conf, struct mas_rest **out)
+{
+	struct mas_rest *r = calloc(1, sizeof(*r));
+	enum rc rc;
+
+	if (r == NULL)
+		return RC_UNAVAILABLE;
+	r->conf = *conf;
+	rc = rest_feed_start(r);
+	if (rc == RC_OK)
+		*out = r;
+	else
+		free(r);
+	return rc;
+}
+
+enum rc
+mas_rest_attach(struct mas_rest *r, struct scl *scl)
+{
+	r->endpoint = (struct endpoint){ .path = MAS_REST_PATH, .serve = SERVE_MAS,
+		                         .body_max = REST_BODY_MAX, .serve_request = serve,
+		                         .arg = r };
+	return endpoint_add(scl, &r->endpoint);
+}
+
+void
+mas_rest_stop(struct mas_rest *r)
+{
+	rest_feed_stop(r);
+}
+
+void
+mas_rest_close(struct mas_rest *r)
+{
+	if (r == NULL)
+		return;
+	rest_feed_stop(r);
+	pthread_mutex_destroy(&r->feed.lock);
+	pthread_cond_destroy(&r->feed.wake);
+	free(r);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The MAS for NSCLs and MSBFs in other processes: /mas/v1/ on the listeners that serve it, mutual
+ * TLS, JSON, keys in base64url. The certificate of a client says what it may do (subjectAltName URI
+ * urn:m2m:role:nscl or urn:m2m:role:msbf) and which NSCL it is (its first dNSName, else its
+ * subject). The other side is mas_remote.h.
+ *
+ *   POST nodes                    msbf   a new Kmr of a node
+ *   POST nodes/{nodeId}/revoke    msbf   its Kmr
+ *   PUT  nodes/{nodeId}/fingerprints  msbf
+ *   POST verdict                  msbf   what is known about an identity
+ *   GET  psk-feed                 nscl   changes of PSK_mr, and connections that have ended
+ *   POST connect                  nscl
+ *   GET  connections              nscl   those to be served, after a start
+ *   POST connections/{id}/end     nscl
+ *   POST connections/{id}/report  nscl   an integrity report
+ *   POST used                     nscl   requests and octets of connections
+ *   GET  stats                    any of them, and urn:m2m:role:admin
+ *
+ *   mas_rest_open -> mas_rest_attach -> scl_start ... mas_rest_stop -> scl_stop -> mas_rest_close
+ */
+#ifndef MAS_MAS_REST_H
+#define MAS_MAS_REST_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "mas/mas_local.h"
+
+#define MAS_REST_PATH "/mas/v1/"
+#define MAS_REST_POLLS 256u /* that wait; more are answered 503 */
+#define MAS_REST_WAIT_MAX 60 /* seconds */
+
+struct mas_rest;
+struct scl;
+
+struct mas_rest_conf {
+	struct mas_local *mas; /* outlives it */
+	struct log *log;
+};
+
+/* Starts a thread, one for all long polls. RC_UNAVAILABLE. */
+enum rc mas_rest_open(const struct mas_rest_conf *conf, struct mas_rest **out);
+/* Adds the endpoint; before scl_start. As endpoint_add. */
+enum rc mas_rest_attach(struct mas_rest *r, struct scl *scl);
+/* Answers the polls that wait, and every later one at once. Once. */
+void mas_rest_stop(struct mas_rest *r);
+/* No request is under way any more. NULL is fine. */
+void mas_rest_close(struct mas_rest *r);
+
+#endif

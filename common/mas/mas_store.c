@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "mas/mas_store.h"
+
+#include <stdlib.h>
+
+#define UNDO_MAX (64u << 20) /* octets that one job may change */
+
+/* How one change is taken back; old stands behind the key. */
+struct undo {
+	struct undo *before;
+	size_t n_key, n_old;
+	bool was_there;
+	char octets[];
+};
+
+struct mas_tx {
+	struct mas_store *store;
+	struct txn *txn;
+	struct undo *undo; /* the latest first, down to the mark */
+	size_t undo_bytes;
+	enum rc failure;
+	bool changed;
+};
+
+enum rc
+mas_store_open(const struct store_ops *ops, const struct store_conf *conf, struct mas_store *out,
+               char why[256])
+{
+	*out = (struct mas_store){ .ops = ops };
+	return ops->open(conf, &out->store, why);
+}
+
+void
+mas_store_close(struct mas_store *s)
+{
+	if (s->store != NULL)
+		s->ops->close(s->store);
+	s->store = NULL;
+}
+
+/* ---- the transaction ---- */
+
+static void
+forget_undo(struct mas_tx *tx)
+{
+	while (tx->undo != NULL) {
+		struct undo *u = tx->undo;
+
+		tx->undo = u->before;
+		free(u);
+	}
+	tx->undo_bytes = 0;
+}
+
+enum rc
+mas_tx_begin(struct mas_store *s, struct mas_tx **out)
+{
+	struct mas_tx *tx = calloc(1, sizeof(*tx));
+	enum rc rc;
+
+	if (tx == NULL)
+		return RC_UNAVAILABLE;
+	tx->store = s;
+	rc = s->ops->begin(s->store, true, &tx->txn);
+	if (rc != RC_OK) {
+		free(tx);
+		return rc;
+	}
+	*out = tx;
+	return RC_OK;
+}
+
+static void
+end(struct mas_tx *tx)
+{
+	forget_undo(tx);
+	free(tx);
+}
+
+enum rc
+mas_tx_commit(struct mas_tx *tx)
+{
+	enum rc rc = tx->failure;
+
+	if (rc == RC_OK)
+		rc = tx->store->ops->commit(tx->txn);
+	else
+		tx->store->ops->abort(tx->txn);
+	end(tx);
+	return rc;
+}
+
+void
+mas_tx_abort(struct mas_tx *tx)
+{
+	tx->store->ops->abort(tx->txn);
+	end(tx);
+}
+
+void
+mas_tx_mark(struct mas_tx *tx)
+{
+	forget_undo(tx);
+}
+
+enum rc
+mas_tx_rollback(struct mas_tx *tx)
+{
+	const struct store_ops *ops = tx->store->ops;
+	enum rc rc = tx->failure;
+
+	for (const struct undo *u = tx->undo; u != NULL && rc == RC_OK; u = u->before) {
+		struct slice key = slice_make(u->octets, u->n_key);
+
+		if (u->was_there)
+			rc = ops->put(tx->txn, key, slice_make(u->octets + u->n_key, u->n_old));
+		else
+			rc = ops->del(tx->txn, key);
+		if (rc == RC_NOT_FOUND)
+			rc = RC_OK;
+	}
+	forget_undo(tx);
+	tx->failure = rc;
+	return rc;
+}
+
+enum rc
+mas_tx_failure(const struct mas_tx *tx)
+{
+	return tx->failure;
+}
+
+bool
+mas_tx_changed(const struct mas_tx *tx)
+{
+	return tx->changed;
+}
+
+/* ---- records ---- */
+
+static enum rc
+note(struct mas_tx *tx, enum rc rc)
+{
+	if (rc != RC_OK && rc != RC_NOT_FOUND && tx->failure == RC_OK)
+		tx->failure = rc;
+	return rc;
+}
+
+enum rc
+mas_get(struct mas_tx *tx, struct slice key, struct slice *val)
+{
+	if (tx->failure != RC_OK)
+		return tx->failure;
+	return note(tx, tx->store->ops->get(tx->txn, key, val));
+}
+
+bool
+mas_has(struct mas_tx *tx, struct slice key)
+{
+	struct slice val;
+
+	return mas_get(tx, key, &val) == RC_OK;
+}
+
+/* Remembers what the record was before it is changed. */
+static enum rc
+remember(struct mas_tx *tx, struct slice key)
+{
+	struct slice old = SLICE_NONE;
+	enum rc rc = mas_get(tx, key, &old);
+	struct undo *u;
+
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	if (old.n > UNDO_MAX || tx->undo_bytes > UNDO_MAX - old.n)
+		return note(tx, RC_NO_SPACE);
+	u = malloc(sizeof(*u) + key.n + old.n);
+	if (u == NULL)
+		return note(tx, RC_UNAVAILABLE);
+	*u = (struct undo){ .before = tx->undo, .n_key = key.n, .n_old = old.n, .was_there = rc == RC_OK };
+	memcpy(u->octets, key.p, key.n);
+	if (old.n > 0)
+		memcpy(u->octets + key.n, old.p, old.n);
+	tx->undo = u;
+	tx->undo_bytes += old.n + key.n + sizeof(*u);
+	return RC_OK;
+}
+
+enum rc
+mas_put(struct mas_tx *tx, struct slice key, struct slice val)
+{
+	enum rc rc = remember(tx, key);
+
+	if (rc != RC_OK)
+		return rc;
+	tx->changed = true;
+	return note(tx, tx->store->ops->put(tx->txn, key, val));
+}
+
+enum rc
+mas_del(struct mas_tx *tx, struct slice key)
+{
+	enum rc rc = remember(tx, key);
+
+	if (rc == RC_OK && tx->undo->was_there) {
+		tx->changed = true;
+		rc = note(tx, tx->store->ops->del(tx->txn, key));
+	}
+	return rc;
+}
+
+/* The first key above all that start with prefix. */
+static struct mas_key
+beyond(struct slice prefix)
+{
+	struct mas_key k = { .n = 0 };
+
+	mas_key_add(&k, prefix.p, prefix.n);
+	while (k.n > 0 && (unsigned char)k.p[k.n - 1] == 0xff)
+		k.n--;
+	if (k.n > 0)
+		k.p[k.n - 1] = (char)((unsigned char)k.p[k.n - 1] + 1);
+	return k;
+}
+
+static enum rc
+scan(struct mas_tx *tx, struct slice prefix, struct slice from, bool reverse, size_t limit,
+     store_visit *visit, void *arg)
+{
+	struct mas_key to = beyond(prefix);
+
+	if (tx->failure != RC_OK)
+		return tx->failure;
+	return note(tx, tx->store->ops->scan(tx->txn, from, mas_key_view(&to), reverse, limit, visit,
+	                                     arg));
+}
+
+enum rc
+mas_scan(struct mas_tx *tx, struct slice prefix, struct slice after, size_t limit,
+         store_visit *visit, void *arg)
+{
+	struct mas_key from = { .n = 0 };
+
+	if (after.n == 0)
+		return scan(tx, prefix, prefix, false, limit, visit, arg);
+	mas_key_add(&from, after.p, after.n);
+	mas_key_add(&from, "", 1);
+	return scan(tx, prefix, mas_key_view(&from), false, limit, visit, arg);
+}
+
+enum rc
+mas_last(struct mas_tx *tx, struct slice prefix, store_visit *visit, void *arg)
+{
+	return scan(tx, prefix, prefix, true, 1, visit, arg);
+}
+
+/* ---- keys ---- */
+
+struct mas_key
+mas_key(char table)
+{
+	return (struct mas_key){ .p = { table }, .n = 1 };
+}
+
+void
+mas_key_add(struct mas_key *k, const void *p, size_t n)
+{
+	if (n > sizeof(k->p) - k->n) {
+		k->n = 0;
+		return;
+	}
+	if (n > 0)
+		memcpy(k->p + k->n, p, n);
+	k->n += n;
+}
+
+void
+mas_key_number(struct mas_key *k, uint64_t v, unsigned size)
+{
+	char octets[8];
+
+	for (unsigned i = 0; i < size; i++)
+		octets[i] = (char)(unsigned char)(v >> 8 * (size - 1 - i));
+	mas_key_add(k, octets, size);
+}

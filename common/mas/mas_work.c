@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "mas/mas_work.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* Jobs in the order of submission. */
+struct queue {
+	struct mas_job *first;
+	struct mas_job **last;
+	unsigned n;
+};
+
+struct mas_work {
+	struct mas_work_conf conf;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards the rest */
+	pthread_cond_t wake;
+	struct queue waiting, refused;
+	bool stopping, tick_now;
+};
+
+static void
+queue_init(struct queue *q)
+{
+	q->first = NULL;
+	q->last = &q->first;
+	q->n = 0;
+}
+
+static void
+queue_add(struct queue *q, struct mas_job *j)
+{
+	j->next = NULL;
+	*q->last = j;
+	q->last = &j->next;
+	q->n++;
+}
+
+/* The first n jobs, or all that there are. */
+static struct mas_job *
+queue_take(struct queue *q, unsigned n, unsigned *taken)
+{
+	struct mas_job *first = q->first, *end = first;
+
+	*taken = 0;
+	if (first == NULL || n == 0)
+		return NULL;
+	for (*taken = 1; end->next != NULL && *taken < n; ++*taken)
+		end = end->next;
+	q->first = end->next;
+	if (q->first == NULL)
+		q->last = &q->first;
+	end->next = NULL;
+	q->n -= *taken;
+	return first;
+}
+
+void
+mas_work_submit(struct mas_work *w, struct mas_job *j)
+{
+	pthread_mutex_lock(&w->lock);
+	queue_add(w->waiting.n < w->conf.queue_max ? &w->waiting : &w->refused, j);
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+}
+
+bool
+mas_work_busy(struct mas_work *w)
+{
+	bool busy;
+
+	pthread_mutex_lock(&w->lock);
+	busy = w->waiting.n > w->conf.queue_max / 2;
+	pthread_mutex_unlock(&w->lock);
+	return busy;
+}
+
+void
+mas_work_wake(struct mas_work *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->tick_now = true;
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+}
+
+/* ---- a batch ---- */
+
+/* RC_OK when the transaction may be committed. */
+static enum rc
+apply(struct mas_work *w, struct mas_tx *tx, struct mas_job *batch)
+{
+	for (struct mas_job *j = batch; j != NULL; j = j->next) {
+		mas_tx_mark(tx);
+		j->rc = j->run(j, tx);
+		if (mas_tx_failure(tx) == RC_OK && j->rc != RC_OK && j->rc != RC_PENDING)
+			mas_tx_rollback(tx);
+		if (mas_tx_failure(tx) != RC_OK)
+			return mas_tx_failure(tx);
+	}
+	mas_tx_mark(tx);
+	return !mas_tx_changed(tx) || w->conf.closing == NULL ? RC_OK : w->conf.closing(w->conf.arg, tx);
+}
+
+static enum rc
+commit_batch(struct mas_work *w, struct mas_job *batch)
+{
+	struct mas_tx *tx;
+	enum rc rc = mas_tx_begin(w->conf.store, &tx);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = apply(w, tx, batch);
+	if (rc == RC_OK && mas_tx_changed(tx))
+		return mas_tx_commit(tx);
+	mas_tx_abort(tx);
+	return rc;
+}
+
+static void
+again(struct mas_work *w, struct mas_job *j)
+{
+	j->stored(j);
+	pthread_mutex_lock(&w->lock);
+	queue_add(&w->waiting, j);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void
+finish(struct mas_work *w, struct mas_job *batch, enum rc failure)
+{
+	while (batch != NULL) {
+		struct mas_job *j = batch;
+
+		batch = j->next;
+		if (failure != RC_OK && (j->rc == RC_OK || j->rc == RC_PENDING))
+			j->rc = failure;
+		if (j->rc == RC_PENDING)
+			again(w, j);
+		else
+			j->done(j, j->rc);
+	}
+}
+
+static void
+run_batch(struct mas_work *w, struct mas_job *batch, unsigned n)
+{
+	enum rc rc;
+
+	if (batch == NULL)
+		return;
+	rc = commit_batch(w, batch);
+	if (rc == RC_OK || n == 1) {
+		if (rc != RC_OK)
+			LOG_ERROR(w->conf.log, "security-store-failed", LOG_Z("status", status_of(rc)->text));
+		finish(w, batch, rc);
+		return;
+	}
+	/* One by one: what asks for too much must not take its neighbours along. */
+	while (batch != NULL) {
+		struct mas_job *next = batch->next;
+
+		batch->next = NULL;
+		batch->rc = RC_OK;
+		run_batch(w, batch, 1);
+		batch = next;
+	}
+}
+
+/* Those for whom there was no room. */
+static void
+refuse(struct mas_job *jobs)
+{
+	while (jobs != NULL) {
+		struct mas_job *j = jobs;
+
+		jobs = j->next;
+		j->done(j, RC_UNAVAILABLE);
+	}
+}
+
+/* ---- ticks ---- */
+
+/* True when there is more to do at once. */
+static bool
+run_tick(struct mas_work *w)
+{
+	bool more = false;
+	struct mas_tx *tx;
+	enum rc rc = mas_tx_begin(w->conf.store, &tx);
+
+	if (rc == RC_OK) {
+		rc = w->conf.tick(w->conf.arg, tx, &more);
+		mas_tx_mark(tx);
+		if (rc == RC_OK && mas_tx_changed(tx) && w->conf.closing != NULL)
+			rc = w->conf.closing(w->conf.arg, tx);
+		if (rc == RC_OK && mas_tx_changed(tx))
+			rc = mas_tx_commit(tx);
+		else
+			mas_tx_abort(tx);
+	}
+	if (rc != RC_OK)
+		LOG_ERROR(w->conf.log, "security-timers-failed", LOG_Z("status", status_of(rc)->text));
+	w->conf.ticked(w->conf.arg, rc);
+	return rc == RC_OK && more;
+}
+
+/* What the worker does next. */
+struct turn {
+	struct mas_job *batch, *refused;
+	unsigned n;
+	bool tick, stop;
+};
+
+static void
+wait_until(struct mas_work *w, int64_t when)
+{
+	struct timespec until = { .tv_sec = when / CLOCK_SECOND,
+		                  .tv_nsec = when % CLOCK_SECOND * 1000 };
+
+	while (w->waiting.first == NULL && w->refused.first == NULL && !w->stopping && !w->tick_now)
+		if (pthread_cond_timedwait(&w->wake, &w->lock, &until) != 0)
+			return;
+}
+
+static void
+next_turn(struct mas_work *w, int64_t next_tick, struct turn *t)
+{
+	unsigned refused;
+
+	pthread_mutex_lock(&w->lock);
+	wait_until(w, next_tick);
+	t->refused = queue_take(&w->refused, UINT32_MAX, &refused);
+	t->batch = queue_take(&w->waiting, w->conf.batch_max, &t->n);
+	t->stop = w->stopping && t->batch == NULL;
+	t->tick = w->tick_now || t->stop || clock_monotonic() >= next_tick;
+	w->tick_now = false;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void *
+work_main(void *arg)
+{
+	struct mas_work *w = arg;
+	int64_t next_tick = 0;
+	struct turn t;
+
+	do {
+		next_turn(w, next_tick, &t);
+		refuse(t.refused);
+		run_batch(w, t.batch, t.n);
+		if (t.tick)
+			next_tick = run_tick(w) ? 0 : clock_monotonic() + w->conf.period;
+	} while (!t.stop);
+	return NULL;
+}
+
+static void
+work_free(struct mas_work *w)
+{
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+	free(w);
+}
+
+enum rc
+mas_work_start(const struct mas_work_conf *conf, struct mas_work **out)
+{
+	struct mas_work *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+
+	if (w == NULL)
+		return RC_UNAVAILABLE;
+	w->conf = *conf;
+	queue_init(&w->waiting);
+	queue_init(&w->refused);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&w->thread, NULL, work_main, w) != 0) {
+		work_free(w);
+		return RC_UNAVAILABLE;
+	}
+	*out = w;
+	return RC_OK;
+}
+
+void
+mas_work_stop(struct mas_work *w)
+{
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+	pthread_join(w->thread, NULL);
+	work_free(w);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pre-shared keys of the benchmarks: a file with a line "identity key" each, the key in hex. */
+#ifndef BENCH_KEYS_H
+#define BENCH_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { KEYS_BYTES = 32, KEYS_IDENTITY_MAX = 64 };
+
+struct psk {
+	char identity[KEYS_IDENTITY_MAX + 1];
+	unsigned char key[KEYS_BYTES];
+};
+
+/* Caller's memory; all zero is empty. Constant after keys_read(); any thread. */
+struct keys {
+	struct psk *all;	/* by identity; NULL: there are none */
+	size_t n;
+};
+
+/* False after a line on stderr: not to be read, a bad line, or no line at all. keys_free() in any case. */
+bool keys_read(struct keys *k, const char *file);
+void keys_free(struct keys *k);
+
+/* NULL: unknown. */
+const struct psk *keys_find(const struct keys *k, const char *identity);
+
+#endif

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Can the threat tests fail? Builds daemons whose checks can be switched off, and demands that the attack succeeds."""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+E2E = os.path.dirname(HERE)
+sys.path.append(os.path.join(os.path.dirname(E2E), "conformance", "broken"))
+
+from broken import ListError, VARIABLE, make_daemons, mutate, read_list    # noqa: E402  pylint: disable=C0413
+
+# Rows of the table of threats and the script that has them.
+SCRIPTS = {str(row): "threats_boot.py" if row in (*range(17, 29), 49, 50, 52) else "threats_mid.py"
+           for row in (*range(1, 29), 43, 49, 50, 51, 52, 53, 54)}
+KINDS = ("nscl", "gscl", "dscl")
+DEMANDED = ("row", "file", "text", "broken")
+SECONDS = 600
+JOBS = os.cpu_count()
+
+
+@dataclasses.dataclass
+class Check:
+    """One expression that can be switched off."""
+    name: str
+    row: str = ""
+    file: str = ""
+    text: str = ""
+    broken: str = ""
+    also: str = ""      # names of others that are switched off with it
+    says: str = ""      # regular expression: what must be among the failures
+
+    def off(self):
+        """Value of the variable."""
+        return ",".join([self.name, *self.also.split(",")]) if self.also else self.name
+
+
+class Rows:
+    """Runs single rows against the daemons in a copy."""
+
+    def __init__(self, build, copy):
+        self.build, self.copy = build, copy
+
+    def run(self, row, off=""):
+        """(exit status, names of the results that failed, output)"""
+        path = os.path.join(E2E, SCRIPTS[row])
+        env = {**os.environ, "OPENSCL_BUILD": self.copy, "OPENSCL_CONFIGURED": self.build, VARIABLE: off}
+        env.pop("OPENSCL_LONG", None)
+        done = subprocess.run([sys.executable, "-B", path, "--row", row], stdin=subprocess.DEVNULL, env=env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
+        return done.returncode, re.findall(r"^not ok \d+ - (.*)", done.stdout, re.M), done.stdout
+
+    def green(self, row):
+        """(line for the report, did everything hold) with nothing switched off."""
+        status, _, text = self.run(row)
+        return (f"row {row}: not green with nothing switched off\n{text}" if status else "", status == 0)
+
+    def red(self, check):
+        """(line for the report, did the attack succeed)."""
+        status, failed, text = self.run(check.row, check.off())
+        broken = [f for f in failed if re.search(r": (clean end|interrupted|\w*(Error|NotSent|Unknown))$", f)]
+        attacks = [f for f in failed if f not in broken and f.startswith(f"row {check.row}:")]
+        if broken:
+            return f"{check.name}: the test itself does not survive it: let 'broken' be a wrong answer\n{text}", False
+        if status == 0 or not any(re.search(check.says, f) for f in attacks):
+            return f"{check.name}: row {check.row} holds without it\n{text}", False
+        return f"{check.name}: {attacks[0]}", True
+
+
+def judge(rows, checks):
+    """Green, then red; prints what was seen; exit status."""
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        for line, good in list(pool.map(rows.green, sorted({c.row for c in checks}, key=int))):
+            if not good:
+                print(line)
+                return 1
+        results = list(pool.map(rows.red, checks))
+    print(*(line for line, _ in results), sep="\n")
+    caught = sum(good for _, good in results)
+    print(f"{caught} passed, {len(results) - caught} failed")
+    return 0 if caught == len(results) else 1
+
+
+def chosen_of(checks, only):
+    """Those whose name or row is asked for; all without only."""
+    chosen = [c for c in checks if not only or c.name in only or c.row in only]
+    missing = set(only) - {c.name for c in chosen} - {c.row for c in chosen}
+    if missing:
+        raise ListError(f"not in the list: {', '.join(sorted(missing))}")
+    return chosen
+
+
+def main():
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", required=True, help="source tree")
+    parser.add_argument("--build", required=True, help="directory where it was built")
+    parser.add_argument("--only", default="", metavar="NAME|ROW,...", help="switch off these alone")
+    parser.add_argument("--verify", action="store_true", help="only look whether the list fits sources and rows")
+    options = parser.parse_args()
+    source, build = os.path.abspath(options.source), os.path.abspath(options.build)
+    try:
+        checks = read_list(os.path.join(HERE, "rows.list"), Check, DEMANDED, ("also", "says"))
+        untested = sorted(set(SCRIPTS) - {c.row for c in checks}, key=int)
+        unknown = sorted({c.row for c in checks} - set(SCRIPTS))
+        if (untested or unknown) and not os.environ.get("LB"):
+            raise ListError(f"rows without an entry: {untested}; entries without a row: {unknown}")
+        if options.verify:
+            mutate(source, checks)
+            print(f"{len(checks)} checks can be switched off")
+            return 0
+        chosen = chosen_of(checks, [n for n in options.only.split(",") if n])
+        with tempfile.TemporaryDirectory(prefix="scl-rows.") as copy:
+            make_daemons(source, build, copy, checks, KINDS)
+            return judge(Rows(build, copy), chosen)
+    except (ListError, subprocess.SubprocessError) as error:
+        print(error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

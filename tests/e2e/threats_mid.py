@@ -1,0 +1,695 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks on service connections and mId, one row of the table of threats each: ok when the attack fails."""
+
+import os
+import re
+import statistics
+import sys
+import threading
+import time
+
+from lib import psk, rows, xml
+from lib.bed import pick_port, wait_for
+from lib.client import NotSent, Unknown
+from lib.m2mkeys import Kmr, ParamSet, connection_set, reject
+from lib.pki import signing_key
+from lib.report import LONG, SKIPPED
+from lib.secure import BOOTSTRAP, CONNECT, Node, Provider, factory_node, now_plus, ppid, registration
+from lib.tls import available
+
+TIMING_RUNS = 200 if LONG else 60
+TIMING_BOUND = 0.20         # medians of unknown identity and wrong key
+REJECT_SECONDS = 600 if LONG else 6
+SUSPENDED_SECONDS = 20 if LONG else 3
+NON_PFS = ("-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256")
+NO_DHE = ("-tls1_3", "-allow_no_dhe_kex", "-ciphersuites", "TLS_AES_128_GCM_SHA256")
+TABLE = {}
+
+
+def threat(number):
+    """Marks the check of a row, a function of (row, world)."""
+    def mark(function):
+        def check(row, bed):
+            function(row, World(bed))
+        check.__doc__ = function.__doc__
+        TABLE[number] = check
+        return function
+    return mark
+
+
+class World:
+    """What the checks have in common: the provider, made when it is first needed, and names."""
+
+    def __init__(self, bed):
+        self.bed, self.made, self.count = bed, None, 0
+
+    def start(self, **more):
+        """The provider, with settings of its own."""
+        self.made = Provider(self.bed, **more).start()
+        return self.made
+
+    @property
+    def provider(self):
+        """MAS and NSCL, or what start() has made."""
+        return self.made or self.start(msbf=False)
+
+    def name(self):
+        """An SCL-ID that was not used yet."""
+        self.count += 1
+        return f"node-{self.count}"
+
+    def fresh_ppid(self):
+        """A device that was not used yet."""
+        self.count += 1
+        return ppid(0x0a0000 + self.count)
+
+    def imported(self, kind="gscl", **more):
+        """A node with imported credentials whose mId goes through a tap: (node, Kmr, tap)."""
+        name = self.name()
+        tap = self.bed.add(psk.Tap(self.provider.mid_port))
+        kmr = self.provider.issue(f"{name}.example.org")
+        node = Node(self.bed, kind, self.provider, name=name, settings={"bootstrap": {"backoff": "1 s"}},
+                    nscl_uri=f"https://localhost:{tap.port}/m2m", **more)
+        node.provide(kmr, f"https://localhost:{tap.port}/m2m")
+        return node, kmr, tap
+
+
+def reason(answer, token):
+    """The answer names that reason."""
+    return token.encode() in answer.body
+
+
+def flipped(key):
+    """The key with one bit changed."""
+    return key[:-1] + bytes([key[-1] ^ 1])
+
+
+# ---- who gets in ----
+
+@threat(1)
+def without_connection(row, world):
+    """mId without a service connection."""
+    provider, name = world.provider, world.name()
+    kmr = provider.issue(name)
+    body = registration(name, f"http://{name}.example.org/m2m")
+    client = provider.client(f"http://{name}.example.org/m2m")
+    answer = client.post("/m2m/scls", body)
+    row.ok(answer.status == 403, "POST scls without TLS is refused", answer)
+    client.close()
+    with psk.socket.create_connection(("127.0.0.1", provider.mid_port), timeout=10) as sock:
+        sock.sendall(b"POST /m2m/scls HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+        try:
+            got = sock.recv(100)
+        except OSError:
+            got = b""
+    row.ok(not got.startswith(b"HTTP"), "HTTP to the port of mId has no answer", got)
+    for method, path in (("POST", "/m2m/scls"), ("GET", "/m2m/scls"), ("GET", "/m2m"), ("PUT", f"/m2m/scls/{name}")):
+        session = provider.session_a(kmr)
+        answer = session.request(method, path, body if method != "GET" else b"", {"From": f"http://{name}.example.org/m2m"})
+        row.ok(answer.status == 403 and reason(answer, "SEC_NO_CONNECTION"), f"{method} {path} on session A", answer)
+        session.close()
+    kmc = provider.connected(kmr, name)
+    session = provider.session_b(kmc)
+    row.equal(session.request("POST", "/m2m/scls", body).status, 201, "with a service connection it is done")
+    answer = session.request("POST", f"{CONNECT}?sclId={name}")
+    row.equal(answer.status, 401, "connectionParamSet is for session A alone")
+    session.close()
+
+
+@threat(2)
+def wrong_kmr(row, world):
+    """A known node with a wrong Kmr."""
+    provider = world.provider
+    kmr = provider.issue(world.name())
+    for version in (3, 2):
+        for name, key, want in (("right", kmr.psk(version), True), ("wrong", flipped(kmr.psk(version)), False),
+                                ("zero", bytes(32), False), ("Kmr itself as", kmr.key, False)):
+            done = psk.handshakes(provider.mid_port, kmr.identity(version), key, version)
+            row.equal(done, want, f"TLS 1.{version}: {name} key: handshake")
+
+
+@threat(3)
+def enumeration(row, world):
+    """Which nodes there are cannot be found out."""
+    provider = world.provider
+    kmr, stranger = provider.issue(world.name()), Kmr(os.urandom(32), "01bcad98" + os.urandom(12).hex(), 1)
+    wrong = os.urandom(32)
+    hellos = [psk.captured_hello(who.identity(), wrong) for who in (kmr, stranger)]
+    answers = [set(), set()]
+
+    def measured():
+        times = [[], []]
+        for _ in range(TIMING_RUNS):
+            for which, hello in enumerate(hellos):
+                got, seconds = psk.send_hello(provider.mid_port, hello)
+                answers[which].add(got)
+                times[which].append(seconds)
+        return [statistics.median(t) for t in times]
+
+    # What else the machine does shows in single medians: an attacker's difference shows in all of them.
+    medians = []
+    for _ in range(3):
+        medians.append(measured())
+        if _near(medians[-1]):
+            break
+    row.equal(answers[0], answers[1], "wrong key and unknown identity: the same last message")
+    row.ok(_near(medians[-1]), "and after the same time", medians)
+    row.report.note("medians, us: " + ", ".join(f"{a * 1e6:.0f} {b * 1e6:.0f}" for a, b in medians))
+    _enumeration_by_finished(row, provider, kmr, stranger, wrong)
+
+
+def _near(medians):
+    return abs(medians[0] - medians[1]) <= TIMING_BOUND * max(medians)
+
+
+def _enumeration_by_finished(row, provider, kmr, stranger, wrong):
+    """TLS 1.2, where the key shows at the end of the handshake."""
+    seen = []
+    for who in (kmr, stranger):
+        tap = psk.Tap(provider.mid_port)
+        psk.handshakes(tap.port, who.identity(2), wrong, 2)
+        wait_for(lambda tap=tap: tap.flows and tap.flows[0].ended)
+        seen.append([(record[0], record[1]) for record in _records(tap.flows[0].down)])
+        tap.close()
+    row.equal(seen[0], seen[1], "TLS 1.2: the same messages of the same lengths")
+
+
+def _records(stream):
+    at, found = 0, []
+    while at + 5 <= len(stream):
+        size = int.from_bytes(stream[at + 3:at + 5], "big")
+        # The signature-free flights have fixed lengths; encrypted ones too.
+        found.append((stream[at], size))
+        at += 5 + size
+    return found
+
+
+@threat(4)
+def other_version(row, world):
+    """The PSK of one TLS version in the other."""
+    provider, name = world.provider, world.name()
+    kmr, kmc, session = provider.node(name)
+    session.close()
+    for keys, kind in ((kmr, "Kmr"), (kmc, "Kmc")):
+        for named, keyed, used in ((2, 2, 3), (3, 3, 2), (2, 3, 3), (3, 2, 3), (3, 2, 2), (2, 3, 2)):
+            done = psk.handshakes(provider.mid_port, keys.identity(named), keys.psk(keyed), used)
+            row.ok(not done, f"{kind}: identity {named}, key {keyed} in TLS 1.{used}: no session")
+        for version in (2, 3):
+            row.ok(psk.handshakes(provider.mid_port, keys.identity(version), keys.psk(version), version),
+                      f"{kind}: TLS 1.{version} as it should be")
+
+
+@threat(5)
+def no_forward_secrecy(row, world):
+    """Downgrade to a PSK without forward secrecy."""
+    provider = world.provider
+    kmr = provider.issue(world.name())
+    row.ok(not psk.handshakes(provider.mid_port, kmr.identity(2), kmr.psk(2), 2, suites=NON_PFS),
+              "TLS 1.2 with plain PSK: no session")
+    try:
+        session = provider.session_a(kmr, suites=NO_DHE)
+        row.ok(session.forward_secret, "TLS 1.3: psk_ke is not chosen", session.head)
+        session.close()
+    except psk.Refused:
+        row.ok(True, "TLS 1.3: a client that permits psk_ke is refused")
+    for version in (2, 3):
+        session = provider.session_a(kmr, version)
+        row.ok(session.forward_secret if version == 3 else "ECDHE" in session.head,
+                  f"TLS 1.{version}: sessions are forward secret", session.head)
+        session.close()
+    weak = ("-tls1_2", "-cipher", "PSK-NULL-SHA256:PSK-AES256-CBC-SHA:ECDHE-PSK-NULL-SHA256:DHE-PSK-AES128-GCM-SHA256@SECLEVEL=0")
+    row.ok(not psk.handshakes(provider.mid_port, kmr.identity(2), kmr.psk(2), 2, suites=weak),
+              "NULL, SHA-1 and DHE suites: no session")
+
+
+# ---- false networks ----
+
+def _goes_on_with(row, world, node, tap):
+    """The credentials were kept: at the real NSCL the node registers."""
+    tap.target = world.provider.mid_port
+    row.ok(world.provider.sees(node.scl_id) is not None, "afterwards it registers with the real one", node.log_tail)
+    node.stop()
+
+
+@threat(6)
+def certificate_server(row, world):
+    """A false NSCL with a certificate that every client trusts."""
+    node, _, tap = world.imported()
+    for version in (3, 2):
+        tap.target = pick_port()
+        before = len(tap.flows)
+        false = world.bed.add(psk.CertificateServer(tap.target, world.provider.servers.server(), world.bed, version))
+        if not node.alive():
+            node.start()
+        tried = wait_for(lambda before=before: sum(1 for f in tap.flows[before:] if f.ended and f.up) >= 2)
+        row.ok(tried, f"TLS 1.{version}: the node has tried", node.log_tail)
+        row.ok(b"HTTP/1.1" not in false.got, f"TLS 1.{version}: the node sends no request", false.got[:300])
+        false.close()
+    row.ok(all(identity.startswith("mr3.") for identity in tap.identities() if identity), "it asked by its PSK alone")
+    _goes_on_with(row, world, node, tap)
+
+
+@threat(7)
+def false_psk_server(row, world):
+    """A false NSCL that does not have the PSK."""
+    node, kmr, tap = world.imported()
+    for version in (3, 2):
+        tap.target = pick_port()
+        false = psk.FalseServer(tap.target, kmr.identity(version), flipped(kmr.psk(version)), version)
+        before = len(tap.flows)
+        if not node.alive():
+            node.start()
+        row.ok(false.accepted(3) is None, f"TLS 1.{version}: no session", false.head)
+        row.ok(len(tap.flows) > before, f"TLS 1.{version}: the node has tried", node.log_tail)
+        false.close()
+    _goes_on_with(row, world, node, tap)
+
+
+@threat(8)
+def odd_identities(row, world):
+    """Identities with NUL, of any length, of other characters."""
+    provider = world.provider
+    kmr = provider.issue(world.name())
+    hello, good = psk.captured_hello(kmr.identity(), kmr.psk()), kmr.identity().encode()
+    got, _ = psk.send_hello(provider.mid_port, psk.forged_hello(hello, good, kmr.psk()))
+    row.ok(psk.is_server_hello(got), "the identity itself is accepted", got[:40])
+    rss = _resident(provider)
+    odd = {"NUL and more": good + b"\0x", "NUL": good + b"\0", "NUL in front": b"\0" + good, "upper case": good.upper(),
+           "space": good + b" ", "no index": good.rpartition(b".")[0] + b".", "sign": good[:-1] + b"+1",
+           "leading zero": good[:-1] + b"01", "65 octets": good + b"1" * (65 - len(good)), "empty": b"",
+           "index of 2^32 and more": good[:-1] + b"4294967297", "30000 octets": good + b"a" * 30000, "binary": bytes(range(64))}
+    for name, identity in odd.items():
+        got, seconds = psk.send_hello(provider.mid_port, psk.forged_hello(hello, identity, kmr.psk()))
+        row.ok(not psk.is_server_hello(got) and seconds is not None, f"{name}: no session", got[:40])
+    for _ in range(50):
+        psk.send_hello(provider.mid_port, psk.forged_hello(hello, os.urandom(30000), kmr.psk()))
+    row.ok(_resident(provider) - rss < 20000, "memory stays", (rss, _resident(provider)))
+    row.ok(provider.alive() and psk.handshakes(provider.mid_port, kmr.identity(), kmr.psk()), "and others are served")
+
+
+def _resident(daemon):
+    with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+
+@threat(9)
+def speaks_for_another(row, world):
+    """Node X speaks for SCL Y."""
+    provider, names = world.provider, (world.name(), world.name())
+    sessions, links = [], []
+    for name in names:
+        _, _, session = provider.node(name)
+        links.append(f"http://{name}.example.org/m2m")
+        made = session.request("POST", "/m2m/scls", registration(name, links[-1]))
+        row.equal(made.status, 201, f"{name} registers itself")
+        sessions.append(session)
+    session, (mine, other) = sessions[0], names
+    container = xml.container("c", nr=5, size=1000)
+    attacks = [
+        ("PUT of its scl", "PUT", f"/m2m/scls/{other}", registration(other, links[0]), {}),
+        ("DELETE of its scl", "DELETE", f"/m2m/scls/{other}", b"", {}),
+        ("registration in its name", "POST", "/m2m/scls", registration(other, links[1]), {}),
+        ("registration of a third", "POST", "/m2m/scls", registration("third", "http://third.example.org/m2m"), {}),
+        ("POST below its scl", "POST", f"/m2m/scls/{other}/containers", container, {}),
+        ("the same by an encoded path", "POST", f"/m2m/scls/{other[:-1]}%{ord(other[-1]):02x}/containers", container, {}),
+        ("absolute path of its scl", "POST", f"{provider.mid_base}/scls/{other}/containers", container, {}),
+        ("requestingEntity of it", "GET", f"/m2m/scls/{mine}", b"", {"From": links[1]}),
+        ("requestingEntity of its application", "GET", "/m2m/scls", b"", {"From": f"{links[1]}/applications/a"}),
+        ("the other one by its SCL-ID", "GET", "/m2m/scls", b"", {"From": other}),
+        ("requestingEntity of the NSCL", "GET", "/m2m/scls", b"", {"From": provider.mid_base}),
+        ("of an application of the NSCL", "GET", "/m2m/scls", b"", {"From": f"{provider.mid_base}/applications/a"}),
+        ("its scl as a second link", "PUT", f"/m2m/scls/{mine}", registration(mine, links[1]), {}),
+    ]
+    for name, method, path, body, headers in attacks:
+        answer = session.request(method, path, body, headers)
+        row.ok(answer.status == 403, f"{name}", answer)
+    answer = session.request("GET", f"/m2m/scls/{mine}", b"", {"From": f"{links[0]}/applications/a"})
+    row.equal(answer.status, 200, "its own application it speaks for")
+    answer = sessions[1].request("GET", f"/m2m/scls/{other}", b"")
+    row.ok(answer.status == 200 and xml.text(answer.xml(), "link") == links[1], "the other is as it was", answer)
+    for one in sessions:
+        one.close()
+
+
+@threat(10)
+def mixed_connections(row, world):
+    """Requests of one identity on the session of another."""
+    provider = world.start(msbf=False, settings={"mas": {"kmc_lifetime": "3 s"}})
+    tap = world.bed.add(psk.Tap(provider.mid_port))
+    name = world.name()
+    node = Node(world.bed, "gscl", provider, name=name, nscl_uri=f"https://localhost:{tap.port}/m2m")
+    node.provide(provider.issue(node.scl_id), f"https://localhost:{tap.port}/m2m").start()
+    row.ok(provider.sees(node.scl_id) is not None, "registered", node.log_tail)
+    load = Load(node, provider)
+    load.start()
+    wait_for(lambda: sum(f.identity.startswith("mr3.") for f in list(tap.flows)) >= 4)
+    load.end()
+    row.ok(load.good > 20 and not load.bad, "every request is served in between", load.bad[:5])
+    flows = list(tap.flows)
+    asked = [f for f in flows if f.identity.startswith("mr3.")]
+    kinds = sorted({f.identity for f in flows if f.identity.startswith("mc3.")})
+    row.ok(len(kinds) >= len(asked) - 1, "every service connection has a session of its own", (len(asked), kinds))
+    for flow in asked:
+        row.ok(flow.ended or flow is asked[-1], "session A is closed after its one request")
+    listed = {c["connectionId"]: c for c in provider.administer("GET", "/connections?limit=100")["connections"]}
+    for kind in kinds[:-1]:
+        used = listed.get(kind.split(".")[1], {})
+        row.ok(used.get("requests", 0) > 0, f"{kind}: was used itself", used)
+    node.stop()
+
+
+class Load(threading.Thread):
+    """An application of a node that asks the NSCL through it."""
+
+    def __init__(self, node, provider):
+        super().__init__(daemon=True)
+        self.uri, self.client = f"{provider.mid_base}/scls/{node.scl_id}", node.client(f"{node.base}/applications/load")
+        self.client.create("/m2m/applications", xml.application("load"))
+        self.halt, self.good, self.bad = threading.Event(), 0, []
+
+    def run(self):
+        while not self.halt.is_set():
+            try:
+                answer = self.client.get(self.uri)
+                if answer.status == 200:
+                    self.good += 1
+                else:
+                    self.bad.append(repr(answer))
+            except (NotSent, Unknown) as error:
+                self.bad.append(repr(error))
+            time.sleep(0.01)
+
+    def end(self):
+        """Waits for its end."""
+        self.halt.set()
+        self.join(30)
+        self.client.close()
+
+
+def _asks_for_connection(row, node, kmr, tap, label):
+    """A server that has Kmr's PSK: (server, exporter) with the node's request for connectionParamSet."""
+    tap.target = pick_port()
+    false = psk.FalseServer(tap.target, kmr.identity(), kmr.psk())
+    if not node.alive():
+        node.start()
+    exporter = false.accepted()
+    line = false.await_request() if exporter else None
+    if not row.ok(line and line.startswith(f"POST {CONNECT}"), f"{label}: the node asks", line or node.log_tail()):
+        false.close()
+        return None, None
+    return false, exporter
+
+
+def _goes_on(tap, before, seconds=1.5):
+    """The node has opened a session B since."""
+    return bool(wait_for(lambda: [i for i in tap.identities()[before:] if i.startswith("mc")], seconds))
+
+
+@threat(11)
+def replayed_set(row, world):
+    """connectionParamSet of another session or node."""
+    node, kmr, tap = world.imported()
+    other = Kmr(os.urandom(32), os.urandom(16).hex(), 1)
+    until = now_plus(3600)
+    stale = kmr.connect(os.urandom(32), 0x1122334455667788, 7, node.scl_id)
+    foreign = other.connect(os.urandom(32), 0x1122334455667799, 8, node.scl_id)
+    bodies = {
+        "another session, v1.1": connection_set(stale, until),
+        "another session, v2.1.1": connection_set(stale, until, kek=kmr.kek_conn(stale.connection, stale.index)),
+        "another node, v1.1": connection_set(foreign, until),
+        "another node, v2.1.1": connection_set(foreign, until, kek=other.kek_conn(foreign.connection, foreign.index)),
+    }
+    for name, body in bodies.items():
+        false, _ = _asks_for_connection(row, node, kmr, tap, name)
+        if not false:
+            return
+        before = len(tap.flows)
+        false.answer(201, body)
+        row.ok(not _goes_on(tap, before, 0.7), f"{name}: is not taken", tap.identities()[before:])
+        false.close()
+    _confirmed(row, node, kmr, tap)
+
+
+def _confirmed(row, node, kmr, tap):
+    """The same server with the right key: so it was the key that was looked at."""
+    false, exporter = _asks_for_connection(row, node, kmr, tap, "right key")
+    if false:
+        before = len(tap.flows)
+        kmc = kmr.connect(exporter, 0x11223344556677aa, 9, node.scl_id)
+        false.answer(201, connection_set(kmc, now_plus(3600)))
+        row.ok(_goes_on(tap, before, 20), "the right key is taken", node.log_tail)
+        false.close()
+    node.stop()
+
+
+@threat(12)
+def tampered_key(row, world):
+    """A wrong key in connectionParamSet."""
+    node, kmr, tap = world.imported()
+    for name in ("v1.1", "v2.1.1", "other SCL-ID", "lifetime past", "ConnectionId 0"):
+        false, exporter = _asks_for_connection(row, node, kmr, tap, name)
+        if not false:
+            return
+        kmc = kmr.connect(exporter, 0x1122334455667788, 7, node.scl_id)
+        kek = kmr.kek_conn(kmc.connection, kmc.index) if name == "v2.1.1" else None
+        bad = flipped(kmc.key) if name.startswith("v") else None
+        until = now_plus(-60 if name == "lifetime past" else 3600)
+        if name == "other SCL-ID":
+            kmc = kmr.connect(exporter, 0x1122334455667788, 7, "another")
+        if name == "ConnectionId 0":
+            kmc = kmr.connect(exporter, 0, 7, node.scl_id)
+        before = len(tap.flows)
+        false.answer(201, connection_set(kmc, until, kek=kek, key=bad))
+        row.ok(not _goes_on(tap, before, 0.7), f"{name}: the node does not go on", tap.identities()[before:])
+        false.close()
+    _confirmed(row, node, kmr, tap)
+
+
+# ---- ends ----
+
+@threat(13)
+def expired(row, world):
+    """A Kmc that has expired."""
+    provider = world.start(msbf=False, settings={"mas": {"kmc_lifetime": "2 s"}})
+    _, kmc, session = provider.node(world.name())
+    began = time.monotonic()
+    row.equal(session.request("GET", "/m2m/connections/self").status, 200, "served while it lives")
+    time.sleep(max(0.0, began + 2.2 - time.monotonic()))
+    answer = session.request("GET", "/m2m/connections/self")
+    row.ok(answer.status == 401 and reason(answer, "SEC_KMC_EXPIRED"), "the open session is refused", answer)
+    row.ok(session.is_closed(3), "and closed")
+    row.ok(not psk.handshakes(provider.mid_port, kmc.identity(), kmc.psk()), "no new session")
+    session.close()
+
+
+@threat(14)
+def revoked(row, world):
+    """A stolen Kmc after the revocation."""
+    provider = world.provider
+    for scope in ("connection", "kmr", "node"):
+        name = world.name()
+        kmr, kmc, session = provider.node(name)
+        idle = provider.session_b(kmc)
+        row.equal(session.request("GET", "/m2m/connections/self").status, 200, f"{scope}: served before")
+        more = {"connection": {"connection": f"{kmc.connection:016x}"}, "kmr": {"index": kmr.index}, "node": {}}[scope]
+        provider.revoke(kmr.node, scope, **more)
+        at = time.monotonic()
+        for one, which in ((session, "open session"), (idle, "idle session")):
+            answer = one.request("GET", "/m2m/connections/self")
+            row.ok(answer.status in (0, 403) and (answer.status == 0 or reason(answer, "SEC_REVOKED")),
+                      f"{scope}: the {which} is refused", answer)
+            row.ok(one.is_closed(3) and time.monotonic() < at + 1.5, f"{scope}: and closed within a second")
+            one.close()
+        for version in (2, 3):
+            row.ok(not psk.handshakes(provider.mid_port, kmc.identity(version), kmc.psk(version), version),
+                      f"{scope}: no new session by Kmc, TLS 1.{version}")
+        again = psk.handshakes(provider.mid_port, kmr.identity(), kmr.psk())
+        row.equal(again, scope == "connection", f"{scope}: session by Kmr")
+        provider.revoke(kmr.node, scope, **more)
+
+
+@threat(15)
+def rolled_back(row, world):
+    """An old KmrIndex."""
+    provider, name = world.provider, world.name()
+    old = provider.issue(name)
+    provider.connected(old, name)
+    new = provider.issue(name, nodeId=old.node.hex())
+    row.equal(new.index, old.index + 1, "the index grows")
+    provider.connected(old, name)
+    row.ok(True, "the old one is good until the new one is used")
+    provider.connected(new, name)
+    _no_connection(row, provider, old, name, "the old one afterwards")
+    provider.administer("POST", f"/nodes/{new.node.hex()}/rotate", {"index": 0})
+    _no_connection(row, provider, new, name, "after a rotation without time limit")
+    newest = provider.issue(name, nodeId=old.node.hex())
+    provider.connected(newest, name)
+    row.ok(True, "the newest one is good")
+
+
+def _no_connection(row, provider, kmr, name, label):
+    try:
+        session = provider.session_a(kmr)
+    except psk.Refused:
+        row.ok(True, label + ": no session")
+        return
+    answer = provider.ask_connection(session, name)
+    row.ok(answer.status == 403 and reason(answer, "SEC_REBOOTSTRAP"), label + ": SEC_REBOOTSTRAP", answer)
+    session.close()
+
+
+def bootstrap_by_hand(provider, identity, device_ppid, label_more=""):
+    """POST bootstrapParamSet in derive mode: (answer, Kmr or None)."""
+    session = provider.certified(identity)
+    try:
+        answer = session.request("POST", f"{BOOTSTRAP}?ppid={device_ppid}&kmr=derive{label_more}", b"",
+                                 {"Accept": "application/xml"})
+        if answer.status != 201:
+            return answer, None
+        made = ParamSet(answer.body)
+        return answer, Kmr.derived(session.exporter, device_ppid, made["securityM2MNodeId"], made.kmr_index, "localhost")
+    finally:
+        session.close()
+
+
+@threat(16)
+def lost_bootstrap(row, world):
+    """The answer to a bootstrap is lost."""
+    provider, device_ppid = world.start(), world.fresh_ppid()
+    device = provider.devices.device(device_ppid)
+    provider.admit(device_ppid, [device.fingerprint()])
+    answer, first = bootstrap_by_hand(provider, device, device_ppid)
+    if not row.ok(first is not None, "bootstrap", answer):
+        return
+    name = ParamSet(answer.body)["sclId"]
+    provider.connected(first, name)
+    _, lost = bootstrap_by_hand(provider, device, device_ppid)
+    row.ok(lost and lost.index == first.index + 1 and lost.node == first.node, "a second one, whose answer is lost")
+    provider.connected(first, name)
+    row.ok(True, "the node connects with the Kmr that it has")
+    _, second = bootstrap_by_hand(provider, device, device_ppid)
+    provider.connected(second, name)
+    row.ok(second.index > lost.index, "and with the next one")
+    row.ok(not psk.handshakes(provider.mid_port, lost.identity(), lost.psk()), "the lost one is good for nothing")
+    _daemon_bootstraps_again(row, world)
+
+
+def _daemon_bootstraps_again(row, world):
+    """A gscl whose first answer of the MSBF is cut off."""
+    provider, cut = world.provider, []
+    tap = world.bed.add(psk.Tap(provider.msbf_port))
+    device_ppid = world.fresh_ppid()
+    device = provider.devices.device(device_ppid)
+    provider.admit(device_ppid, [device.fingerprint()])
+
+    def limit(flow, _data):
+        # The handshake is over when the client has sent more than its certificate.
+        if not cut and len(flow.up) > 1100:
+            time.sleep(0.2)
+            cut.append(flow)
+            return False
+        return flow not in cut
+    tap.limit_down = limit
+    node = Node(world.bed, "gscl", provider, name=world.name(), device=device, device_ppid=device_ppid,
+                settings={"bootstrap": {"msbf": f"https://localhost:{tap.port}/m2m/msbf"}}).start()
+    row.ok(provider.sees(node.scl_id) is not None, "a gscl gets over a lost answer", node.log_tail)
+    row.ok(cut and len(tap.flows) > 1, "an answer was lost", len(tap.flows))
+    node.stop()
+
+
+# ---- rejects, stalls, side channels ----
+
+@threat(43)
+def forged_rejects(row, world):
+    """Rejects that are not signed, or not for this request."""
+    provider = world.provider
+    node, kmr, tap = world.imported()
+    node.options.append(f"bootstrap.reject_key={provider.reject_keys[1]}")
+    foreign, old = signing_key(world.bed.path("foreign-reject.key"))[0], os.urandom(16)
+    headers = [
+        ("403", 403, {}), ("410", 410, {}), ("401", 401, {}),
+        ("403 with an old nonce", 403, {"X-M2M-Reject": reject(provider.reject_keys[0], kmr.node, old, 2)}),
+        ("410 signed by another", 410, None),
+        ("403 for another node", 403, {"X-M2M-Reject": reject(provider.reject_keys[0], os.urandom(16), old, 2)}),
+    ]
+    end, count = time.monotonic() + REJECT_SECONDS, 0
+    while count < len(headers) or (LONG and time.monotonic() < end):
+        name, status, more = headers[count % len(headers)]
+        false, _ = _asks_for_connection(row, node, kmr, tap, name)
+        if not false:
+            return
+        nonce = re.search(r"X-M2M-Nonce: ([0-9a-f]{32})", false.head, re.I)
+        if more is None:
+            more = {"X-M2M-Reject": reject(foreign, kmr.node, bytes.fromhex(nonce.group(1)) if nonce else old, 2)}
+        false.answer(status, "", more)
+        false.close()
+        count += 1
+    row.ok(True, f"asked again after {count} forged rejects")
+    tap.target = pick_port()
+    before = len(tap.flows)
+    row.ok(wait_for(lambda: len(tap.flows) >= before + 7), "closed handshakes: it goes on trying", node.log_tail)
+    tap.target = provider.mid_port
+    row.ok(provider.sees(node.scl_id) is not None, "the credentials are still there", node.log_tail)
+    node.stop()
+
+
+@threat(51)
+def stuck_mas(row, world):
+    """A MAS that stands still."""
+    row.skip("latency", "needs a MAS in a process of its own")
+
+
+@threat(53)
+def triple_handshake(row, world):
+    """TLS 1.2 without extended master secret."""
+    provider, name = world.provider, world.name()
+    kmr = provider.issue(name)
+    env = psk.without_extended_master_secret(world.bed)
+    session = provider.session_a(kmr, 2)
+    row.ok(session.extended, "the control has it", session.head)
+    answer = provider.ask_connection(session, name)
+    row.equal(answer.status, 201, "with it a parameter set is issued", answer)
+    session.close()
+    try:
+        session = provider.session_a(kmr, 2, env=env)
+    except psk.Refused:
+        row.ok(True, "without it there is no session")
+        return
+    row.ok(not session.extended, "the attacker leaves it out")
+    answer = provider.ask_connection(session, name)
+    row.ok(answer.status in (0, 401, 403), "no parameter set is issued", answer)
+    session.close()
+
+
+@threat(54)
+def eavesdropper(row, world):
+    """Who talks is not to be read on the wire."""
+    provider, device_ppid = world.start(), world.fresh_ppid()
+    tap, boot = world.bed.add(psk.Tap(provider.mid_port)), world.bed.add(psk.Tap(provider.msbf_port))
+    node = factory_node(world.bed, "gscl", provider, device_ppid, name=world.name(),
+                        settings={"bootstrap": {"msbf": f"https://localhost:{boot.port}/m2m/msbf"}},
+                        nscl_uri=f"https://localhost:{tap.port}/m2m").start()
+    if not row.ok(provider.sees(node.scl_id) is not None, "registered", node.log_tail):
+        return
+    load = Load(node, provider)
+    load.start()
+    wait_for(lambda: load.good > 10)
+    load.end()
+    seen = tap.octets() + boot.octets()
+    record = provider.administer("GET", f"/nodes?sclId={node.scl_id}")["nodes"][0]
+    row.ok(record["nodeId"].encode() in seen, "the capture is one: the pseudonym is in it")
+    row.ok(len(tap.flows) >= 2 and load.good > 10, "sessions A and B", (len(tap.flows), load.good))
+    secrets = {"SCL-ID": node.scl_id.encode(), "its name": node.name.encode(), "PPID in hex": device_ppid.encode(),
+               "PPID": bytes.fromhex(device_ppid), "PPID in capitals": device_ppid.upper().encode(), "application": b"applications",
+               "subscriber": b"sub1", "path": b"/m2m"}
+    for name, text in secrets.items():
+        row.ok(text not in seen, f"{name} is not in the capture")
+    node.stop()
+
+
+if __name__ == "__main__":
+    if not available():
+        print("threats_mid: there is no openssl command")
+        sys.exit(SKIPPED)
+    rows.run(TABLE, __doc__)
