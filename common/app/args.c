@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
-#define LETTERS "c:o:hV"
+#define LETTERS "c:o:hVS:O:"
 
 /* val of a long option without a letter: above every character. */
 enum { VAL_ACTION = 256 };
@@ -29,6 +29,12 @@ static const struct arg {
 	{ "backup", "DIR", 0, ARGS_BACKUP, "copy the store into a new directory, also while in use" },
 	{ "import-credentials", "FILE", 0, ARGS_IMPORT,
 	  "store the bootstrapParamSet in FILE and wipe it; gscl and dscl" },
+	{ "admin", "OPERATION", 0, ARGS_ADMIN,
+	  "ask a running nscl for an operation with what follows (see nscl(8))" },
+	{ "issue-credentials", NULL, 0, ARGS_ISSUE,
+	  "make credentials for the node --sclid and write them to --out; nscl" },
+	{ "sclid", "SCL-ID", 'S', ARGS_RUN, "of the node" },
+	{ "out", "FILE", 'O', ARGS_RUN, "new file for its credentials" },
 	{ "types", NULL, 0, ARGS_TYPES, "print the resource types as JSON" },
 	{ "help", NULL, 'h', ARGS_HELP, "print this" },
 	{ "version", NULL, 'V', ARGS_VERSION, "print the version" },
@@ -75,12 +81,18 @@ take(struct args *a, int val, const char *name)
 		return add_override(a, optarg, name);
 	if (val == 'c')
 		a->file = optarg;
+	else if (val == 'S')
+		a->scl_id = optarg;
+	else if (val == 'O')
+		a->out = optarg;
 	else
 		a->action = row->action;
 	if (row->action == ARGS_BACKUP)
 		a->backup_to = optarg;
 	if (row->action == ARGS_IMPORT)
 		a->import_from = optarg;
+	if (row->action == ARGS_ADMIN)
+		a->operation = optarg;
 	return true;
 }
 
@@ -96,8 +108,15 @@ args_parse(struct args *a, int argc, char **argv)
 	optind = 1;
 	while (ok && (val = getopt_long(argc, argv, LETTERS, longs, NULL)) != -1)
 		ok = take(a, val, argv[0]);
-	if (ok && optind < argc) {
+	if (ok && a->action == ARGS_ADMIN) {
+		a->operands = argv + optind;
+		a->n_operands = argc - optind;
+	} else if (ok && optind < argc) {
 		fprintf(stderr, "%s: unexpected argument '%s'\n", argv[0], argv[optind]);
+		ok = false;
+	}
+	if (ok && a->action == ARGS_ISSUE && (a->scl_id == NULL || a->out == NULL)) {
+		fprintf(stderr, "%s: --issue-credentials needs --sclid and --out\n", argv[0]);
 		ok = false;
 	}
 	if (!ok)

@@ -19,6 +19,8 @@ enum args_action {
 	ARGS_CHECK_STORE,
 	ARGS_BACKUP,
 	ARGS_IMPORT,
+	ARGS_ADMIN,
+	ARGS_ISSUE,
 	ARGS_TYPES,
 	ARGS_HELP,
 	ARGS_VERSION,
@@ -31,6 +33,10 @@ struct args {
 	const char *file; /* NULL: built-in defaults */
 	const char *backup_to;
 	const char *import_from;
+	const char *operation; /* ARGS_ADMIN, with what follows it: */
+	char *const *operands;
+	int n_operands;
+	const char *scl_id, *out; /* ARGS_ISSUE */
 	const char *overrides[ARGS_OVERRIDES_MAX];
 	size_t n_overrides;
 };

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/admin_client.h"
 #include "app/args.h"
 #include "app/run.h"
 #include "app/service.h"
@@ -149,6 +150,25 @@ with_import(const struct call *c, struct options *o)
 	return status;
 }
 
+static int
+with_admin(const struct call *c, struct options *o)
+{
+	int status = admin_client(c->profile, o, c->args.operation, c->args.operands,
+	                          c->args.n_operands);
+
+	options_free(o);
+	return status;
+}
+
+static int
+with_issue(const struct call *c, struct options *o)
+{
+	int status = admin_issue(c->profile, o, c->args.scl_id, c->args.out);
+
+	options_free(o);
+	return status;
+}
+
 /* What stands under the program's name by now, with the same arguments; the process stays. */
 static int
 run_again(const struct call *c)
@@ -182,6 +202,8 @@ static const struct action {
 	[ARGS_CHECK_STORE] = { .with = with_check_store },
 	[ARGS_BACKUP] = { .with = with_backup },
 	[ARGS_IMPORT] = { .with = with_import },
+	[ARGS_ADMIN] = { .with = with_admin },
+	[ARGS_ISSUE] = { .with = with_issue },
 	[ARGS_TYPES] = { .alone = do_types },
 	[ARGS_HELP] = { .alone = do_help },
 	[ARGS_VERSION] = { .alone = do_version },

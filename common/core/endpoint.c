@@ -16,8 +16,11 @@ below(const char *path)
 static struct slice
 rest_of(const struct endpoint *e, struct slice path)
 {
-	struct slice rest = slice_from(path, strlen(e->path)), tail = slice_of(e->tail);
+	struct slice rest = slice_from(path, strlen(e->path)), tail;
 
+	if (e->tail == NULL)
+		return rest;
+	tail = slice_of(e->tail);
 	if (rest.n < tail.n || !slice_eq(slice_from(rest, rest.n - tail.n), tail))
 		return SLICE_NONE;
 	return slice_head(rest, rest.n - tail.n);

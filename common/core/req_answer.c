@@ -48,7 +48,7 @@ encode_failure(struct req *rq)
 	encode_error(rq->out_codec, rq->rc, rq->message, &b);
 	rq->out.content_type = slice_of(rq->out_codec->media_type);
 	take_body(rq, &b);
-	if (rq->rc == RC_UNAVAILABLE || rq->rc == RC_NO_SPACE)
+	if ((rq->rc == RC_UNAVAILABLE || rq->rc == RC_NO_SPACE) && rq->out.retry_after == 0)
 		rq->out.retry_after = RETRY_AFTER_SECONDS;
 }
 

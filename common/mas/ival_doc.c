@@ -53,7 +53,8 @@ parse_long(struct slice s, int64_t *out)
 		int digit = s.p[i] - '0';
 
 		if (digit < 0 || digit > 9 || __builtin_mul_overflow(v, 10, &v) ||
-		    (negative ? __builtin_sub_overflow(v, digit, &v) : __builtin_add_overflow(v, digit, &v)))
+		    (negative ? __builtin_sub_overflow(v, digit, &v)
+		              : __builtin_add_overflow(v, digit, &v)))
 			return false;
 	}
 	*out = v;
@@ -82,7 +83,8 @@ read_members(const struct node *root, struct slice texts[MEMBERS])
 	for (const struct node *n = root->first; n != NULL; n = n->next) {
 		unsigned i = member_of(n);
 
-		if (i == MEMBERS || texts[i].p != NULL || ((n->flags & NODE_NO_NS) == 0 && i != next))
+		if (i == MEMBERS || texts[i].p != NULL ||
+		    ((n->flags & NODE_NO_NS) == 0 && i != next))
 			return false;
 		next = i + 1;
 		texts[i] = trimmed(n->text);
@@ -105,15 +107,17 @@ ival_doc_from(const struct node *root, struct ival_report *out)
 	struct slice texts[MEMBERS] = { { NULL, 0 } };
 	int64_t at;
 
-	if (!is_root(root) || !read_members(root, texts) || !parse_long(texts[RESULTS], &out->results) ||
-	    !parse_long(texts[MAC], &out->mac) || !times_parse(texts[TIME], &at))
+	if (!is_root(root) || !read_members(root, texts) ||
+	    !parse_long(texts[RESULTS], &out->results) || !parse_long(texts[MAC], &out->mac) ||
+	    !times_parse(texts[TIME], &at))
 		return RC_BAD_REQUEST;
 	out->time = texts[TIME];
 	return RC_OK;
 }
 
 enum rc
-ival_doc_read(struct arena *a, struct slice content_type, struct slice body, struct ival_report *out)
+ival_doc_read(struct arena *a, struct slice content_type, struct slice body,
+              struct ival_report *out)
 {
 	const struct codec *codec = codec_for(content_type);
 	const char *why;

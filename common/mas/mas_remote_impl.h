@@ -8,6 +8,8 @@
 #include "mas/mas_json.h"
 #include "mas/mas_remote.h"
 
+#include <stdatomic.h>
+
 #define REMOTE_FLIGHTS 64u /* calls that wait for an answer at a time */
 #define REMOTE_QUEUE 512u /* that wait for their turn; the oldest beyond are refused */
 #define REMOTE_TIMEOUT_MS 10000u
@@ -43,7 +45,6 @@ struct remote_feed {
 	char after[80]; /* of a page under way, "" = none */
 	uint64_t base; /* since, when all pages are there */
 	struct mas_psk *building; /* of pages under way */
-	bool known_events; /* events is of this MAS */
 	int64_t pause; /* before the next try, after a failure */
 	int64_t quick_at; /* monotonic: when the last quick poll began */
 	atomic_bool missed; /* any thread: soon is posted */
@@ -52,7 +53,7 @@ struct remote_feed {
 	struct remote_flight *list;
 	char list_after[CONN_ID_HEX];
 	bool relist; /* after an event was lost */
-	struct mas_live *waiting; /* who has asked for them; by job.next */
+	struct mas_live *waiting; /* who has asked for them; by job.self */
 	struct remote_known *known; /* by their ids */
 	size_t n_known, size_known;
 };

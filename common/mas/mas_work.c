@@ -65,8 +65,9 @@ mas_work_submit(struct mas_work *w, struct mas_job *j)
 {
 	pthread_mutex_lock(&w->lock);
 	queue_add(w->waiting.n < w->conf.queue_max ? &w->waiting : &w->refused, j);
-	pthread_mutex_unlock(&w->lock);
+	/* Inside: once j is done, w may be gone. */
 	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
 }
 
 bool

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/scl.h"
 #include "sec/hex.h"
 
 #define QUEUE_MAX 1024u
@@ -28,7 +27,8 @@ bad(char why[256], const char *text)
 static bool
 take_name(char to[REJECT_SP_ID_MAX + 1], const char *name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
 
 	return name != NULL && name[0] != '\0' && name[strspn(name, allowed)] == '\0' &&
 	       string_set(to, REJECT_SP_ID_MAX, slice_of(name));
@@ -53,8 +53,8 @@ take_conf(struct msbf *m, const struct msbf_conf *conf, char why[256])
 		return bad(why, "the MSBF-ID is missing or no domain name");
 	if (conf->kek_file == NULL)
 		return bad(why, "there is no file with a master key");
-	if (conf->kmr_lifetime < 0 || conf->kmr_lifetime > MAS_KMR_LIFETIME_MAX || conf->audit_keep < 0 ||
-	    conf->ival_required > INT64_MAX)
+	if (conf->kmr_lifetime < 0 || conf->kmr_lifetime > MAS_KMR_LIFETIME_MAX ||
+	    conf->audit_keep < 0 || conf->ival_required > INT64_MAX)
 		return bad(why, "an option of the MSBF is out of its range");
 	return RC_OK;
 }
@@ -62,7 +62,8 @@ take_conf(struct msbf *m, const struct msbf_conf *conf, char why[256])
 static enum rc
 read_sign_keys(struct msbf *m, const struct msbf_conf *conf, char why[256])
 {
-	const char *sign = conf->sign_key_file == NULL ? conf->reject_key_file : conf->sign_key_file;
+	const char *sign =
+		conf->sign_key_file == NULL ? conf->reject_key_file : conf->sign_key_file;
 	enum rc rc = RC_OK;
 
 	if (conf->reject_key_file == NULL)
@@ -127,7 +128,8 @@ count_one(void *arg, const struct msbf_device *d)
 static enum rc
 load(struct msbf *m, const struct msbf_conf *conf, struct mas_tx *tx, char why[256])
 {
-	struct audit_entry e = { .actor = SLICE_LIT("msbf"), .action = SLICE_LIT("start"),
+	struct audit_entry e = { .actor = SLICE_LIT("msbf"),
+		                 .action = SLICE_LIT("start"),
 		                 .result = SLICE_LIT("ok") };
 	enum rc rc = read_seals(m, conf, tx, why);
 
@@ -163,8 +165,8 @@ tick(void *arg, struct mas_tx *tx, bool *more)
 	enum rc rc = RC_OK;
 
 	if (m->conf.audit_keep > 0)
-		rc = audit_trim(tx, msbf_seal(m, tx), clock_now(m->conf.clock) - m->conf.audit_keep, TRIM_MAX,
-		                &removed);
+		rc = audit_trim(tx, msbf_seal(m, tx), clock_now(m->conf.clock) - m->conf.audit_keep,
+		                TRIM_MAX, &removed);
 	*more = removed == TRIM_MAX;
 	return rc != RC_OK ? rc : mas_counters_write(m->counters, tx);
 }
@@ -179,9 +181,14 @@ ticked(void *arg, enum rc rc)
 static enum rc
 start_work(struct msbf *m)
 {
-	struct mas_work_conf work = { .store = &m->store, .log = m->conf.log,
-		                      .queue_max = m->conf.queue_max, .batch_max = m->conf.batch_max,
-		                      .period = TICK, .tick = tick, .ticked = ticked, .arg = m };
+	struct mas_work_conf work = { .store = &m->store,
+		                      .log = m->conf.log,
+		                      .queue_max = m->conf.queue_max,
+		                      .batch_max = m->conf.batch_max,
+		                      .period = TICK,
+		                      .tick = tick,
+		                      .ticked = ticked,
+		                      .arg = m };
 
 	return mas_work_start(&work, &m->work);
 }
@@ -197,17 +204,19 @@ static const char *const counter_names[] = {
 static enum rc
 make_tables(struct msbf *m)
 {
-	struct failures_conf failures = { .clock = m->conf.clock, .per_subject = FAILURES_PER_SUBJECT,
+	struct failures_conf failures = { .clock = m->conf.clock,
+		                          .per_subject = FAILURES_PER_SUBJECT,
 		                          .per_source = FAILURES_PER_SOURCE,
-		                          .window = FAILURES_WINDOW, .slots = FAILURES_SLOTS };
+		                          .window = FAILURES_WINDOW,
+		                          .slots = FAILURES_SLOTS };
 
 	m->counters = mas_counters_new(counter_names, MSBF_COUNTERS);
 	m->boot_rate = msbf_rate_new(MSBF_BOOT_RATE);
 	m->status_rate = msbf_rate_new(MSBF_STATUS_RATE);
 	m->seal = secret_alloc(sizeof(*m->seal));
 	m->next_seal = secret_alloc(sizeof(*m->next_seal));
-	if (m->counters == NULL || m->boot_rate == NULL || m->status_rate == NULL || m->seal == NULL ||
-	    m->next_seal == NULL)
+	if (m->counters == NULL || m->boot_rate == NULL || m->status_rate == NULL ||
+	    m->seal == NULL || m->next_seal == NULL)
 		return RC_UNAVAILABLE;
 	return failures_new(&failures, &m->failures);
 }
@@ -311,13 +320,16 @@ msbf_attach(struct msbf *m, struct scl *scl, const char *base)
 	enum rc rc = RC_OK;
 
 	for (unsigned i = 0; i < MSBF_ENDPOINTS && rc == RC_OK; i++) {
-		int n = snprintf(m->paths[i], MSBF_PATH_MAX, "/%s/msbf/%s", base, endpoints[i].path);
+		int n = snprintf(m->paths[i], MSBF_PATH_MAX, "/%s/msbf/%s", base,
+		                 endpoints[i].path);
 
 		if (n < 0 || (size_t)n >= MSBF_PATH_MAX)
 			return RC_BAD_REQUEST;
-		m->endpoints[i] = (struct endpoint){ .path = m->paths[i], .serve = SERVE_MSBF,
+		m->endpoints[i] = (struct endpoint){ .path = m->paths[i],
+			                             .serve = SERVE_MSBF,
 			                             .body_max = endpoints[i].body_max,
-			                             .serve_request = endpoints[i].serve, .arg = m };
+			                             .serve_request = endpoints[i].serve,
+			                             .arg = m };
 		if (!endpoints[i].signs || m->reject_key != NULL)
 			rc = endpoint_add(scl, &m->endpoints[i]);
 	}
@@ -371,9 +383,8 @@ msbf_outcome_failed(struct mas_outcome *o, enum rc rc)
 }
 
 void
-msbf_submit(struct msbf *m, struct mas_job *j,
-            enum rc (*run)(struct mas_job *j, struct mas_tx *tx), void (*stored)(struct mas_job *j),
-            void (*done)(struct mas_job *j, enum rc rc))
+msbf_submit(struct msbf *m, struct mas_job *j, enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
+            void (*stored)(struct mas_job *j), void (*done)(struct mas_job *j, enum rc rc))
 {
 	bool stopping;
 
@@ -419,7 +430,8 @@ msbf_trace(struct msbf *m, struct mas_tx *tx, const struct msbf_trace *t,
            const uint8_t hash[PPID_HASH], const struct node_id *node)
 {
 	char device[2 * PPID_HASH + 1], id[NODE_ID_TEXT] = "", object[AUDIT_OBJECT_MAX + 1];
-	struct audit_entry e = { .actor = slice_of(t->actor), .action = slice_of(t->action),
+	struct audit_entry e = { .actor = slice_of(t->actor),
+		                 .action = slice_of(t->action),
 		                 .result = slice_of(t->result == NULL ? "ok" : t->result),
 		                 .source = t->source };
 

@@ -24,7 +24,8 @@ struct msbf;
 struct scl;
 
 #define MSBF_DEVICES_MAX 100000u
-#define MSBF_RUNNING_MAX 64u /* requests that wait for the store or the MAS; more are answered 503 */
+#define MSBF_RUNNING_MAX                                                                           \
+	64u /* requests that wait for the store or the MAS; more are answered 503 */
 
 /*
  * What the MSBF asks of the MAS beside mas.h, with the meaning of mas_change and mas_verdict
@@ -61,14 +62,14 @@ struct msbf_conf {
 	const char *const *nscls; /* sclIdList, ends with NULL */
 	const char *mas_address; /* securityMasFqdn */
 	int64_t kmr_lifetime; /* us; 0 = that of the MAS */
-	uint64_t ival_required; /* bits of ivalResults without which there is no bootstrap; 0 = none */
+	uint64_t ival_required; /* bits of ivalResults that a bootstrap must have; 0 = none */
 	int64_t audit_keep; /* how old audit records become; 0 = for ever */
 	unsigned devices_max, queue_max, batch_max;
 };
 
 /* As mas_open. */
 enum rc msbf_open(const struct msbf_conf *conf, struct msbf **out, char why[256]);
-/* Adds the endpoints, on listeners with SERVE_MSBF. base: name of sclBase. Before scl_start, once. */
+/* Adds the endpoints, on listeners with SERVE_MSBF. base: name of sclBase. Before scl_start. */
 enum rc msbf_attach(struct msbf *m, struct scl *scl, const char *base);
 /*
  * Answers what waits; from then on requests and calls are answered RC_UNAVAILABLE. Before

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Administration of the MSBF. Calls are asynchronous like those of mas.h: the caller's struct stays
- * alive until done was called, once, on a thread of the MSBF or the MAS, never from within the call.
- * Any thread. After msbf_stop done comes from within the call, with RC_UNAVAILABLE.
+ * alive until done was called, once, on a thread of the MSBF or the MAS, never from within the
+ * call. Any thread. After msbf_stop done comes from within the call, with RC_UNAVAILABLE.
  */
 #ifndef MAS_MSBF_ADMIN_H
 #define MAS_MSBF_ADMIN_H
@@ -24,7 +24,7 @@ struct msbf_line {
 	/*
 	 * RC_OK also when it is known already and says the same; RC_BAD_REQUEST PPID_*, BAD_PARAM;
 	 * RC_CONFLICT DEVICE_EXISTS: known, and says something else; RC_CONFLICT
-	 * PPID_DUPLICATE_ADDRESS: another device has one of its addresses: it is MSBF_REFUSED until it is
+	 * PPID_DUPLICATE_ADDRESS: another device has one of its addresses: MSBF_REFUSED until it is
 	 * linked; RC_NO_SPACE OVERLOAD.
 	 */
 	enum rc rc;
@@ -67,9 +67,9 @@ struct msbf_change {
 	struct slice source;
 
 	/*
-	 * RC_NOT_FOUND; RC_BAD_REQUEST BAD_PARAM; RC_CONFLICT LINK_STATE: the new one is not waiting or
-	 * refused, or the old one is out of use; RC_CONFLICT LINK_ADDRESS: they share no address;
-	 * RC_CONFLICT PPID_DUPLICATE_ADDRESS: a third device has one. Again: RC_OK.
+	 * RC_NOT_FOUND; RC_BAD_REQUEST BAD_PARAM; RC_CONFLICT LINK_STATE: the new one is not
+	 * waiting or refused, or the old one is out of use; RC_CONFLICT LINK_ADDRESS: they share no
+	 * address; RC_CONFLICT PPID_DUPLICATE_ADDRESS: a third device has one. Again: RC_OK.
 	 */
 	struct mas_outcome outcome;
 	void (*done)(struct msbf_change *c);

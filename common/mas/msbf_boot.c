@@ -5,8 +5,8 @@
  *   serving thread (msbf_read.c) -> worker: admitted, KmrIndex reserved, stored -> Kmr -> the MAS
  *     stores it, PENDING -> worker: what was issued, stored -> answer
  *
- * so that no index is used twice, and whatever is lost on the way, the node tries again and gets the
- * next index; its older Kmr is good until then.
+ * so that no index is used twice, and whatever is lost on the way, the node tries again and gets
+ * the next index; its older Kmr is good until then.
  */
 #include "config.h"
 
@@ -40,8 +40,8 @@ refuse(struct boot *b, enum rc rc, const char *reason, const char *truth)
 static void
 fail(struct boot *b, enum rc rc)
 {
-	refuse(b, rc == RC_INTERNAL ? RC_INTERNAL : RC_UNAVAILABLE, rc == RC_INTERNAL ? "" : "OVERLOAD",
-	       "FAILED");
+	refuse(b, rc == RC_INTERNAL ? RC_INTERNAL : RC_UNAVAILABLE,
+	       rc == RC_INTERNAL ? "" : "OVERLOAD", "FAILED");
 }
 
 /* ---- audit ---- */
@@ -49,8 +49,11 @@ fail(struct boot *b, enum rc rc)
 static enum rc
 trace(struct boot *b, struct mas_tx *tx, const char *action, const char *result)
 {
-	struct msbf_trace t = { .actor = "device", .action = action, .result = result,
-		                .source = slice_of(b->source), .kmr_index = b->provision.kmr_index };
+	struct msbf_trace t = { .actor = "device",
+		                .action = action,
+		                .result = result,
+		                .source = slice_of(b->source),
+		                .kmr_index = b->provision.kmr_index };
 
 	return msbf_trace(b->m, tx, &t, b->hash, b->device.has_node ? &b->device.node : NULL);
 }
@@ -72,7 +75,9 @@ trace_refusal(struct boot *b, struct mas_tx *tx)
 static enum rc
 admit(struct boot *b, struct mas_tx *tx)
 {
-	struct msbf_claim c = { .ppid = &b->ppid, .hash = b->hash, .create = b->op == BOOT_POST,
+	struct msbf_claim c = { .ppid = &b->ppid,
+		                .hash = b->hash,
+		                .create = b->op == BOOT_POST,
 		                .fingerprint = b->variant == NULL ? NULL : b->fingerprint };
 	enum rc rc;
 
@@ -110,7 +115,8 @@ check_ival(struct boot *b)
 	const struct node_id nobody = { { 0 } };
 	struct ival_origin o = { .node = &nobody, .scl_id = slice_of(b->scl_id) };
 	struct ival_policy p = { .required = b->m->conf.ival_required,
-		                 .now = clock_now(b->m->conf.clock), .last = b->device.last_ival };
+		                 .now = clock_now(b->m->conf.clock),
+		                 .last = b->device.last_ival };
 	struct slice spki = slice_make(b->spki, b->n_spki);
 	enum rc rc;
 
@@ -118,14 +124,17 @@ check_ival(struct boot *b)
 	if (!b->has_ival)
 		rc = p.required == 0 ? RC_OK : RC_FORBIDDEN;
 	else
-		rc = ival_boot_check(spki, &b->secret, b->ival_signature, &o, &b->ival, &p, &b->ival_time);
+		rc = ival_boot_check(spki, &b->secret, b->ival_signature, &o, &b->ival, &p,
+		                     &b->ival_time);
 	if (rc == RC_FORBIDDEN && b->has_ival && b->device.has_node) {
 		/* It knows its name already. */
 		o.node = &b->device.node;
-		rc = ival_boot_check(spki, &b->secret, b->ival_signature, &o, &b->ival, &p, &b->ival_time);
+		rc = ival_boot_check(spki, &b->secret, b->ival_signature, &o, &b->ival, &p,
+		                     &b->ival_time);
 	}
 	if (rc == RC_FORBIDDEN || rc == RC_BAD_REQUEST) {
-		refuse(b, RC_FORBIDDEN, "IVAL_FAILED", b->has_ival ? "IVAL_FAILED" : "IVAL_MISSING");
+		refuse(b, RC_FORBIDDEN, "IVAL_FAILED",
+		       b->has_ival ? "IVAL_FAILED" : "IVAL_MISSING");
 		rc = RC_OK;
 	}
 	return rc;
@@ -286,8 +295,11 @@ learned(struct mas_provision *p)
 static void
 learn(struct boot *b)
 {
-	b->provision = (struct mas_provision){ .ppid = ppid_octets(&b->ppid), .origin = b->variant->origin,
-		                               .source = slice_of(b->source), .done = learned, .owner = b };
+	b->provision = (struct mas_provision){ .ppid = ppid_octets(&b->ppid),
+		                               .origin = b->variant->origin,
+		                               .source = slice_of(b->source),
+		                               .done = learned,
+		                               .owner = b };
 	b->m->conf.mas.ops->provision(b->m->conf.mas.self, &b->provision);
 }
 
@@ -305,10 +317,14 @@ bound(struct mas_change *c)
 static void
 bind(struct boot *b)
 {
-	b->change = (struct mas_change){ .kind = MAS_BIND, .node = b->provision.node,
+	b->change = (struct mas_change){ .kind = MAS_BIND,
+		                         .node = b->provision.node,
 		                         .fingerprints = b->device.fingerprints,
-		                         .n_fingerprints = b->device.n_fingerprints, .actor = "msbf",
-		                         .source = slice_of(b->source), .done = bound, .owner = b };
+		                         .n_fingerprints = b->device.n_fingerprints,
+		                         .actor = "msbf",
+		                         .source = slice_of(b->source),
+		                         .done = bound,
+		                         .owner = b };
 	b->m->conf.more.change(b->m->conf.more.self, &b->change);
 }
 
@@ -349,16 +365,25 @@ provision(struct boot *b)
 {
 	struct mas_provision *p = &b->provision;
 	const struct msbf_device *d = &b->device;
-	struct msbf_terms t = { .secret = &b->secret, .ppid = ppid_octets(&b->ppid), .node = &d->node,
-		                .kmr_index = d->kmr_reserved, .msbf_id = slice_of(b->m->msbf_id) };
+	struct msbf_terms t = { .secret = &b->secret,
+		                .ppid = ppid_octets(&b->ppid),
+		                .node = &d->node,
+		                .kmr_index = d->kmr_reserved,
+		                .msbf_id = slice_of(b->m->msbf_id) };
 	enum rc rc;
 
 	b->tries++;
 	*p = (struct mas_provision){ .ppid = d->inherited ? SLICE_NONE : ppid_octets(&b->ppid),
-		                     .has_node = true, .node = d->node, .kmr_index = d->kmr_reserved,
-		                     .has_kmr = true, .sub_id = slice_of(d->sub_id),
-		                     .origin = b->variant->origin, .lifetime = b->m->conf.kmr_lifetime,
-		                     .source = slice_of(b->source), .done = provisioned, .owner = b };
+		                     .has_node = true,
+		                     .node = d->node,
+		                     .kmr_index = d->kmr_reserved,
+		                     .has_kmr = true,
+		                     .sub_id = slice_of(d->sub_id),
+		                     .origin = b->variant->origin,
+		                     .lifetime = b->m->conf.kmr_lifetime,
+		                     .source = slice_of(b->source),
+		                     .done = provisioned,
+		                     .owner = b };
 	memcpy(p->scl_id, b->scl_id, sizeof(p->scl_id));
 	rc = b->mode->make(&t, &p->kmr);
 	if (rc == RC_OK) {
@@ -436,9 +461,13 @@ held(struct mas_job *j, enum rc rc)
 		msbf_boot_finish(b);
 		return;
 	}
-	b->change = (struct mas_change){ .kind = MAS_REVOKE_KMR, .node = b->device.node, .actor = "device",
-		                         .source = slice_of(b->source), .reason = "given-up",
-		                         .done = revoked, .owner = b };
+	b->change = (struct mas_change){ .kind = MAS_REVOKE_KMR,
+		                         .node = b->device.node,
+		                         .actor = "device",
+		                         .source = slice_of(b->source),
+		                         .reason = "given-up",
+		                         .done = revoked,
+		                         .owner = b };
 	b->m->conf.more.change(b->m->conf.more.self, &b->change);
 }
 

@@ -4,7 +4,7 @@
 
 #include "mas/msbf_impl.h"
 
-#define CALL(j, type) ((type *)(void *)((char *)(j) - offsetof(type, job)))
+#define CALL(j, type) ((type *)(void *)((char *)(j)-offsetof(type, job)))
 #define OWNERS_MAX 12u
 
 /* ---- provision ---- */
@@ -12,7 +12,8 @@
 static bool
 texts_ok(const struct msbf_line *l, struct msbf_device *d)
 {
-	return l->n_fingerprints <= MSBF_FINGERPRINTS && string_set(d->sub_id, MAS_SUB_ID_MAX, l->sub_id) &&
+	return l->n_fingerprints <= MSBF_FINGERPRINTS &&
+	       string_set(d->sub_id, MAS_SUB_ID_MAX, l->sub_id) &&
 	       string_set(d->note, MSBF_NOTE_MAX, l->note);
 }
 
@@ -27,8 +28,9 @@ take_fingerprints(struct msbf_device *d, const struct device_fingerprint *all, u
 static bool
 says_the_same(const struct msbf_device *a, const struct msbf_device *b)
 {
-	return a->by == b->by && a->state < MSBF_LINK_PENDING && strcmp(a->sub_id, b->sub_id) == 0 &&
-	       strcmp(a->note, b->note) == 0 && a->n_fingerprints == b->n_fingerprints &&
+	return a->by == b->by && a->state < MSBF_LINK_PENDING &&
+	       strcmp(a->sub_id, b->sub_id) == 0 && strcmp(a->note, b->note) == 0 &&
+	       a->n_fingerprints == b->n_fingerprints &&
 	       memcmp(a->fingerprints, b->fingerprints,
 	              a->n_fingerprints * sizeof(a->fingerprints[0])) == 0;
 }
@@ -87,7 +89,9 @@ static enum rc
 admit_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct msbf_line *l,
            unsigned added)
 {
-	struct msbf_trace t = { .actor = a->actor, .action = "device-provision", .source = a->source };
+	struct msbf_trace t = { .actor = a->actor,
+		                .action = "device-provision",
+		                .source = a->source };
 	struct msbf_device said, known;
 	struct ppid ppid;
 	enum ppid_fault fault = ppid_parse(l->ppid, m->conf.local_mac, &ppid);
@@ -284,9 +288,11 @@ change_run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct msbf_change *c = CALL(j, struct msbf_change);
 	struct work w = { .m = j->self, .tx = tx, .c = c, .d = &c->device };
-	struct msbf_trace t = { .actor = c->actor, .action = kinds[c->kind].action, .source = c->source };
-	enum rc rc = c->by_node ? msbf_device_by_node(tx, &c->node, w.d) :
-				  msbf_device_get(tx, c->hash, w.d);
+	struct msbf_trace t = { .actor = c->actor,
+		                .action = kinds[c->kind].action,
+		                .source = c->source };
+	enum rc rc = c->by_node ? msbf_device_by_node(tx, &c->node, w.d)
+	                        : msbf_device_get(tx, c->hash, w.d);
 
 	msbf_outcome(&c->outcome, rc, NULL);
 	if (rc == RC_NOT_FOUND)
@@ -334,10 +340,14 @@ change_done(struct mas_job *j, enum rc rc)
 		change_ends(c);
 		return;
 	}
-	c->bind = (struct mas_change){ .kind = MAS_BIND, .node = c->device.node,
+	c->bind = (struct mas_change){ .kind = MAS_BIND,
+		                       .node = c->device.node,
 		                       .fingerprints = c->device.fingerprints,
-		                       .n_fingerprints = c->device.n_fingerprints, .actor = c->actor,
-		                       .source = c->source, .done = bound, .owner = c };
+		                       .n_fingerprints = c->device.n_fingerprints,
+		                       .actor = c->actor,
+		                       .source = c->source,
+		                       .done = bound,
+		                       .owner = c };
 	m->conf.more.change(m->conf.more.self, &c->bind);
 }
 

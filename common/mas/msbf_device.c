@@ -10,8 +10,9 @@ void
 msbf_device_new(struct msbf *m, const struct ppid *ppid, const uint8_t hash[PPID_HASH],
                 enum msbf_state state, enum msbf_by by, struct msbf_device *d)
 {
-	*d = (struct msbf_device){ .ppid = *ppid, .state = state, .by = by,
-		                   .created = clock_now(m->conf.clock) };
+	*d = (struct msbf_device){
+		.ppid = *ppid, .state = state, .by = by, .created = clock_now(m->conf.clock)
+	};
 	memcpy(d->hash, hash, PPID_HASH);
 }
 
@@ -122,7 +123,8 @@ claim_addresses(struct msbf *m, struct mas_tx *tx, struct msbf_device *d,
 		rc = has_other_rival(tx, &owner, &other);
 	if (rc != RC_OK)
 		return rc;
-	return n > 1 || other ? refuse_duplicate(m, tx, d, owners, n) : wait_for_link(m, tx, d, &owner);
+	return n > 1 || other ? refuse_duplicate(m, tx, d, owners, n)
+	                      : wait_for_link(m, tx, d, &owner);
 }
 
 static const struct msbf_refusal of_state[MSBF_STATES] = {

@@ -31,7 +31,7 @@ struct msbf_device {
 	enum msbf_state state;
 	enum msbf_by by;
 	bool alarmed; /* another device has claimed one of its addresses, or it has */
-	bool has_link; /* link: of the device that it claims to replace, has replaced, or is replaced by */
+	bool has_link; /* link: what it claims to replace, has replaced, or is replaced by */
 	uint8_t link[PPID_HASH];
 	bool has_rival; /* rival: waits in MSBF_LINK_PENDING to take its place */
 	uint8_t rival[PPID_HASH];
@@ -41,7 +41,7 @@ struct msbf_device {
 	unsigned n_fingerprints; /* 0: any key of a certificate for the PPID */
 	struct device_fingerprint fingerprints[MSBF_FINGERPRINTS];
 	bool has_node;
-	bool inherited; /* the node is that of a replaced device: the MAS knows it by that one's PPID */
+	bool inherited; /* from a replaced device: the MAS knows the node by that one's PPID */
 	struct node_id node;
 	uint32_t kmr_reserved; /* highest index that was ever given out */
 	uint32_t kmr_index; /* of the last Kmr that was issued, 0 = none is held */

@@ -6,7 +6,7 @@
 
 #include "sec/hex.h"
 
-#define CALL(j, type) ((type *)(void *)((char *)(j) - offsetof(type, job)))
+#define CALL(j, type) ((type *)(void *)((char *)(j)-offsetof(type, job)))
 #define LOOK_MAX 1000u /* records that one page may cost */
 #define CHECK_STEP 1000u /* audit rows of one transaction */
 
@@ -56,7 +56,8 @@ some_devices(struct msbf_query *q, struct mas_tx *tx)
 	uint8_t after[PPID_HASH];
 	enum rc rc;
 
-	if (q->limit > MSBF_PAGE_MAX || (q->after.n > 0 && !hex_decode(q->after, after, PPID_HASH))) {
+	if (q->limit > MSBF_PAGE_MAX ||
+	    (q->after.n > 0 && !hex_decode(q->after, after, PPID_HASH))) {
 		msbf_outcome(&q->outcome, RC_BAD_REQUEST, "BAD_PARAM");
 		return RC_OK;
 	}
@@ -71,8 +72,10 @@ query_run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct msbf_query *q = CALL(j, struct msbf_query);
 	struct msbf *m = j->self;
-	struct audit_entry e = { .actor = slice_of(q->actor), .action = SLICE_LIT("device-list"),
-		                 .result = SLICE_LIT("ok"), .source = q->source };
+	struct audit_entry e = { .actor = slice_of(q->actor),
+		                 .action = SLICE_LIT("device-list"),
+		                 .result = SLICE_LIT("ok"),
+		                 .source = q->source };
 	enum rc rc;
 
 	msbf_outcome(&q->outcome, RC_OK, NULL);
@@ -122,7 +125,8 @@ audit_run(struct mas_job *j, struct mas_tx *tx)
 	if (p->begin != NULL)
 		p->begin(p);
 	if (p->limit <= MAS_PAGE_MAX)
-		return audit_read(tx, p->after, p->limit == 0 ? MAS_PAGE_MAX : p->limit, audit_row, p);
+		return audit_read(tx, p->after, p->limit == 0 ? MAS_PAGE_MAX : p->limit, audit_row,
+		                  p);
 	msbf_outcome(&p->outcome, RC_BAD_REQUEST, "BAD_PARAM");
 	return RC_OK;
 }
@@ -194,8 +198,10 @@ rewrap_run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct mas_rewrap *r = CALL(j, struct mas_rewrap);
 	struct msbf *m = j->self;
-	struct audit_entry e = { .actor = slice_of(r->actor), .action = SLICE_LIT("rewrap"),
-		                 .result = SLICE_LIT("ok"), .source = r->source };
+	struct audit_entry e = { .actor = slice_of(r->actor),
+		                 .action = SLICE_LIT("rewrap"),
+		                 .result = SLICE_LIT("ok"),
+		                 .source = r->source };
 	enum rc rc;
 
 	msbf_outcome(&r->outcome, RC_OK, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a request for bootstrapParamSet says and proves: on the serving thread, without the store. */
+/* What a request for bootstrapParamSet says and proves: serving thread, without the store. */
 #include "config.h"
 
 #include "mas/msbf_boot.h"
@@ -29,7 +29,8 @@ take_ppid(struct boot *b, struct slice value)
 static enum rc
 take_scl_id(struct boot *b, struct slice value)
 {
-	return scl_id_ok(value) && string_set(b->scl_id, MAS_SCL_ID_MAX, value) ? RC_OK : bad_param(b);
+	return scl_id_ok(value) && string_set(b->scl_id, MAS_SCL_ID_MAX, value) ? RC_OK
+	                                                                        : bad_param(b);
 }
 
 /* Anything that could be the name of a variant, but is none here, is one that is off. */
@@ -37,7 +38,8 @@ static bool
 could_be_name(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] != '_' && (s.p[i] < 'a' || s.p[i] > 'z') && (s.p[i] < '0' || s.p[i] > '9'))
+		if (s.p[i] != '_' && (s.p[i] < 'a' || s.p[i] > 'z') &&
+		    (s.p[i] < '0' || s.p[i] > '9'))
 			return false;
 	return s.n > 0 && s.n <= VARIANT_NAME_MAX;
 }
@@ -119,7 +121,8 @@ read_body(struct boot *b, const struct req_input *in)
 		b->ival_signature = in->ival_signature;
 		return RC_OK;
 	}
-	return endpoint_refuse(b->rq, rc, rc == RC_BAD_REQUEST ? SLICE_LIT("XSD_INVALID") : SLICE_NONE);
+	return endpoint_refuse(b->rq, rc,
+	                       rc == RC_BAD_REQUEST ? SLICE_LIT("XSD_INVALID") : SLICE_NONE);
 }
 
 static enum rc
@@ -180,13 +183,15 @@ msbf_boot_prove(struct boot *b, const struct peer *peer)
 		(void)string_set(b->source, MAS_SOURCE_MAX, peer->address);
 	if (is_session_a(b, peer))
 		return;
-	b->variant = msbf_variant_of(peer);
+	b->variant = peer == NULL ? NULL : msbf_variant_of(peer);
 	if (b->variant == NULL) {
-		not_proved(b, peer != NULL && peer->kind == PEER_PSK ? "OTHER_SESSION" : "NO_CERTIFICATE");
+		not_proved(b, peer != NULL && peer->kind == PEER_PSK ? "OTHER_SESSION"
+		                                                     : "NO_CERTIFICATE");
 		return;
 	}
 	b->variant->authenticate(peer, &b->ppid, b->m->conf.local_mac, &b->before);
 	keep_key(b, peer);
-	if (b->before.rc == RC_OK && b->op == BOOT_POST && b->variant->secret(peer, &b->secret) != RC_OK)
+	if (b->before.rc == RC_OK && b->op == BOOT_POST &&
+	    b->variant->secret(peer, &b->secret) != RC_OK)
 		not_proved(b, "NO_EXPORTER");
 }

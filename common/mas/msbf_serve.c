@@ -46,9 +46,12 @@ static const struct {
 	const char *reason;
 	enum msbf_counter counter;
 } counters[] = {
-	{ "AUTH_FAILED", MSBF_COUNT_AUTH },          { "IVAL_FAILED", MSBF_COUNT_IVAL },
-	{ "PPID_PARTIAL_MATCH", MSBF_COUNT_PARTIAL }, { "PPID_DUPLICATE_ADDRESS", MSBF_COUNT_DUPLICATE },
-	{ "SCLID_TAKEN", MSBF_COUNT_SCL_ID },         { "IN_PROGRESS", MSBF_COUNT_IN_PROGRESS },
+	{ "AUTH_FAILED", MSBF_COUNT_AUTH },
+	{ "IVAL_FAILED", MSBF_COUNT_IVAL },
+	{ "PPID_PARTIAL_MATCH", MSBF_COUNT_PARTIAL },
+	{ "PPID_DUPLICATE_ADDRESS", MSBF_COUNT_DUPLICATE },
+	{ "SCLID_TAKEN", MSBF_COUNT_SCL_ID },
+	{ "IN_PROGRESS", MSBF_COUNT_IN_PROGRESS },
 	{ "OVERLOAD", MSBF_COUNT_OVERLOAD },
 };
 
@@ -71,7 +74,8 @@ count_failure(struct boot *b, const struct msbf_refusal *r)
 
 	if (r->rc != RC_DENIED && r->rc != RC_FORBIDDEN)
 		return;
-	LOG_INFO(m->conf.log, "bootstrap-refused", LOG_Z("source", b->source), LOG_Z("reason", r->truth));
+	LOG_INFO(m->conf.log, "bootstrap-refused", LOG_Z("source", b->source),
+	         LOG_Z("reason", r->truth));
 	if (!failures_add(m->failures, ppid_octets(&b->ppid), slice_of(b->source)))
 		return;
 	mas_count(m->counters, MSBF_COUNT_ALARM, 1);
@@ -108,9 +112,13 @@ write_set(struct boot *b, struct buf *out)
 {
 	const struct msbf *m = b->m;
 	const struct msbf_device *d = &b->device;
-	struct param_set p = { .kind = PARAM_BOOTSTRAP, .node = d->node, .kmr_index = d->kmr_index,
-		               .lifetime = d->expires, .mas_address = m->conf.mas_address,
-		               .scl_id = d->scl_id, .nscls = m->conf.nscls };
+	struct param_set p = { .kind = PARAM_BOOTSTRAP,
+		               .node = d->node,
+		               .kmr_index = d->kmr_index,
+		               .lifetime = d->expires,
+		               .mas_address = m->conf.mas_address,
+		               .scl_id = d->scl_id,
+		               .nscls = m->conf.nscls };
 	bool sent = b->op == BOOT_POST && b->mode->sent;
 	uint8_t wrapped[KEYWRAP_BYTES];
 	enum rc rc = RC_OK;
@@ -143,8 +151,8 @@ answer_set(struct boot *b)
 			arena_printf(req_arena(b->rq), "%s?ppid=%s", b->m->paths[0], text);
 	}
 	if (rc == RC_OK)
-		rc = endpoint_answer(b->rq, b->op == BOOT_POST ? RC_CREATED : RC_OK, codec->media_type,
-		                     buf_view(&body));
+		rc = endpoint_answer(b->rq, b->op == BOOT_POST ? RC_CREATED : RC_OK,
+		                     codec->media_type, buf_view(&body));
 	else
 		rc = endpoint_refuse(b->rq, RC_INTERNAL, SLICE_NONE);
 	if (body.p != NULL)
@@ -164,7 +172,9 @@ answer_refusal(struct boot *b)
 	req_answer(b->rq)->retry_after = retry_after;
 	if (b->has_nonce && r->rc == RC_FORBIDDEN)
 		msbf_sign_refusal(b->m, b->rq, b->nonce,
-		                  strcmp(r->reason, "IVAL_FAILED") == 0 ? REJECT_INTEGRITY : REJECT_NOT_HERE, 0);
+		                  strcmp(r->reason, "IVAL_FAILED") == 0 ? REJECT_INTEGRITY
+		                                                        : REJECT_NOT_HERE,
+		                  0);
 	else if (b->has_nonce && r->rc == RC_UNAVAILABLE)
 		msbf_sign_refusal(b->m, b->rq, b->nonce, REJECT_OVERLOAD, retry_after);
 	return endpoint_refuse(b->rq, r->rc, slice_of(r->reason));
@@ -239,7 +249,9 @@ op_of(enum req_op asked, enum boot_op *op)
 	static const struct {
 		enum req_op asked;
 		enum boot_op op;
-	} ops[] = { { REQ_CREATE, BOOT_POST }, { REQ_RETRIEVE, BOOT_GET }, { REQ_DELETE, BOOT_DELETE } };
+	} ops[] = { { REQ_CREATE, BOOT_POST },
+		    { REQ_RETRIEVE, BOOT_GET },
+		    { REQ_DELETE, BOOT_DELETE } };
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		if (ops[i].asked == asked) {

@@ -54,10 +54,12 @@ member(const struct node *root, const char *name)
 static bool
 read_body(struct asking *a, struct arena *arena, struct slice body)
 {
+	/* The codec takes documents: objects with one member, the root. */
+	struct slice document = ARENA_JOIN(arena, SLICE_LIT("{\"status\":"), body, SLICE_LIT("}"));
 	struct node *root;
 	const char *why;
 
-	if (codec_json.decode(arena, body, &limits, &root, &why) != RC_OK)
+	if (document.p == NULL || codec_json.decode(arena, document, &limits, &root, &why) != RC_OK)
 		return false;
 	return psk_id_parse(member(root, "identity"), &a->verdict.id) &&
 	       a->verdict.id.kind == PSK_MR && reject_nonce_parse(member(root, "nonce"), a->nonce);
@@ -69,7 +71,8 @@ static enum rc
 answer(struct asking *a)
 {
 	const struct mas_verdict *v = &a->verdict;
-	struct reject r = { .cause = (enum reject_cause)v->cause, .permanent = v->permanent,
+	struct reject r = { .cause = (enum reject_cause)v->cause,
+		            .permanent = v->permanent,
 		            .node = v->id.node };
 	uint8_t octets[REJECT_MAX];
 	size_t n;
@@ -129,7 +132,9 @@ msbf_serve_status(void *arg, struct req *rq, const struct req_input *in)
 
 		free(a);
 		msbf_leave(m);
-		return endpoint_refuse(rq, rc, rc == RC_BAD_REQUEST ? SLICE_LIT("BAD_PARAM") : SLICE_LIT("OVERLOAD"));
+		return endpoint_refuse(rq, rc,
+		                       rc == RC_BAD_REQUEST ? SLICE_LIT("BAD_PARAM")
+		                                            : SLICE_LIT("OVERLOAD"));
 	}
 	mas_count(m->counters, MSBF_COUNT_STATUS, 1);
 	return endpoint_pend(rq, begin, a);

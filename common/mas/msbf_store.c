@@ -252,8 +252,8 @@ msbf_address_set(struct mas_tx *tx, const struct ppid *ppid, const uint8_t *hash
 
 		if (!pair.unique)
 			continue;
-		rc = hash == NULL ? mas_del(tx, mas_key_view(&k)) :
-				    mas_put(tx, mas_key_view(&k), slice_make(hash, PPID_HASH));
+		rc = hash == NULL ? mas_del(tx, mas_key_view(&k))
+		                  : mas_put(tx, mas_key_view(&k), slice_make(hash, PPID_HASH));
 	}
 	return rc;
 }

@@ -26,7 +26,8 @@ names_ppid(const struct peer *peer, const struct ppid *ppid, bool local_mac)
 		if (!slice_starts(peer->uris[i], SLICE_LIT(PPID_URN)))
 			continue;
 		found++;
-		same += ppid_parse(slice_from(peer->uris[i], sizeof(PPID_URN) - 1), local_mac, &other) == PPID_OK &&
+		same += ppid_parse(slice_from(peer->uris[i], sizeof(PPID_URN) - 1), local_mac,
+		                   &other) == PPID_OK &&
 		        slice_eq(ppid_octets(&other), ppid_octets(ppid));
 	}
 	return found == 1 && same == 1;
@@ -43,8 +44,9 @@ by_certificate(const struct peer *peer, const struct ppid *ppid, bool local_mac,
 static enum rc
 from_exporter(const struct peer *peer, struct key *out)
 {
-	return peer->exporter == NULL ? RC_DENIED :
-					peer->exporter(peer, M2M_EXPORTER_BOOTSTRAP, out->v, KEY_BYTES);
+	return peer->exporter == NULL
+	               ? RC_DENIED
+	               : peer->exporter(peer, M2M_EXPORTER_BOOTSTRAP, out->v, KEY_BYTES);
 }
 
 static const struct msbf_variant variants[] = {
@@ -54,7 +56,7 @@ static const struct msbf_variant variants[] = {
 const struct msbf_variant *
 msbf_variant_of(const struct peer *peer)
 {
-	for (size_t i = 0; peer != NULL && i < N(variants); i++)
+	for (size_t i = 0; i < N(variants); i++)
 		if (variants[i].is_for(peer))
 			return &variants[i];
 	return NULL;

@@ -146,17 +146,28 @@ static const struct {
 	                         put_flags } },
 };
 
+static bool
+texts_ok(const struct param_set *p)
+{
+	bool ok = codec_xml_text_ok(slice_of(p->scl_id)) &&
+	          codec_xml_text_ok(slice_of(p->mas_address));
+
+	for (const char *const *at = p->nscls; at != NULL && *at != NULL; at++)
+		ok = ok && codec_xml_text_ok(slice_of(*at));
+	return ok;
+}
+
 enum rc
 param_set_write(const struct param_set *p, const struct codec *codec, struct buf *out)
 {
 	struct writing s = { .p = p };
 
+	if (!texts_ok(p))
+		return RC_BAD_REQUEST;
 	codec->writer(&s.w, out);
 	s.w.ops->begin(&s.w, M2M(documents[p->kind].root), CODEC_ROOT);
 	for (unsigned i = 0; i < ELEMENTS_MAX && documents[p->kind].put[i] != NULL; i++)
 		documents[p->kind].put[i](&s);
 	s.w.ops->end(&s.w);
-	if (!out->failed)
-		return RC_OK;
-	return out->n >= out->max / 2 ? RC_NO_SPACE : RC_BAD_REQUEST;
+	return out->failed ? RC_NO_SPACE : RC_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parameter sets that a node gets: bootstrapParamSet and connectionParamSet (TS 102 921,
- * bootstrapParamSet.xsd, connectionParamSet.xsd), in XML and JSON, elements in the order of the XSD.
+ * bootstrapParamSet.xsd, connectionParamSet.xsd), in XML and JSON, in the order of the XSD.
  * The two releases differ in how a key is sent: in clear (v1.1), or wrapped by AES (v2.1.1).
  */
 #ifndef MAS_PARAM_SET_H

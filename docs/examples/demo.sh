@@ -273,9 +273,9 @@ END
 # The device with that identifier and certificate may bootstrap.
 provision()
 {
-	"$nscl" -c "$data/nscl.conf" --admin provision \
-		"{\"ppid\":\"$2\",\"fingerprints\":[\"$(openssl x509 -in "$pki/$1.pem" -noout -pubkey |
-			openssl pkey -pubin -outform DER | sha256sum | cut -d ' ' -f 1)\"],\"subId\":\"demo\"}" \
+	fingerprint=$(openssl x509 -in "$pki/$1.pem" -noout -pubkey |
+		openssl pkey -pubin -outform DER | sha256sum | cut -d ' ' -f 1)
+	"$nscl" -c "$data/nscl.conf" --admin provision ppid="$2" fingerprints="$fingerprint" subId=demo \
 		>"$data/provision-$1.json" 2>&1 ||
 		fail "$1 cannot be provisioned: $(cat "$data/provision-$1.json")"
 }

@@ -15,12 +15,13 @@ import hostile
 import longpoll
 import notifying
 import serving
+import tls
 from daemon import INSTANCE, Daemon
 from procs import BenchError, Tools
 from report import Report
 
-GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "hostile", "idle", "filled",
-          "tree")
+GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "hostile", "idle",
+          "filled", "tree")
 
 
 class Context:
@@ -39,6 +40,7 @@ class Context:
         self.filled = args.filled
         self.backlog = 5000 if args.quick else 40000
         self.polls = 500 if args.quick else 10000
+        self.idle = 200 if args.quick else 1000
         self.daemon_options = args.option
         self.report = Report(environment(self))
 
@@ -127,6 +129,8 @@ def engine_run(ctx, args, engine):
             notifying.notifications(ctx, daemon)
         if args.big and "filled" in args.only:
             filled_group(ctx, args, daemon, app)
+    if "tls" in args.only:
+        tls.bench(ctx, engine)
     if "hostile" in args.only:
         hostile.hostile(ctx, args, engine)
     if args.big and "tree" in args.only:

@@ -14,9 +14,7 @@ UNLIMITED = (2_000_000, 10**12)
 
 CONFIG = """scl = {{ id = "{name}.example.org"; base = "m2m"; }};
 store = {{ engine = "{engine}"; path = "{path}"; }};
-listeners = ( {{ address = "127.0.0.1"; port = 0; security = "none";
-  serve = [ "mia", "mid" ]; }} );
-mid = {{ open_on_loopback = true; }};
+{listeners}
 access_rights = ( {{ id = "default";
   permissions = ( {{ id = "everyone"; flags = [ "READ", "WRITE", "CREATE", "DELETE", "DISCOVER" ];
     holders = {{ all = true; }}; }} );
@@ -26,6 +24,8 @@ log = {{ level = "error"; }};
 """
 
 
+LISTENERS = """listeners = ( { address = "127.0.0.1"; port = 0; security = "none"; serve = [ "mia", "mid" ]; } );
+mid = { open_on_loopback = true; };"""
 RIGHT = "<m2m:accessRightID>/m2m/accessRights/default</m2m:accessRightID>"
 
 
@@ -59,10 +59,14 @@ class Daemon:
         self.program = ctx.program(program)
         self.config = os.path.join(self.dir, "daemon.conf")
         with open(self.config, "w", encoding="utf-8") as out:
-            out.write(CONFIG.format(name=program, engine=engine,
-                                    path=os.path.join(self.dir, "store")))
+            out.write(self.configuration(program))
         self.server = None
         self.start()
+
+    def configuration(self, program, listeners=LISTENERS):
+        """Text of its file."""
+        return CONFIG.format(name=program, engine=self.engine, path=os.path.join(self.dir, "store"),
+                             listeners=listeners)
 
     def start(self):
         env = self.syncs.env if self.syncs else None
@@ -89,8 +93,8 @@ class Daemon:
     def __exit__(self, *_):
         self.stop()
 
-    def session(self):
-        return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+    def session(self, port=None):
+        return http.client.HTTPConnection("127.0.0.1", port or self.server.port, timeout=60)
 
     def request(self, method, path, body=None, session=None):
         """Status, header list and body of one answer."""

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = KEYS_IDENTITY_MAX + 2 * KEYS_BYTES + 3, GROWTH = 64 };
+enum { HEX = 2 * KEYS_BYTES, LINE_MAX_BYTES = KEYS_IDENTITY_MAX + HEX + KEYS_FROM_MAX + 4, GROWTH = 64 };
 
 static int
 hex_digit(char c)
@@ -19,25 +19,39 @@ hex_digit(char c)
 }
 
 static bool
-line_read(struct psk *p, const char *line)
+key_read(unsigned char key[KEYS_BYTES], const char *hex)
 {
-	size_t n = strcspn(line, " ");
-	const char *hex = line + n + 1;
-
-	if (n == 0 || n > KEYS_IDENTITY_MAX || line[n] == '\0' ||
-	    strcspn(hex, "\n") != (size_t)2 * KEYS_BYTES)
-		return false;
-	memcpy(p->identity, line, n);
-	p->identity[n] = '\0';
 	for (int i = 0; i < KEYS_BYTES; i++) {
 		int high = hex_digit(hex[2 * i]);
 		int low = hex_digit(hex[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return false;
-		p->key[i] = (unsigned char)(high << 4 | low);
+		key[i] = (unsigned char)(high << 4 | low);
 	}
 	return true;
+}
+
+/* n characters of at, when they are no more than max. */
+static bool
+part_read(char *part, const char *at, size_t n, size_t max)
+{
+	if (n == 0 || n > max)
+		return false;
+	memcpy(part, at, n);
+	part[n] = '\0';
+	return true;
+}
+
+static bool
+line_read(struct psk *p, const char *line)
+{
+	const char *hex = strchr(line, ' ');
+	const char *from = hex == NULL ? NULL : strchr(hex + 1, ' ');
+
+	return from != NULL && from - hex == HEX + 1 && key_read(p->key, hex + 1) &&
+	    part_read(p->identity, line, (size_t)(hex - line), KEYS_IDENTITY_MAX) &&
+	    part_read(p->from, from + 1, strcspn(from + 1, "\n"), KEYS_FROM_MAX);
 }
 
 static bool

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pre-shared keys of the benchmarks: a file with a line "identity key" each, the key in hex. */
+/* Pre-shared keys of the benchmarks: a file with a line "identity key from" each: the key in hex, whose requests they are. */
 #ifndef BENCH_KEYS_H
 #define BENCH_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { KEYS_BYTES = 32, KEYS_IDENTITY_MAX = 64 };
+enum { KEYS_BYTES = 32, KEYS_IDENTITY_MAX = 64, KEYS_FROM_MAX = 128 };
 
 struct psk {
 	char identity[KEYS_IDENTITY_MAX + 1];
 	unsigned char key[KEYS_BYTES];
+	char from[KEYS_FROM_MAX + 1];	/* URI */
 };
 
 /* Caller's memory; all zero is empty. Constant after keys_read(); any thread. */

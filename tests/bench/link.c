@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,71 +22,59 @@
 
 struct link_tls {
 	SSL_CTX *ctx;
-	const struct psk *psk;	/* NULL: certificates */
-	SSL_SESSION *session;	/* stands for psk in TLS 1.3 */
 };
 
-static const struct link_tls *
-tls_of(SSL *ssl)
+/* A session that there never was stands for the key; NULL: no memory. */
+static SSL_SESSION *
+session_of(SSL *ssl, const struct psk *psk)
 {
-	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	static const unsigned char suite[] = { 0x13, 0x01 };
+	const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, suite);
+	SSL_SESSION *session = SSL_SESSION_new();
+
+	if (cipher != NULL && session != NULL &&
+	    SSL_SESSION_set1_master_key(session, psk->key, KEYS_BYTES) == 1 &&
+	    SSL_SESSION_set_cipher(session, cipher) == 1 &&
+	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1)
+		return session;
+	SSL_SESSION_free(session);
+	return NULL;
 }
 
 static int
 psk_1_3(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *id_len, SSL_SESSION **session)
 {
-	const struct link_tls *t = tls_of(ssl);
+	const struct psk *psk = SSL_get_app_data(ssl);
 
 	(void)md;
-	if (SSL_SESSION_up_ref(t->session) != 1)
-		return 0;
-	*id = (const unsigned char *)t->psk->identity;
-	*id_len = strlen(t->psk->identity);
-	*session = t->session;
-	return 1;
+	*session = session_of(ssl, psk);
+	*id = (const unsigned char *)psk->identity;
+	*id_len = strlen(psk->identity);
+	return *session != NULL;
 }
 
 static unsigned
-psk_1_2(SSL *ssl, const char *hint, char *identity, unsigned identity_max, unsigned char *psk,
-    unsigned psk_max)
+psk_1_2(SSL *ssl, const char *hint, char *identity, unsigned identity_max, unsigned char *key,
+    unsigned key_max)
 {
-	const struct psk *mine = tls_of(ssl)->psk;
-	size_t n = strlen(mine->identity);
+	const struct psk *psk = SSL_get_app_data(ssl);
+	size_t n = strlen(psk->identity);
 
 	(void)hint;
-	if (n >= identity_max || psk_max < KEYS_BYTES)
+	if (n >= identity_max || key_max < KEYS_BYTES)
 		return 0;
-	memcpy(identity, mine->identity, n + 1);
-	memcpy(psk, mine->key, KEYS_BYTES);
+	memcpy(identity, psk->identity, n + 1);
+	memcpy(key, psk->key, KEYS_BYTES);
 	return KEYS_BYTES;
 }
 
-/* A session that there never was. */
 static bool
-make_session(struct link_tls *t)
+use_psk(const struct link_tls *t)
 {
-	static const unsigned char suite[] = { 0x13, 0x01 };
-	SSL *ssl = SSL_new(t->ctx);
-	const SSL_CIPHER *cipher = ssl == NULL ? NULL : SSL_CIPHER_find(ssl, suite);
-
-	SSL_free(ssl);	/* ciphers are constants */
-	t->session = SSL_SESSION_new();
-	return cipher != NULL && t->session != NULL &&
-	    SSL_SESSION_set1_master_key(t->session, t->psk->key, KEYS_BYTES) == 1 &&
-	    SSL_SESSION_set_cipher(t->session, cipher) == 1 &&
-	    SSL_SESSION_set_protocol_version(t->session, TLS1_3_VERSION) == 1;
-}
-
-static bool
-use_psk(struct link_tls *t, const struct link_conf *conf)
-{
-	t->psk = conf->psk;
-	if (SSL_CTX_set_ciphersuites(t->ctx, PSK_SUITES_1_3) != 1 ||
-	    SSL_CTX_set_cipher_list(t->ctx, PSK_SUITES_1_2) != 1 || !make_session(t))
-		return false;
 	SSL_CTX_set_psk_use_session_callback(t->ctx, psk_1_3);
 	SSL_CTX_set_psk_client_callback(t->ctx, psk_1_2);
-	return true;
+	return SSL_CTX_set_ciphersuites(t->ctx, PSK_SUITES_1_3) == 1 &&
+	    SSL_CTX_set_cipher_list(t->ctx, PSK_SUITES_1_2) == 1;
 }
 
 static bool
@@ -120,12 +109,11 @@ link_tls_new(const struct link_conf *conf)
 		return NULL;
 	t->ctx = SSL_CTX_new(TLS_client_method());
 	if (t->ctx != NULL) {
-		SSL_CTX_set_app_data(t->ctx, t);
 		SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 		SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE);
 	}
 	if (t->ctx != NULL && use_version(t, conf->version) &&
-	    (conf->psk != NULL ? use_psk(t, conf) : use_certificates(t, conf)))
+	    (conf->psk ? use_psk(t) : use_certificates(t, conf)))
 		return t;
 	fputs("load: key or certificate of no use\n", stderr);
 	ERR_print_errors_fp(stderr);
@@ -138,13 +126,12 @@ link_tls_free(struct link_tls *t)
 {
 	if (t == NULL)
 		return;
-	SSL_SESSION_free(t->session);
 	SSL_CTX_free(t->ctx);
 	free(t);
 }
 
 bool
-link_open(struct link *l, int fd, const struct link_tls *tls)
+link_open(struct link *l, int fd, const struct link_tls *tls, const struct psk *psk)
 {
 	*l = (struct link){ .fd = fd };
 	if (tls == NULL)
@@ -153,7 +140,8 @@ link_open(struct link *l, int fd, const struct link_tls *tls)
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
 		return false;
 	l->ssl = SSL_new(tls->ctx);
-	if (l->ssl == NULL || SSL_set_fd(l->ssl, fd) != 1)
+	if (l->ssl == NULL || SSL_set_fd(l->ssl, fd) != 1 ||
+	    SSL_set_app_data(l->ssl, (void *)(uintptr_t)psk) != 1)
 		return false;
 	SSL_set_connect_state(l->ssl);
 	return true;
@@ -169,10 +157,7 @@ nothing_done(struct link *l, int n)
 	if (error == SSL_ERROR_ZERO_RETURN)
 		return 0;
 	l->failed = error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE;
-	if (l->failed)
-		errno = SSL_in_init(l->ssl) ? ECONNREFUSED : ECONNRESET;
-	else
-		errno = EAGAIN;
+	errno = l->failed ? ECONNRESET : EAGAIN;
 	return -1;
 }
 
@@ -207,9 +192,28 @@ link_is_opening(const struct link *l)
 }
 
 bool
+link_is_refused(const struct link *l)
+{
+	return l->failed && SSL_in_init(l->ssl);
+}
+
+bool
 link_wants_room(const struct link *l)
 {
 	return l->ssl == NULL || SSL_want_write(l->ssl);
+}
+
+void
+link_describe(const struct link *l, char *text, size_t size)
+{
+	const char *group;
+
+	text[0] = '\0';
+	if (l->ssl == NULL)
+		return;
+	group = SSL_group_to_name(l->ssl, (int)SSL_get_negotiated_group(l->ssl));
+	snprintf(text, size, "%s %s %s", SSL_get_version(l->ssl), SSL_get_cipher_name(l->ssl),
+	    group == NULL ? "-" : group);
 }
 
 void

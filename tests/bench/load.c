@@ -36,6 +36,7 @@ struct options {
 	int threads;
 	double seconds;
 	double warmup;
+	double interval;
 	uint64_t requests;
 };
 
@@ -43,9 +44,11 @@ static const char usage[] =
     "usage: load --url http[s]://ADDRESS:PORT/path [--method M] [--body-file F] [--content-type T]\n"
     "            [--from URI] [--accept T] [--paths FILE] [--expect STATUS] [--warmup SECONDS]\n"
     "            [--psk FILE] [--ca FILE] [--certificate FILE --key FILE] [--tls 1.2|1.3]\n"
-    "            [--single] [--hold] [-c CONNECTIONS] [-t THREADS] [-d SECONDS | -n REQUESTS]\n"
-    "--psk: identity and key of the first line; --single: a connection for each request; --hold: the\n"
-    "connections stay open after the result until standard input ends; --expect 0: the handshake is to fail\n";
+    "            [--single] [--hold] [--interval SECONDS]\n"
+    "            [-c CONNECTIONS] [-t THREADS] [-d SECONDS | -n REQUESTS]\n"
+    "--psk: one key after the other (keys.h), with their From; --single: a connection for each request;\n"
+    "--hold: the connections stay open after the result until standard input ends; --interval: between\n"
+    "two requests of a connection; --expect 0: the handshake is to fail\n";
 
 static void
 die(const char *format, ...)
@@ -106,6 +109,7 @@ option_set(struct options *o, int c, const char *value)
 	case 'p': o->paths_file = value; break;
 	case 'e': o->expect = atoi(value); break;
 	case 'w': o->warmup = atof(value); break;
+	case 'i': o->interval = atof(value); break;
 	case 'P': o->psk_file = value; break;
 	case 'A': o->tls.ca = value; break;
 	case 'C': o->tls.cert = value; break;
@@ -136,6 +140,7 @@ options_parse(struct options *o, int argc, char **argv)
 		{ "paths", required_argument, NULL, 'p' },
 		{ "expect", required_argument, NULL, 'e' },
 		{ "warmup", required_argument, NULL, 'w' },
+		{ "interval", required_argument, NULL, 'i' },
 		{ "psk", required_argument, NULL, 'P' },
 		{ "ca", required_argument, NULL, 'A' },
 		{ "certificate", required_argument, NULL, 'C' },
@@ -151,6 +156,8 @@ options_parse(struct options *o, int argc, char **argv)
 		option_set(o, c, optarg);
 	if (o->url == NULL || optind != argc)
 		option_set(o, '?', NULL);
+	if (o->interval > 0 && o->requests > 0)
+		die("either an interval or a number of requests");
 	if ((o->tls.cert == NULL) != (o->tls.cert_key == NULL))
 		die("a certificate and its key");
 	if (o->threads < 1 || o->threads > THREADS_MAX || o->conns < o->threads || o->conns > CONNS_MAX)
@@ -203,35 +210,60 @@ header_add(char *head, const char *name, const char *value)
 		die("header too long");
 }
 
+struct body {
+	char *data;	/* NULL: none */
+	size_t len;
+};
+
 /* Everything behind the path: the rest of the request line, the headers and the body. */
 static void
-plan_rest(struct plan *p, const struct options *o, const char *authority)
+sender_rest(struct sender *s, const struct options *o, const char *authority, const char *from,
+    const struct body *body)
 {
 	char head[HEAD_MAX] = " HTTP/1.1\r\n";
 	char number[24];
-	size_t body_len = 0;
 	size_t head_len;
-	char *body = NULL;
 
 	header_add(head, "Host", authority);
-	header_add(head, "From", o->from);
+	header_add(head, "From", from);
 	header_add(head, "Accept", o->accept);
-	if (o->body_file != NULL) {
-		body = file_read(o->body_file, &body_len);
-		snprintf(number, sizeof(number), "%zu", body_len);
+	if (body->data != NULL) {
+		snprintf(number, sizeof(number), "%zu", body->len);
 		header_add(head, "Content-Type", o->type);
 		header_add(head, "Content-Length", number);
 	}
 	head_len = strlen(head);
-	p->rest_len = head_len + 2 + body_len;
-	p->rest = malloc(p->rest_len + 1);
-	if (p->rest == NULL)
+	s->rest_len = head_len + 2 + body->len;
+	s->rest = malloc(s->rest_len + 1);
+	if (s->rest == NULL)
 		die("out of memory");
-	memcpy(p->rest, head, head_len);
-	memcpy(p->rest + head_len, "\r\n", 2);
-	if (body_len > 0)
-		memcpy(p->rest + head_len + 2, body, body_len);
-	free(body);
+	memcpy(s->rest, head, head_len);
+	memcpy(s->rest + head_len, "\r\n", 2);
+	if (body->len > 0)
+		memcpy(s->rest + head_len + 2, body->data, body->len);
+}
+
+/* One sender per key, or the only one. */
+static void
+plan_senders(struct plan *p, const struct options *o, const char *authority, const struct keys *keys)
+{
+	struct body body = { 0 };
+
+	if (o->body_file != NULL)
+		body.data = file_read(o->body_file, &body.len);
+	p->n_senders = keys->n > 0 ? keys->n : 1;
+	p->senders = calloc(p->n_senders, sizeof(*p->senders));
+	if (p->senders == NULL)
+		die("out of memory");
+	for (size_t i = 0; i < p->n_senders; i++) {
+		struct sender *s = &p->senders[i];
+
+		s->psk = keys->n > 0 ? &keys->all[i] : NULL;
+		sender_rest(s, o, authority, s->psk == NULL ? o->from : s->psk->from, &body);
+		if (s->rest_len > p->longest_rest)
+			p->longest_rest = s->rest_len;
+	}
+	free(body.data);
 }
 
 /* One path per line; the paths point into the text of the file. */
@@ -286,10 +318,11 @@ report(const struct worker *sum, uint64_t start_ns)
 	double rps = seconds > 0 ? (double)sum->hist.count / seconds : 0;
 
 	printf("{\"requests\":%llu,\"seconds\":%.3f,\"rps\":%.1f,\"errors\":%llu,\"first_error\":%d,"
-	    "\"reconnects\":%llu,\"body_bytes\":%llu,\"answers\":%llu,\"cpu\":%.6f,",
+	    "\"reconnects\":%llu,\"body_bytes\":%llu,\"answers\":%llu,\"cpu\":%.6f,"
+	    "\"tls\":\"%s\",",
 	    (unsigned long long)sum->hist.count, seconds, rps, (unsigned long long)sum->errors,
 	    sum->first_error, (unsigned long long)sum->reconnects, (unsigned long long)sum->body,
-	    (unsigned long long)sum->answers, cpu_seconds());
+	    (unsigned long long)sum->answers, cpu_seconds(), sum->tls);
 	hist_print(&sum->hist);
 	puts("}");
 	fflush(stdout);
@@ -304,6 +337,8 @@ worker_sum(struct worker *sum, const struct worker *w)
 	sum->errors += w->errors;
 	sum->reconnects += w->reconnects;
 	sum->answers += w->answers;
+	if (w->tls[0] != '\0')
+		memcpy(sum->tls, w->tls, sizeof(sum->tls));
 	sum->body += w->body;
 	sum->failed = sum->failed || w->failed;
 	if (w->last_ns > sum->last_ns)
@@ -314,6 +349,7 @@ static void
 workers_start(struct worker *w, struct plan *p, const struct options *o)
 {
 	unsigned all = (unsigned)o->threads + 1;
+	size_t first = 0;
 
 	if (pthread_barrier_init(&p->done, NULL, all) != 0 ||
 	    pthread_barrier_init(&p->end, NULL, all) != 0)
@@ -322,6 +358,8 @@ workers_start(struct worker *w, struct plan *p, const struct options *o)
 	for (int i = 0; i < o->threads; i++) {
 		w[i].plan = p;
 		w[i].n_conns = o->conns / o->threads + (i < o->conns % o->threads);
+		w[i].first = first;
+		first += (size_t)w[i].n_conns;
 		if (pthread_create(&w[i].thread, NULL, worker_run, &w[i]) != 0)
 			die("cannot start a thread");
 	}
@@ -382,7 +420,7 @@ tls_prepare(struct options *o, struct keys *keys)
 	if (o->psk_file != NULL) {
 		if (!keys_read(keys, o->psk_file))
 			die("no key");
-		o->tls.psk = &keys->all[0];
+		o->tls.psk = true;
 	}
 	tls = link_tls_new(&o->tls);
 	if (tls == NULL)
@@ -410,8 +448,9 @@ main(int argc, char **argv)
 	p.method = o.method;
 	p.expect = o.expect;
 	p.single = o.single;
+	p.interval_ns = (uint64_t)(o.interval * 1e9);
 	p.tls = tls = tls_prepare(&o, &keys);
-	plan_rest(&p, &o, authority);
+	plan_senders(&p, &o, authority, &keys);
 	plan_paths(&p, o.paths_file, single);
 	rc = load_run(&p, &o);
 	link_tls_free(tls);
@@ -420,6 +459,8 @@ main(int argc, char **argv)
 		free(p.text);
 	free(single);
 	free(p.paths);
-	free(p.rest);
+	for (size_t i = 0; i < p.n_senders; i++)
+		free(p.senders[i].rest);
+	free(p.senders);
 	return rc;
 }

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from daemon import CONFIG, NS, application
+from daemon import CONFIG, LISTENERS, NS, application
 from procs import BenchError, Server
 
 PER_PARENT = 100
@@ -33,7 +33,8 @@ class Nscl:
         self.dir = workdir
         config = os.path.join(workdir, "nscl.conf")
         with open(config, "w", encoding="utf-8") as out:
-            out.write(CONFIG.format(name="nscl", engine="memory", path=os.path.join(workdir, "store")))
+            out.write(CONFIG.format(name="nscl", engine="memory", path=os.path.join(workdir, "store"),
+                                    listeners=LISTENERS))
         options = {"http.max_connections": count + SPARE, "http.max_connections_per_address": count + SPARE,
                    "channel.polls_max": count, "channel.per_parent": PER_PARENT, "channel.hold": 120,
                    "http.idle_timeout": 300, "subscription.per_resource": count, "subscription.total": count}

@@ -10,8 +10,9 @@ import struct
 import subprocess
 import time
 
-READY = re.compile(r"ready .*?\bhttp=([0-9.]+):([0-9]+)")
+READY = re.compile(r"\b(https?)=[0-9.]+:([0-9]+)")
 STOP_SECONDS = 60
+CPU_CLOCK = 2                           # of all threads of a process
 
 
 class BenchError(Exception):
@@ -19,16 +20,18 @@ class BenchError(Exception):
 
 
 class Server:
-    """A process that serves HTTP on the port of its ready line."""
+    """A process that serves HTTP on the ports of its ready line; port is the first one."""
 
-    def __init__(self, argv, log, env=None, timeout=60):
+    def __init__(self, argv, log, env=None, timeout=60, scheme="http"):
         self.argv = argv
         self.log = log
+        self.scheme = scheme
         started = time.monotonic()
         with open(log, "ab") as err:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                             stderr=err, env={**os.environ, **(env or {})})
-        self.port = self._await_ready(started + timeout)
+        self.ports = self._await_ready(started + timeout)
+        self.port = self.ports[0]
         self.start_seconds = time.monotonic() - started
 
     def _await_ready(self, deadline):
@@ -42,20 +45,24 @@ class Server:
             if not data:
                 break
             text += data
-        match = READY.search(text.decode(errors="replace"))
-        if match is None:
+        ports = [int(port) for _, port in READY.findall(text.decode(errors="replace"))]
+        if not text.startswith(b"ready ") or not ports:
             self.process.kill()
             self.process.wait()
             raise BenchError(f"{self.argv[0]} is not ready, see {self.log}")
-        return int(match.group(2))
+        return ports
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def pid(self):
         return self.process.pid
+
+    def cpu_seconds(self):
+        """Processor time so far."""
+        return time.clock_gettime((~self.pid << 3) | CPU_CLOCK)
 
     def rss_anon_mib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
@@ -98,6 +105,31 @@ class SyncCounter:
             raise BenchError("syncs are not counted: is syncs.so built?") from None
 
 
+class Held:
+    """Connections that stay open until close(); result is what it took to open them."""
+
+    def __init__(self, argv, timeout=60):
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        ready = select.select([self.process.stdout], [], [], timeout)[0]
+        line = self.process.stdout.readline() if ready else ""
+        if not line:
+            self.process.kill()
+            self.close()
+            raise BenchError(f"no result of: {' '.join(argv)}")
+        self.result = json.loads(line)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(STOP_SECONDS)
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
 class Tools:
     """The C programs of this directory."""
 
@@ -129,19 +161,27 @@ class Tools:
             out.write(text)
         return path
 
-    def load(self, url, conns, *, method="GET", body=None, expect=200, seconds=None, requests=None,
-             warmup=0.0, paths=None, timeout=3600):
-        argv = [self._path("load"), "--url", url, "--method", method, "--expect", str(expect),
-                "--from", self.from_uri, "-c", str(conns)]
+    def _load_argv(self, url, conns, method="GET", body=None, expect=200, paths=None, more=(), sender=None):
+        argv = [self._path("load"), "--url", url, "--method", method, "--expect", str(expect), "-c", str(conns),
+                "--from", sender or self.from_uri, *more]
         if body is not None:
             argv += ["--content-type", "application/xml", "--body-file", self.file("body", body)]
         if paths is not None:
             argv += ["--paths", self.file("paths", "\n".join(paths) + "\n")]
+        return argv
+
+    def load(self, url, conns, *, seconds=None, requests=None, warmup=0.0, timeout=3600, **what):
+        """more: further options of load; sender: in place of from_uri."""
+        argv = self._load_argv(url, conns, **what)
         if requests is not None:
             argv += ["-n", str(requests)]
         else:
             argv += ["-d", str(seconds), "--warmup", str(warmup)]
         return self._json(argv, timeout)
+
+    def hold(self, url, conns, **what):
+        """One request on each of conns connections, which stay open."""
+        return Held(self._load_argv(url, conns, **what) + ["-n", str(conns), "--hold"])
 
     def rawstore(self, engine, path, batch, record, seconds, *, containers=1, keep=0, fill=0):
         return self._json([self._path("rawstore"), "--engine", engine, "--path", path,
@@ -149,13 +189,14 @@ class Tools:
                            "--containers", str(containers), "--keep", str(keep),
                            "--fill", str(fill)], 600)
 
-    def bare(self, mode, size, headers):
-        argv = [self._path("bare"), mode, "--size", str(size)]
+    def bare(self, mode, size, headers, more=()):
+        """more: its options for TLS."""
+        argv = [self._path("bare"), mode, "--size", str(size), *more]
         if self.loop == "pool":
             argv.append("--pool")
         for name, value in headers:
             argv += ["--header", f"{name}: {value}"]
-        return Server(argv, self.log)
+        return Server(argv, self.log, scheme="https" if more else "http")
 
     def sink(self):
         return Server([self._path("sink")], self.log)

@@ -18,12 +18,14 @@
 
 enum {
 	EVENTS = 256,
-	RECV_SIZE = 65536,
-	DRAIN_SECONDS = 30	/* how long answers are awaited after the last request */
+	RECV_SIZE = 65536
 };
+
+#define DRAIN_NS UINT64_C(30000000000)	/* how long answers are awaited after the last request */
 
 struct conn {
 	struct link link;
+	const struct sender *sender;
 	bool busy;
 	bool awaits_room;	/* of the socket */
 	size_t out_len;
@@ -44,7 +46,7 @@ struct loop {
 static size_t
 request_max(const struct plan *p)
 {
-	return strlen(p->method) + 1 + p->longest_path + p->rest_len;
+	return strlen(p->method) + 1 + p->longest_path + p->longest_rest;
 }
 
 static bool
@@ -81,7 +83,7 @@ conn_open(struct loop *l, struct conn *c)
 	c->awaits_room = false;
 	if (fd < 0)
 		return false;
-	if (!link_open(&c->link, fd, l->w->plan->tls))
+	if (!link_open(&c->link, fd, l->w->plan->tls, c->sender->psk))
 		return fatal(l, "TLS");
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
 		return fatal(l, "epoll_ctl");
@@ -135,7 +137,7 @@ conn_send(struct loop *l, struct conn *c)
 }
 
 static size_t
-request_write(const struct plan *p, uint64_t number, char *out)
+request_write(const struct plan *p, const struct sender *s, uint64_t number, char *out)
 {
 	const char *path = p->paths[number % p->n_paths];
 	size_t method_len = strlen(p->method);
@@ -144,35 +146,8 @@ request_write(const struct plan *p, uint64_t number, char *out)
 	memcpy(out, p->method, method_len);
 	out[method_len] = ' ';
 	memcpy(out + method_len + 1, path, path_len);
-	memcpy(out + method_len + 1 + path_len, p->rest, p->rest_len);
-	return method_len + 1 + path_len + p->rest_len;
-}
-
-/* Starts the next request unless the run is over; false when the run must be given up. */
-static bool
-conn_next(struct loop *l, struct conn *c, uint64_t now)
-{
-	struct plan *p = l->w->plan;
-	uint64_t number;
-
-	c->busy = false;
-	c->out_len = c->out_sent = 0;
-	if (now >= p->stop_ns)
-		return true;
-	number = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed);
-	if (number >= p->limit)
-		return true;
-	c->out_len = request_write(p, number, c->out);
-	reply_reset(&c->reply, strcmp(p->method, "HEAD") != 0);
-	c->busy = true;
-	l->busy++;
-	c->start_ns = ticks_ns();
-	if (conn_send(l, c))
-		return true;
-	l->busy--;
-	c->busy = false;
-	error_count(l->w, -1);
-	return conn_reopen(l, c);
+	memcpy(out + method_len + 1 + path_len, s->rest, s->rest_len);
+	return method_len + 1 + path_len + s->rest_len;
 }
 
 static void
@@ -182,7 +157,8 @@ answer_count(struct worker *w, const struct conn *c, uint64_t now)
 		error_count(w, c->reply.status);
 		return;
 	}
-	w->answers++;
+	if (w->answers++ == 0)
+		link_describe(&c->link, w->tls, sizeof(w->tls));
 	if (c->start_ns < w->plan->start_ns)
 		return;
 	hist_add(&w->hist, now - c->start_ns);
@@ -190,25 +166,61 @@ answer_count(struct worker *w, const struct conn *c, uint64_t now)
 	w->last_ns = now;
 }
 
+/* Counts the request in flight; that the handshake fails is what some plans expect. */
 static bool
-conn_broken(struct loop *l, struct conn *c)
+conn_lost(struct loop *l, struct conn *c)
 {
 	if (c->busy) {
 		l->busy--;
-		error_count(l->w, -1);
+		c->busy = false;
+		if (link_is_refused(&c->link))
+			answer_count(l->w, c, ticks_ns());
+		else
+			error_count(l->w, -1);
 	}
-	return conn_reopen(l, c) && conn_next(l, c, ticks_ns());
+	return conn_reopen(l, c);
 }
 
-/* The handshake failed, which is what some plans expect. */
+/* False when the run is over, its limit is reached, or it is too early. */
 static bool
-conn_refused(struct loop *l, struct conn *c)
+request_begin(struct loop *l, struct conn *c, uint64_t now)
 {
-	uint64_t now = ticks_ns();
+	struct plan *p = l->w->plan;
+	uint64_t number;
 
-	answer_count(l->w, c, now);
-	l->busy--;
-	return conn_reopen(l, c) && conn_next(l, c, now);
+	c->busy = false;
+	c->out_len = c->out_sent = 0;
+	if (now >= p->stop_ns || now < c->start_ns + p->interval_ns)
+		return false;
+	number = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed);
+	if (number >= p->limit)
+		return false;
+	c->out_len = request_write(p, c->sender, number, c->out);
+	reply_reset(&c->reply, strcmp(p->method, "HEAD") != 0);
+	c->busy = true;
+	l->busy++;
+	c->start_ns = ticks_ns();
+	return true;
+}
+
+/* Starts the next request if there is to be one; false when the run must be given up. */
+static bool
+conn_next(struct loop *l, struct conn *c, uint64_t now)
+{
+	while (request_begin(l, c, now)) {
+		if (conn_send(l, c))
+			return true;
+		if (!conn_lost(l, c))
+			return false;
+		now = ticks_ns();
+	}
+	return true;
+}
+
+static bool
+conn_broken(struct loop *l, struct conn *c)
+{
+	return conn_lost(l, c) && conn_next(l, c, ticks_ns());
 }
 
 static bool
@@ -236,8 +248,7 @@ static bool
 conn_event(struct loop *l, struct conn *c, uint32_t events)
 {
 	if (c->out_sent < c->out_len && !conn_send(l, c))
-		return errno == ECONNREFUSED && l->w->plan->expect == 0 ? conn_refused(l, c)
-		                                                       : conn_broken(l, c);
+		return conn_broken(l, c);
 	if (c->busy && link_is_opening(&c->link))
 		return true;
 	if ((events & ~(uint32_t)EPOLLOUT) != 0)
@@ -257,6 +268,8 @@ loop_start(struct loop *l)
 		return fatal(l, "start");
 	for (int i = 0; i < w->n_conns; i++)
 		l->conns[i].link.fd = -1;
+	for (int i = 0; i < w->n_conns; i++)
+		l->conns[i].sender = &w->plan->senders[(w->first + (size_t)i) % w->plan->n_senders];
 	for (int i = 0; i < w->n_conns; i++) {
 		l->conns[i].out = malloc(request_max(w->plan));
 		if (l->conns[i].out == NULL)
@@ -267,21 +280,43 @@ loop_start(struct loop *l)
 	return true;
 }
 
+/* Starts what has become due; false when the run must be given up. */
+static bool
+loop_pace(struct loop *l)
+{
+	uint64_t now = ticks_ns();
+
+	for (int i = 0; i < l->w->n_conns; i++)
+		if (!l->conns[i].busy && !conn_next(l, &l->conns[i], now))
+			return false;
+	return true;
+}
+
+static bool
+loop_goes_on(const struct loop *l)
+{
+	const struct plan *p = l->w->plan;
+	uint64_t now = ticks_ns();
+
+	if (p->interval_ns > 0 && now < p->stop_ns)
+		return true;
+	return l->busy > 0 && (p->stop_ns == UINT64_MAX || now < p->stop_ns + DRAIN_NS);
+}
+
 static void
 loop_run(struct loop *l)
 {
 	struct epoll_event events[EVENTS];
-	uint64_t stop = l->w->plan->stop_ns;
-	uint64_t give_up;
+	bool paced = l->w->plan->interval_ns > 0;
 
-	give_up = stop < UINT64_MAX - DRAIN_SECONDS * 1000000000ull
-	    ? stop + DRAIN_SECONDS * 1000000000ull : UINT64_MAX;
-	while (l->busy > 0 && ticks_ns() < give_up) {
-		int n = epoll_wait(l->epoll, events, EVENTS, 1000);
+	while (loop_goes_on(l)) {
+		int n = epoll_wait(l->epoll, events, EVENTS, paced ? 1 : 1000);
 
 		for (int i = 0; i < n; i++)
 			if (!conn_event(l, events[i].data.ptr, events[i].events))
 				return;
+		if (paced && !loop_pace(l))
+			return;
 	}
 	for (; l->busy > 0; l->busy--)
 		error_count(l->w, -1);

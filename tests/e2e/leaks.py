@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Keys are nowhere to be seen: not in logs, stores, backups, answers, process tables, nor in memory that is not locked."""
+
+import json
+import os
+
+from lib import report as reports
+from lib import rows, secure, xml
+from lib.client import Client
+from lib.m2mkeys import D2N, N2D, b64u
+from lib.secure import Provider
+from lib.traces import Search, readable_by_all
+
+ROUNDS = 10 if reports.LONG else 2
+APP = "meterApp"
+DEBUG = ("log.level=debug",)
+
+
+class Planted:
+    """A provider, a node that the test plays, and a gateway with imported credentials; all with keys that are known."""
+
+    def __init__(self, bed):
+        self.bed, self.answers = bed, []
+        self.provider = Provider(bed, options=DEBUG).start()
+        self.kmr = self.provider.issue("gscl-played")
+        self.gateway = secure.Node(bed, "gscl", self.provider, name="gscl-imported", options=DEBUG)
+        self.imported = self.provider.issue(self.gateway.scl_id)
+        self.gateway.provide(self.imported)
+        self.keys = {"Kmr of the node": self.kmr.key, "Kmr of the gateway": self.imported.key,
+                     "K_ival of the gateway": self.imported.ival_key()}
+        for version in (2, 3):
+            self.keys[f"PSK_mr{version} of the node"] = self.kmr.psk(version)
+            self.keys[f"PSK_mr{version} of the gateway"] = self.imported.psk(version)
+        self.keks = {"KEK of the MAS": _key_of(self.provider.groups["mas"]["kek_file"]),
+                     "KEK of the gateway": _key_of(self.gateway.groups["keystore"]["kek_file"])}
+        self.secret = self.provider.secret
+
+    def traffic(self):
+        """Sessions A and B, good requests and bad ones."""
+        provider = self.provider
+        kmc = provider.connected(self.kmr, "gscl-played")
+        self.keys.update({f"Kmc {kmc.index}": kmc.key, f"Kma {kmc.index}": kmc.kma(APP), f"K_obj_d2n {kmc.index}": kmc.object_key(D2N),
+                          f"K_obj_n2d {kmc.index}": kmc.object_key(N2D), f"PSK_mc3 {kmc.index}": kmc.psk(3),
+                          f"PSK_mc2 {kmc.index}": kmc.psk(2), f"PSK_mn3 {kmc.index}": kmc.psk(3, "mn"),
+                          f"PSK_ma3 {kmc.index}": kmc.ma_psk(APP), f"KEK_conn {kmc.index}": self.kmr.kek_conn(kmc.connection, kmc.index)})
+        link = "https://gscl-played.example.org/m2m"
+        with provider.session_b(kmc) as session:
+            for method, path, body in (("POST", "/m2m/scls", secure.registration("gscl-played", link)),
+                                       ("POST", "/m2m/scls/gscl-played/containers", xml.container("c")),
+                                       ("GET", "/m2m/connections/self", ""), ("GET", "/m2m/scls/gscl-other", ""),
+                                       ("POST", "/m2m/scls", "<rubbish")):
+                self.answers.append(session.request(method, path, body, {"From": link}))
+        with provider.session_a(self.kmr) as session:
+            self.answers += [provider.ask_connection(session, "gscl-other"), provider.ask_connection(session, "..."),
+                             provider.ask_connection(session, "gscl-played", "<rubbish"), session.request("GET", "/m2m")]
+        self.bad_administration()
+
+    def bad_administration(self):
+        """Calls that fail with a key in them."""
+        key = b64u(self.kmr.key)
+        for body in ({"sclId": "gscl-played", "kmr": key}, {"sclId": "x", "kmr": key + "A"}, {"sclId": "y", "kmr": key, "z": 1},
+                     {"sclId": "z" * 100, "kmr": key}):
+            self.answers.append(self.provider.admin("POST", "/nodes", body))
+        for path in ("/nodes", "/kmrs", "/connections", f"/nodes/{self.kmr.node.hex()}", "/audit", "/counters"):
+            self.answers.append(self.provider.admin("GET", path))
+        client = Client("127.0.0.1", self.provider.port, "http://127.0.0.1/e2e")
+        self.answers += [client.get("/m2m/scls"), client.get("/m2m/scls/gscl-imported"), client.get("/metrics")]
+        client.close()
+
+    def search(self):
+        """For all keys that were planted so far."""
+        return Search({**self.keys, **self.keks})
+
+
+def _key_of(path):
+    with open(path, encoding="ascii") as file:
+        return bytes.fromhex(file.read().strip())
+
+
+def _backups(planted, number):
+    directories = []
+    for daemon in (planted.provider, planted.gateway):
+        directory = planted.bed.path(f"backup-{daemon.name}-{number}")
+        done = daemon.action(f"--backup={directory}")
+        directories.append((directory, done))
+    return directories
+
+
+def _files(row, planted, number):
+    """Logs, stores, backups, answers."""
+    search = planted.search()
+    for directory, done in _backups(planted, number):
+        row.ok(done.returncode == 0, f"round {number}: backup", done.stdout + done.stderr)
+        found, count = search.tree(directory)
+        row.ok(not found and count > 0, f"round {number}: nothing in the {count} files of a backup", lambda f=found: f)
+    for daemon in (planted.provider, planted.gateway):
+        found, count = search.tree(daemon.directory)
+        row.ok(not found, f"round {number}: nothing in log, store and configuration of {daemon.name} ({count} files)",
+               lambda f=found: f)
+        found = search.process(daemon.pid)
+        row.ok(not found, f"round {number}: nothing in environment, arguments and mappings of {daemon.name}", lambda f=found: f)
+        with open(f"/proc/{daemon.pid}/limits", encoding="ascii") as file:
+            limit = next(line for line in file if line.startswith("Max core file size"))
+        row.equal(limit.split()[4:6], ["0", "0"], f"round {number}: the kernel makes no core image of {daemon.name}")
+        private = [p for p in readable_by_all(daemon.store) if os.path.basename(p) not in ("LOCK",)]
+        keys = [p for p in private if "mas" in p.split(os.sep) or "keystore" in os.path.basename(p)]
+        row.ok(not keys, f"round {number}: what {daemon.name} keeps of keys is for its owner", lambda k=keys: k)
+    found = [hit for n, answer in enumerate(planted.answers) if answer
+             for hit in search.octets(answer.body + repr(answer.headers).encode(), f"answer {n}: {answer!r}")]
+    row.ok(not found, f"round {number}: nothing in {len(planted.answers)} answers", lambda: found)
+    row.ok(not os.path.exists(os.path.join(planted.gateway.directory, "credentials.xml")), "the imported file is gone")
+
+
+def _memory(row, planted, number):
+    """Memory that is not locked, and a core image."""
+    search = planted.search()
+    for daemon in (planted.provider, planted.gateway):
+        if daemon.sanitized():
+            row.skip(f"memory of {daemon.name}", "the address sanitizer keeps freed memory")
+            continue
+        control = Search({"SCL-ID": daemon.scl_id.encode()}).memory(daemon.pid)
+        found = search.memory(daemon.pid)
+        if found is None:
+            row.skip(f"memory of {daemon.name}", "not permitted")
+            continue
+        row.ok(control, f"round {number}: the search sees memory of {daemon.name}")
+        row.ok(not found, f"round {number}: nothing in memory of {daemon.name} that is not locked", lambda f=found: f)
+        found = search.core(planted.bed, daemon.pid)
+        if found is None:
+            row.skip(f"core image of {daemon.name}", "gcore makes none")
+        else:
+            row.ok(not found, f"round {number}: nothing in a core image of {daemon.name}", lambda f=found: f)
+
+
+def row_23(row, bed):
+    """Keys in logs, stores, backups, answers, process tables, core images."""
+    planted = Planted(bed)
+    planted.gateway.start()
+    row.ok(planted.provider.sees(planted.gateway.scl_id, 30), "a gateway with imported credentials is registered", bed.logs)
+    row.ok(Search({"k": b"k" * 32}).octets(json.dumps({"x": b64u(b"xk" + b"k" * 32)}).encode(), "text"), "the search finds what is there")
+    for number in range(1, ROUNDS + 1):
+        planted.traffic()
+        _files(row, planted, number)
+        _memory(row, planted, number)
+        for daemon in (planted.gateway, planted.provider):
+            daemon.stop()
+        found = [hit for d in (planted.provider, planted.gateway) for hit in planted.search().tree(d.directory)[0]]
+        row.ok(not found, f"round {number}: nothing in the files of what has ended", lambda f=found: f)
+        planted.provider.start()
+        planted.gateway.start()
+        row.ok(planted.provider.sees(planted.gateway.scl_id, 30), f"round {number}: registered again", bed.logs)
+
+
+if __name__ == "__main__":
+    rows.run({23: row_23}, __doc__)

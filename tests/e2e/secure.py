@@ -53,14 +53,13 @@ class World:
     """A provider, a gateway and a device; taps see mId and the MSBF."""
 
     def __init__(self, bed, **more):
-        self.bed, self.provider = bed, Provider(bed, **more).start()
-        self.mid, self.boot = bed.add(psk.Tap(self.provider.mid_port)), bed.add(psk.Tap(self.provider.msbf_port))
+        self.bed, self.provider = bed, Provider(bed, tapped=True, **more).start()
+        self.mid, self.boot = self.provider.tap, bed.add(psk.Tap(self.provider.msbf_port))
         self.nodes = [self._node(kind, number) for number, kind in enumerate(("gscl", "dscl"), 1)]
 
     def _node(self, kind, number):
         boot = {"bootstrap": {"msbf": f"https://localhost:{self.boot.port}/m2m/msbf"}}
-        return factory_node(self.bed, kind, self.provider, ppid(number), settings=boot,
-                            nscl_uri=f"https://localhost:{self.mid.port}/m2m").start()
+        return factory_node(self.bed, kind, self.provider, ppid(number), settings=boot).start()
 
     def registered(self, report, label):
         """All nodes are ONLINE at the NSCL."""

@@ -60,7 +60,7 @@ class World:
         self.behind = bed.add(namespace.Behind())
         self.nscl = Provider(bed, address=namespace.OUTSIDE, extra='channel = { hold = "5 s"; };\n').start()
         self.gscl = Gateway(bed, self.behind, self.nscl)
-        self.gscl.provide(self.nscl.issue(self.gscl.scl_id), self.nscl.mid_base).start()
+        self.gscl.provide(self.nscl.issue(self.gscl.scl_id)).start()
         self.dscl = factory_node(bed, "dscl", self.nscl, address=namespace.OUTSIDE).start()
         self.apps = {}
         for name, scl in (("na", self.nscl), ("ga", self.gscl), ("da", self.dscl)):
@@ -146,11 +146,13 @@ def announced(report, world):
     """What GA and DA are announced as at nscl, and found by discovery."""
     for name, scl in (("ga", world.gscl), ("da", world.dscl)):
         app = world.apps[name]
-        place = f"/m2m/scls/{scl.scl_id}/applications/{name}Annc"
-        na = world.apps["na"].client
-        found = wait_for(lambda: (a := na.get(place)).status == 200 and a)
+        place = f"/scls/{scl.scl_id}/applications/{name}Annc"
+        # What nscl holds for an SCL is that SCL's to read: it asks through its service connection.
+        as_scl = scl.client(scl.mid_base)
+        found = wait_for(lambda: (a := remote(as_scl, "GET", world.nscl.mid_base + place)).status == 200 and a)
         report.ok(found and xml.text(found.xml(), "link") == app.uri, f"{name}: announced at nscl", found)
-        links = xml.texts(na.get(f"/m2m/discovery?searchString=three%2F{name}").xml(), "reference")
+        search = f"{world.nscl.mid_base}/discovery?searchString=three%2F{name}"
+        links = xml.texts(remote(as_scl, "GET", search).xml(), "reference")
         report.equal(links, [app.uri], f"{name}: discovery at nscl lists the original")
 
 

@@ -160,12 +160,14 @@ core_start(struct core_bed *b)
 	struct scl_parts parts = { .log = b->log,
 		                   .clock = &b->clock.clock,
 		                   .ports = ports,
-		                   .guard = b->guard,
-		                   .port = { .max_exchanges = 64 } };
+		                   .guard = b->guard };
 	char why[256] = "";
 
 	ck_assert_msg(repo_open(&rc, &b->repo, why) == RC_OK, "%s", why);
 	parts.repo = b->repo;
+	if (b->hooks != NULL)
+		parts.port = *b->hooks;
+	parts.port.max_exchanges = 64;
 	ck_assert_msg(scl_new(&b->conf, &parts, &b->scl, why) == RC_OK, "%s", why);
 	b->halted = false;
 	if (b->attach != NULL)

@@ -37,6 +37,7 @@ struct core_bed {
 	struct log *log;
 	struct scl *scl;
 	bool halted; /* it is stopped */
+	const struct port_conf *hooks; /* credential, protect, unprotect of the port; NULL: none */
 };
 
 /* A conf with one accessRight for everybody; nothing runs. */

@@ -210,9 +210,13 @@ BED_CALL(bed_report, struct mas_report, b->mas.ops->report(b->mas.self, c))
 BED_CALL(bed_provision, struct mas_provision, b->mas.ops->provision(b->mas.self, c))
 BED_CALL(bed_change, struct mas_change, mas_change(b->m, c))
 BED_CALL(bed_rewrap, struct mas_rewrap, mas_rewrap(b->m, c))
+static enum rc ending(struct mas_bed *b, struct mas_end *c);
 BED_CALL(ending, struct mas_end, b->mas.ops->end(b->mas.self, c))
+static enum rc judging(struct mas_bed *b, struct mas_verdict *c);
 BED_CALL(judging, struct mas_verdict, mas_verdict(b->m, c))
+static enum rc verifying(struct mas_bed *b, struct mas_audit_verify *c);
 BED_CALL(verifying, struct mas_audit_verify, mas_audit_verify(b->m, c))
+static enum rc querying(struct mas_bed *b, struct mas_query *c);
 BED_CALL(querying, struct mas_query, mas_query(b->m, c))
 
 enum rc

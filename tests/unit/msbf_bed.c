@@ -92,10 +92,14 @@ msbf_bed_make(struct msbf_bed *b, int engine)
 	bed_make(&b->mas, engine);
 	core_init_alone(&b->core);
 	snprintf(b->dir, sizeof(b->dir), "%s/msbf", b->mas.dir);
-	b->conf = (struct msbf_conf){ .engine = b->mas.conf.engine, .clock = &b->mas.clock.clock,
-		                      .kek_file = b->mas.kek, .kek_next_file = b->mas.next,
-		                      .sp_id = "sp1.example", .msbf_id = "msbf.sp1.example",
-		                      .reject_key_file = b->mas.reject, .nscls = nscls,
+	b->conf = (struct msbf_conf){ .engine = b->mas.conf.engine,
+		                      .clock = &b->mas.clock.clock,
+		                      .kek_file = b->mas.kek,
+		                      .kek_next_file = b->mas.next,
+		                      .sp_id = "sp1.example",
+		                      .msbf_id = "msbf.sp1.example",
+		                      .reject_key_file = b->mas.reject,
+		                      .nscls = nscls,
 		                      .mas_address = "https://mas.sp1.example:8443" };
 	b->conf.store.path = engine == 0 ? NULL : b->dir;
 	b->ops.provision = faulty_provision;
@@ -151,9 +155,7 @@ peer_secret(uint8_t session)
 	return bed_key((uint8_t)(0x80 + session));
 }
 
-static enum rc
-export(const struct peer *peer, const char *label, void *out, size_t n)
-{
+static enum rc export(const struct peer *peer, const char *label, void *out, size_t n) {
 	const struct test_peer *p = (const struct test_peer *)(const void *)peer;
 	struct key k = peer_secret(p->session);
 
@@ -173,8 +175,11 @@ peer_of(struct test_peer *p, const char *ppid, uint8_t session)
 	p->uris[0] = slice_of(p->uri[0]);
 	sources++;
 	snprintf(p->address, sizeof(p->address), "192.0.%u.%u", sources / 200 % 200, sources % 200);
-	p->peer = (struct peer){ .kind = PEER_CERTIFICATE, .address = slice_of(p->address),
-		                 .uris = p->uris, .n_uris = 1, .tls_version = 0x0304,
+	p->peer = (struct peer){ .kind = PEER_CERTIFICATE,
+		                 .address = slice_of(p->address),
+		                 .uris = p->uris,
+		                 .n_uris = 1,
+		                 .tls_version = 0x0304,
 		                 .exporter = export };
 	memset(p->peer.fingerprint, 0x11, PEER_FINGERPRINT);
 }
@@ -249,8 +254,11 @@ msbf_end(struct msbf_call *c)
 
 	bed_wait(&c->wait);
 	a = req_encode(c->rq);
-	t = (struct told){ .status = a->http_status, .retry_after = a->retry_after,
-		           .no_store = a->no_store, .n = a->body_len, .body = calloc(1, a->body_len + 1) };
+	t = (struct told){ .status = a->http_status,
+		           .retry_after = a->retry_after,
+		           .no_store = a->no_store,
+		           .n = a->body_len,
+		           .body = calloc(1, a->body_len + 1) };
 	ck_assert_ptr_nonnull(t.body);
 	if (a->body_len > 0)
 		memcpy(t.body, a->body, a->body_len);
@@ -330,10 +338,13 @@ struct msbf_line
 msbf_provision(struct msbf_bed *b, const char *ppid, const struct device_fingerprint *f, unsigned n)
 {
 	struct bed_call call = { .b = &b->mas };
-	struct msbf_line line = { .ppid = slice_of(ppid), .fingerprints = f, .n_fingerprints = n,
+	struct msbf_line line = { .ppid = slice_of(ppid),
+		                  .fingerprints = f,
+		                  .n_fingerprints = n,
 		                  .sub_id = SLICE_LIT("sub-1") };
-	struct msbf_admit a = { .lines = &line, .n = 1, .actor = "admin", .done = admitted,
-		                .owner = &call };
+	struct msbf_admit a = {
+		.lines = &line, .n = 1, .actor = "admin", .done = admitted, .owner = &call
+	};
 
 	msbf_admit(b->m, &a);
 	bed_wait(&call);
@@ -409,7 +420,8 @@ audit_row(struct mas_audit_page *p, const struct audit_row *row)
 {
 	struct looking *l = p->owner;
 
-	l->found += slice_is(row->entry.action, l->action) && slice_is(row->entry.result, l->result);
+	l->found +=
+		slice_is(row->entry.action, l->action) && slice_is(row->entry.result, l->result);
 }
 
 static void
@@ -428,8 +440,9 @@ unsigned
 msbf_audited(struct msbf_bed *b, const char *action, const char *result)
 {
 	struct looking l = { .call = { .b = &b->mas }, .action = action, .result = result };
-	struct mas_audit_page p = { .row = audit_row, .begin = audit_begin, .done = audit_paged,
-		                    .owner = &l };
+	struct mas_audit_page p = {
+		.row = audit_row, .begin = audit_begin, .done = audit_paged, .owner = &l
+	};
 
 	msbf_audit_page(b->m, &p);
 	bed_wait(&l.call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An MSBF with the endpoints of an scl in front of it and a MAS behind, whose provision the test may
- * let fail. Requests go through the core, with peers that the test makes.
+ * An MSBF with the endpoints of an scl in front of it and a MAS behind, whose provision the test
+ * may let fail. Requests go through the core, with peers that the test makes.
  */
 #ifndef UNIT_MSBF_BED_H
 #define UNIT_MSBF_BED_H

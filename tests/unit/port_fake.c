@@ -84,11 +84,32 @@ complete(struct exchange *ex, const struct port_answer *a)
 	ex->unsent = a->status == ANSWER_REFUSED;
 	snprintf(ex->failure, sizeof(ex->failure), "%s",
 	         a->status > 0 ? "" : "as the test wants it");
+	ex->tls_failed = a->tls_failed;
 	if (a->body != NULL)
-		buf_puts(&ex->answer, a->body);
+		buf_add(&ex->answer, a->body, a->body_len > 0 ? a->body_len : strlen(a->body));
+	/* The views stay where they are. */
+	(void)buf_reserve(&ex->answer_text, 2048);
 	if (a->location != NULL)
 		put_header(ex, "location", a->location);
+	if (a->reject != NULL)
+		put_header(ex, "x-m2m-reject", a->reject);
+	if (a->type != NULL)
+		put_header(ex, "content-type", a->type);
 	ex->done(ex);
+}
+
+static void
+make_session(struct exchange *ex)
+{
+	struct exchange_header more = { SLICE_NONE, SLICE_NONE };
+
+	if (ex->exporter_label == NULL)
+		return;
+	ex->has_exported = key_random(&ex->exported) == RC_OK;
+	if (ex->connected != NULL && (!ex->connected(ex, &more) ||
+	                              (more.name.n > 0 &&
+	                               !exchange_add_header(ex, more.name, more.value))))
+		abort();
 }
 
 static void
@@ -102,6 +123,8 @@ fake_send(struct port *p, struct exchange *ex)
 	buf_init(&ex->answer_text, 4096);
 	ex->n_answer_headers = 0;
 	f->ex = ex;
+	ex->tls_failed = false;
+	make_session(ex);
 	f->answer = fake.script(fake.arg, ex);
 	if (f->answer.status == ANSWER_NEVER)
 		f->answer.delay = (int64_t)ex->timeout_ms * 1000;

@@ -17,9 +17,16 @@ struct port_answer {
 	int64_t delay; /* microseconds */
 	const char *body; /* or NULL */
 	const char *location; /* or NULL */
+	size_t body_len; /* of a body that is no text; 0: it is one */
+	bool tls_failed; /* with ANSWER_REFUSED: for TLS */
+	const char *reject; /* X-M2M-Reject, or NULL */
+	const char *type; /* Content-Type, or NULL */
 };
 
-/* On the courier thread, once per exchange, when it is sent. */
+/*
+ * On the courier thread, once per exchange, when it is sent. An exchange that wants the exporter of
+ * its session has one by then, each another, and was asked for its last header.
+ */
 typedef struct port_answer port_script(void *arg, const struct exchange *ex);
 
 void port_fake_set(port_script *script, void *arg);

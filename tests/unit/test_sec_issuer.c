@@ -41,14 +41,31 @@ now(const struct clock *c)
 }
 
 static void
-write_file(const char *text, mode_t mode)
+write_to(const char *file, const char *text, mode_t mode)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	ck_assert_int_eq(fchmod(fd, mode), 0);
 	close(fd);
+}
+
+static void
+write_file(const char *text, mode_t mode)
+{
+	write_to(path, text, mode);
+}
+
+/* At once: whoever reads it sees the old one or the new one. */
+static void
+replace_file(const char *text)
+{
+	char fresh[sizeof(path) + 8];
+
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	write_to(fresh, text, 0600);
+	ck_assert_int_eq(rename(fresh, path), 0);
 }
 
 static const char *
@@ -366,7 +383,6 @@ comes(const char *token, const char *name)
 START_TEST(file_that_changes)
 {
 	struct peer tls = { .tls_version = 0x0304, .loopback = true };
-	char fresh[160];
 
 	write_file(line_of("meter", GOOD), 0600);
 	sec.tokens = path;
@@ -376,10 +392,7 @@ START_TEST(file_that_changes)
 	ck_assert(comes(OTHER, "motor"));
 	ck_assert(comes(GOOD, NULL));
 	/* By another file in its place. */
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	ck_assert_int_eq(rename(path, fresh), 0);
-	write_file(line_of("meter", GOOD), 0600);
-	unlink(fresh);
+	replace_file(line_of("meter", GOOD));
 	ck_assert(comes(GOOD, "meter"));
 	/* What is wrong changes nothing. */
 	write_file("rubbish", 0600);
@@ -427,7 +440,7 @@ START_TEST(reloads_under_load)
 	for (size_t i = 0; i < NITEMS(threads); i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_on, NULL), 0);
 	for (unsigned i = 0; i < 200; i++) {
-		write_file(line_of(i % 2 == 0 ? "motor" : "meter", GOOD), 0600);
+		replace_file(line_of(i % 2 == 0 ? "motor" : "meter", GOOD));
 		issuers_reload(issuers);
 	}
 	atomic_store(&over, true);

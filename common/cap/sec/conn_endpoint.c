@@ -272,13 +272,13 @@ session_b(const struct conn_endpoints *e, const struct req_listener *listener, s
 	enum rc rc = mid_identify(e->conf.mid, listener, in, req_arena(rq), &peer, req_answer(rq),
 	                          &reason);
 
+	*conn = peer.conn;
 	if (rc == RC_OK && (peer.proof != MID_SCL || peer.conn.id == 0))
 		return endpoint_refuse(rq, RC_DENIED, SLICE_LIT("AUTH_FAILED"));
 	if (rc == RC_OK && !listener->secure) {
 		in->connection_id = peer.conn.id;
 		rc = mid_open(e->conf.mid, listener, in, req_arena(rq), req_answer(rq), &reason);
 	}
-	*conn = peer.conn;
 	return rc == RC_OK ? rc : endpoint_refuse(rq, rc, reason);
 }
 

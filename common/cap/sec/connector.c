@@ -269,6 +269,13 @@ connector_want(struct connector *c)
 }
 
 void
+connector_look(struct connector *c)
+{
+	if (!c->busy && !c->waiting && !c->pausing)
+		post(c, 0);
+}
+
+void
 connector_go_on(struct connector *c)
 {
 	if (!c->waiting)

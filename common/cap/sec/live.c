@@ -286,10 +286,11 @@ live_end_at(struct live *t, uint64_t id, int64_t when)
 void
 live_overtake(struct live *t, const struct mas_connection *by, int64_t when)
 {
+	struct slice scl_id = slice_make(by->scl_id, strlen(by->scl_id));
 	struct entry *e;
 
 	pthread_rwlock_wrlock(&t->lock);
-	for (e = *bucket_of_scl(t, slice_of(by->scl_id)); e != NULL; e = e->next_of_scl)
+	for (e = *bucket_of_scl(t, scl_id); e != NULL; e = e->next_of_scl)
 		if (node_id_eq(&e->conn.node, &by->node) && e->conn.kmc_index < by->kmc_index)
 			shorten(t, e, when);
 	pthread_rwlock_unlock(&t->lock);
@@ -328,6 +329,19 @@ live_kmc(struct live *t, uint64_t id, uint32_t kmc_index, struct key *out)
 	return found;
 }
 
+/*
+ * The newer one, but a node has the key of a connection for certain only when it has used it: until
+ * then, or until the older one is over, that is the way to the node.
+ */
+static bool
+is_better(const struct entry *e, const struct entry *than)
+{
+	bool used = atomic_load_explicit(&e->last, memory_order_relaxed) != 0;
+	bool than_used = atomic_load_explicit(&than->last, memory_order_relaxed) != 0;
+
+	return used != than_used ? used : e->order > than->order;
+}
+
 bool
 live_of_scl(struct live *t, struct slice scl_id, struct mas_connection *conn)
 {
@@ -336,7 +350,7 @@ live_of_scl(struct live *t, struct slice scl_id, struct mas_connection *conn)
 	pthread_rwlock_rdlock(&t->lock);
 	for (const struct entry *e = *bucket_of_scl(t, scl_id); e != NULL; e = e->next_of_scl)
 		if (state_of(t, e) == LIVE_OK && slice_is(scl_id, e->conn.scl_id) &&
-		    (best == NULL || e->order > best->order))
+		    (best == NULL || is_better(e, best)))
 			best = e;
 	if (best != NULL && conn != NULL)
 		*conn = best->conn;

@@ -62,7 +62,7 @@ enum live_state live_find(struct live *t, uint64_t id, uint32_t kmc_index,
                           struct mas_connection *conn);
 /* Kmc of a live connection; the caller wipes it. False: not live. */
 bool live_kmc(struct live *t, uint64_t id, uint32_t kmc_index, struct key *out);
-/* The newest live connection of that SCL-ID, without its key. False: none. */
+/* The newest live connection of that SCL-ID, of those that were used if any was, without its key. */
 bool live_of_scl(struct live *t, struct slice scl_id, struct mas_connection *conn);
 /* Calls visit for every live connection, without its key, until it returns false. */
 void live_each(struct live *t, bool (*visit)(void *arg, const struct mas_connection *conn),

@@ -22,10 +22,10 @@ check_path(struct mid *mid, const struct req_input *in, const struct mid_peer *p
 
 	if (!is_write(in) || !identity_in_path(mid->scl, in, arena, &named))
 		return RC_OK;
-	if (named.p == NULL && in->op == REQ_CREATE)
-		return RC_OK; /* registration: sclId is in the document */
-	return slice_is(named, peer->scl_id) ? RC_OK
-	                                     : mid_refuse(RC_FORBIDDEN, "SEC_IDENTITY", reason);
+	/* Of a registration sclId is in the document. */
+	if (named.p == NULL ? in->op == REQ_CREATE : slice_is(named, peer->scl_id))
+		return RC_OK;
+	return mid_refuse(RC_FORBIDDEN, "SEC_IDENTITY", reason);
 }
 
 /* RC_OK: uri (absolute, normalised) is of the SCL; RC_FORBIDDEN. */
@@ -124,6 +124,9 @@ mid_is_of_scl(struct mid *mid, const struct req_listener *listener, const struct
 	if (in->op == REQ_CREATE && identity_in_path(mid->scl, in, arena, &named) && named.p == NULL)
 		return true;
 	if (identity_claimed(in, arena, &claim) != RC_OK)
+		return false;
+	/* A path is of this SCL, as most are. */
+	if (claim.p[0] == '/')
 		return false;
 	claim = identity_comparable(mid->scl, arena, claim);
 	return claim.n > 0 && claim.p[0] != '/' &&

@@ -6,12 +6,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "cap/sec/conn_endpoint.h"
 #include "cap/sec/guard.h"
 #include "cap/sec/kma.h"
 #include "cap/sec/network_roles.h"
 #include "cap/sec/node_credentials.h"
+#include "cap/sec/object_exchange.h"
 #include "cap/sec/psk.h"
 #include "cap/sec/sec.h"
 #include "core/scl.h"
@@ -232,6 +234,56 @@ network_credential(void *arg, struct slice url, struct credential **out)
 	return node_credentials_find(s->credentials, url, out);
 }
 
+static bool
+is_https(struct slice url)
+{
+	return url.n > 6 && strncasecmp(url.p, "https:", 6) == 0;
+}
+
+/*
+ * What goes to a node that has a service connection goes by it: never in clear, and as an object when
+ * bodies are to be (the key is that of the session as well, by network_credential).
+ */
+static enum rc
+network_protect(void *arg, struct exchange *ex)
+{
+	struct sec *s = arg;
+	struct mas_connection conn;
+	struct object_exchange *x;
+	enum rc rc;
+
+	ex->protection = NULL;
+	if (!node_credentials_connection(s->credentials, ex->url, &conn))
+		return RC_OK;
+	if (!s->conf.open_on_loopback && !is_https(ex->url))
+		return RC_UNAVAILABLE;
+	if (!object_exchange_wanted(&conn, ex))
+		return RC_OK;
+	x = malloc(sizeof(*x));
+	if (x == NULL)
+		return RC_UNAVAILABLE;
+	rc = object_exchange_seal(s->live, &conn, OBJ_N2D, ex, x);
+	if (rc == RC_OK)
+		ex->protection = x;
+	else
+		free(x);
+	return rc;
+}
+
+static void
+network_unprotect(void *arg, struct exchange *ex)
+{
+	struct object_exchange *x = ex->protection;
+
+	(void)arg;
+	ex->protection = NULL;
+	if (x == NULL)
+		return;
+	object_exchange_open(x, ex);
+	object_exchange_take_back(x, ex);
+	free(x);
+}
+
 static enum rc
 network_attach(struct sec *s, struct scl *scl, char why[SEC_WHY_MAX])
 {
@@ -316,6 +368,8 @@ const struct sec_ops sec_network = {
 	.guard = network_guard,
 	.psk = network_psk,
 	.credential = network_credential,
+	.protect = network_protect,
+	.unprotect = network_unprotect,
 	.attach = network_attach,
 	.start = network_start,
 	.reload = network_reload,

@@ -169,20 +169,33 @@ of_connection(struct node_credentials *c, const struct mas_connection *conn,
 	return RC_OK;
 }
 
+/* RC_OK: *out is the SCL there, NULL when there is none. */
 static enum rc
-find(struct node_credentials *c, struct slice url, struct credential **out)
+host_of(struct node_credentials *c, struct slice url, const struct host **out)
 {
 	struct slice authority = authority_of(c, url);
 	struct host *h = place_of(c, authority);
-	struct mas_connection conn;
 	enum rc rc = RC_OK;
 
+	*out = NULL;
 	if (authority.n == 0)
 		return RC_OK;
 	if (!holds(c, h, authority, url))
 		rc = look_up(c, h, authority, url);
-	if (rc != RC_OK || h->scl_id[0] == '\0')
-		return rc == RC_OK ? rc : RC_UNAVAILABLE;
+	if (rc == RC_OK && h->scl_id[0] != '\0')
+		*out = h;
+	return rc == RC_OK ? rc : RC_UNAVAILABLE;
+}
+
+static enum rc
+find(struct node_credentials *c, struct slice url, struct credential **out)
+{
+	struct mas_connection conn;
+	const struct host *h;
+	enum rc rc = host_of(c, url, &h);
+
+	if (rc != RC_OK || h == NULL)
+		return rc;
 	if (live_of_scl(c->live, slice_of(h->scl_id), &conn))
 		return of_connection(c, &conn, out);
 	return c->static_ones || h->nscl ? RC_OK : RC_UNAVAILABLE;
@@ -199,6 +212,18 @@ node_credentials_find(struct node_credentials *c, struct slice url, struct crede
 	rc = find(c, url, out);
 	arena_reset(c->arena);
 	return rc;
+}
+
+bool
+node_credentials_connection(struct node_credentials *c, struct slice url,
+                            struct mas_connection *conn)
+{
+	const struct host *h;
+	bool found = c->scl != NULL && host_of(c, url, &h) == RC_OK && h != NULL &&
+	             live_of_scl(c->live, slice_of(h->scl_id), conn);
+
+	arena_reset(c->arena);
+	return found;
 }
 
 void

@@ -310,6 +310,7 @@ node_protect(void *arg, struct exchange *ex)
 		return RC_UNAVAILABLE;
 	rc = protect_by(n, p, clear, ex);
 	if (rc != RC_OK) {
+		connector_look(c);
 		take_back(p, ex);
 		return rc;
 	}

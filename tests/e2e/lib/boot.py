@@ -11,7 +11,7 @@ import tempfile
 from . import xml
 from .m2mkeys import Kmr, ParamSet, b64u, kek_boot
 from .pki import openssl
-from .secure import BOOTSTRAP, MSBF_ID, now_plus, secret_file
+from .secure import BOOTSTRAP, MSBF_ID, now_plus
 
 
 def reason(answer):
@@ -72,7 +72,7 @@ def report(kmr, scl_id, results=0x1f, seconds=0, stamp=None, mac=None, **parts):
     stamp = stamp or now_plus(seconds)
     values = {"ivalResults": results, "signedIvalResult": kmr.signed_ival(results, stamp, scl_id) if mac is None else mac,
               "secureTimeStamp": stamp, **parts}
-    inner = "".join(f"<m2m:{k}>{v}</m2m:{k}>" for k, v in values.items() if v is not None)
+    inner = "".join(f"<{k}>{v}</{k}>" for k, v in values.items() if v is not None)
     return f"<m2m:integrityValResults {xml.NS}>{inner}</m2m:integrityValResults>"
 
 
@@ -114,29 +114,7 @@ def run_quiet(*command):
     return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
 
 
-# ---- daemons that have credentials ----
-
-_SET = """<m2m:bootstrapParamSet {ns}><m2m:securityM2MNodeId>{node}</m2m:securityM2MNodeId>
-<m2m:securityKmrIndex>{kmr.index}</m2m:securityKmrIndex><m2m:securityLifetime>{until}</m2m:securityLifetime>
-<m2m:securityM2MKey>{key}</m2m:securityM2MKey><m2m:sclId>{scl_id}</m2m:sclId>
-<m2m:sclIdList><reference>{nscl}</reference></m2m:sclIdList></m2m:bootstrapParamSet>"""
-
-
-def credentials(kmr, scl_id, nscl, until=None, **changes):
-    """bootstrapParamSet as it is imported (B0)."""
-    values = {"ns": xml.NS, "node": kmr.node.hex(), "kmr": kmr, "until": until or now_plus(86400), "key": kmr.key.hex(),
-              "scl_id": scl_id, "nscl": nscl, **changes}
-    return _SET.format(**values)
-
-
-def import_into(bed, node, kmr, scl_id, provider):
-    """Imports credentials into a daemon that does not run; its file is gone afterwards."""
-    path = secret_file(bed.path(f"{node.name}-credentials.xml"), credentials(kmr, scl_id, node.nscl_uri or provider.mid_base))
-    done = node.import_credentials(path)
-    if done.returncode != 0:
-        raise AssertionError(f"--import-credentials: {done.stdout}{done.stderr}")
-    return path
-
+# ---- daemons ----
 
 def starts_elsewhere(node, machine_id, seconds=10):
     """The daemon becomes ready where the machine has the name of that file; root alone can ask."""

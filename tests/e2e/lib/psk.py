@@ -42,7 +42,7 @@ class Tls(Raw):
                  timeout=PATIENCE):
         self.sock, theirs = socket.socketpair()
         self.buffer, self.ended = b"", False
-        self.trouble = tempfile.TemporaryFile()
+        self.trouble, self.authority = tempfile.TemporaryFile(), f"{'localhost' if host == '127.0.0.1' else host}:{port}"
         self.process = subprocess.Popen(
             [*inside, "openssl", "s_client", "-connect", f"{host}:{port}", *arguments, "-keymatexport", label,
              "-keymatexportlen", "32", "-ign_eof", "-nocommands"],
@@ -69,7 +69,7 @@ class Tls(Raw):
     def request(self, method, target, body=b"", headers=None, timeout=PATIENCE):
         """One request on the session; status 0 when there is no answer."""
         body = body.encode() if isinstance(body, str) else body
-        lines = {"Host": "localhost", "Content-Length": str(len(body)), **(headers or {})}
+        lines = {"Host": self.authority, "Content-Length": str(len(body)), **(headers or {})}
         if body:
             lines.setdefault("Content-Type", "application/xml")
         head = "".join(f"{k}: {v}\r\n" for k, v in lines.items() if v is not None)
@@ -253,8 +253,8 @@ class Tap:
 
     def __init__(self, target):
         self.target, self.flows, self.limit_down, self.ended = target, [], None, False
-        self.listener = socket.create_server(("127.0.0.1", pick_port()), backlog=64)
-        self.port = self.listener.getsockname()[1]
+        self.port = pick_port()
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self.sockets = []
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -56,11 +56,15 @@ def options(groups):
 
 
 class Provider(Daemon):
-    """nscl with all three roles: clear for applications, psk for mId, certificate for the MSBF, administration."""
+    """nscl with all three roles: clear for applications, psk for mId, certificate for the MSBF, administration.
 
-    def __init__(self, bed, *, name="nscl", address="127.0.0.1", host=None, msbf=True, settings=None, psk_more=None, **more):
-        self.address, self.host = address, host or ("localhost" if address == "127.0.0.1" else address)
+    tapped: nodes reach mId through a tap, self.tap.
+    """
+
+    def __init__(self, bed, *, name="nscl", address="127.0.0.1", tapped=False, msbf=True, settings=None, psk_more=None, **more):
+        self.address, self.host = address, "localhost" if address == "127.0.0.1" else address
         self.mid_port, self.msbf_port, self.admin_port = pick_port(), pick_port(), pick_port()
+        self.tap = bed.add(psk.Tap(self.mid_port)) if tapped else None
         self.roles = ["msbf", "mas", "nscl"] if msbf else ["mas", "nscl"]
         if msbf:
             self.devices = pki.Authority(bed.path(f"{name}-devices"))
@@ -85,6 +89,7 @@ class Provider(Daemon):
             served.append(listener(self.msbf_port, "certificate", ["msbf"], certificate=self.msbf_identity.cert,
                                    key=self.msbf_identity.key, ca=self.devices.cert, crl=self.devices.crl))
         self.listeners = ", ".join(served)
+        self.options.append(f"scl.uri={self.mid_base}")
         self.write_config()
 
     def extra_text(self):
@@ -100,7 +105,7 @@ class Provider(Daemon):
     @property
     def mid_base(self):
         """sclBase for nodes."""
-        return f"https://{self.host}:{self.mid_port}/m2m"
+        return f"https://{self.host}:{self.tap.port if self.tap else self.mid_port}/m2m"
 
     @property
     def msbf_base(self):
@@ -202,20 +207,20 @@ class Provider(Daemon):
 
 def registration(scl_id, link):
     """scl for POST scls."""
-    return (f'<m2m:scl {xml.NS} sclId="{scl_id}"><m2m:pocs><m2m:poc><m2m:id>p</m2m:id></m2m:poc></m2m:pocs>'
-            f"<m2m:link>{link}</m2m:link></m2m:scl>")
+    return (f'<m2m:scl {xml.NS} sclId="{scl_id}"><m2m:link>{link}</m2m:link>'
+            "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType><m2m:sclType>GSCL</m2m:sclType></m2m:scl>")
 
 
 class Node(Daemon):
     """gscl or dscl that is bootstrapped by its factory certificate, or has imported credentials.
 
-    nscl_uri: the NSCL to register with, in place of the provider's; address: where the NSCL reaches it.
+    address: where the NSCL reaches it.
     """
 
-    def __init__(self, bed, kind, provider, *, name=None, device=None, device_ppid=PPID, settings=None, nscl_uri=None,
-                 address="127.0.0.1", **more):
+    def __init__(self, bed, kind, provider, *, name=None, device=None, device_ppid=PPID, settings=None, address="127.0.0.1",
+                 **more):
         name = name or kind
-        self.provider, self.device, self.nscl_uri = provider, device, nscl_uri
+        self.provider, self.device = provider, device
         kek = secret_file(bed.path(f"{name}-kek"), secrets.token_hex(32) + "\n")
         self.groups = {"keystore": {"kek_file": kek}}
         self.groups["bootstrap"] = {"retry": "200 ms", "retry_max": "1 s", "domains": ["localhost", provider.host]}
@@ -229,8 +234,6 @@ class Node(Daemon):
         self.listeners = ", ".join((listener(self.port, "none", ["dia"]), listener(self.poc_port, "psk", ["mid"], address)))
         self.options.append("register.retry=200")
         self.options.append("register.retry_max=1000")
-        if nscl_uri:
-            self.options.append(f"register.nscl={nscl_uri}")
         self.write_config()
 
     @property
@@ -241,16 +244,16 @@ class Node(Daemon):
     @property
     def keystore(self):
         """The file with its keys."""
-        return os.path.join(self.store, "keystore")
+        return os.path.join(self.store, "keystore", "keystore")
 
     def import_credentials(self, path):
         """--import-credentials; the completed process."""
         return self.action("--import-credentials", path)
 
-    def provide(self, kmr, nscl):
-        """Imports credentials that the provider has issued, for that NSCL."""
+    def provide(self, kmr):
+        """Imports credentials that the provider has issued."""
         path = secret_file(os.path.join(self.directory, "credentials.xml"),
-                           bootstrap_set(kmr, self.scl_id, nscl, now_plus(86400)))
+                           bootstrap_set(kmr, self.scl_id, self.provider.mid_base, now_plus(86400)))
         done = self.import_credentials(path)
         if done.returncode != 0:
             raise AssertionError(f"{self.name} --import-credentials: {done.stderr}")
