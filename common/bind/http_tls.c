@@ -184,6 +184,12 @@ pull(gnutls_transport_ptr_t arg, void *data, size_t n)
 		http_reply_early(c, RC_TIMEOUT, "the body came too slowly");
 		return 0;
 	}
+	/*
+	 * The peer's next words may be its farewell: what is written in answer to that is never
+	 * acknowledged, so this is the last time to see that what came before has been.
+	 */
+	if (c->unproved != NULL && http_conn_acked(c))
+		http_loop_prove(c, true);
 	return recv(c->fd, data, n, 0);
 }
 

@@ -203,12 +203,12 @@ tokens()
 	umask 022
 }
 
-# write_config NAME SERVED PORT MID_PORT MORE: every application may do everything.
+# write_config NAME SERVED PORT MID_PORT MORE LISTENERS NAMES: every application may do everything.
 write_config()
 {
 	cat >"$data/$1.conf" <<END
 # Written by demo.sh at every start.
-scl = { id = "$1-demo"; base = "m2m"; };
+scl = { id = "$1-demo"; base = "m2m";$7 };
 store = { engine = "lmdb"; path = $(quoted "$data/$1"); };
 issuers = { tokens = $(quoted "$data/$1.tokens"); };
 listeners = (
@@ -368,7 +368,8 @@ tokens nscl watcher lamp me
 tokens gscl hostmon
 tokens dscl hostmon
 
-write_config nscl '"mia"' "$nscl_port" "$nscl_mid" "$(network_roles)" "$(network_listeners)"
+write_config nscl '"mia"' "$nscl_port" "$nscl_mid" "$(network_roles)" \
+	"$(network_listeners)" " uri = \"$nscl_uri\";"
 write_config gscl '"dia"' "$gscl_port" "$gscl_mid" "$(node_factory gscl)"
 write_config dscl '"dia"' "$dscl_port" "$dscl_mid" "$(node_factory dscl)"
 

@@ -50,7 +50,7 @@ static const char usage[] =
     "--hold: the connections stay open after the result until standard input ends; --interval: between\n"
     "two requests of a connection; --expect 0: the handshake is to fail\n";
 
-static void
+static _Noreturn void
 die(const char *format, ...)
 {
 	va_list ap;

@@ -15,7 +15,7 @@ from lib.bed import BUILD, pick_port, wait_for
 from lib.client import Client
 from lib.m2mkeys import D2N, N2D, Kmr, ParamSet
 from lib.psk import handshakes
-from lib.secure import CONNECT, Provider, listener, now_plus
+from lib.secure import CONNECT, Provider, factory_node, listener, now_plus
 
 SEAL = os.path.join(BUILD, "tests", "e2e", "seal")
 SELF = "/m2m/connections/self"
@@ -283,6 +283,29 @@ def objects(report, bed):
         report.equal((answer.status, answer.header("Content-Type")), (want, JOSE), f"GET {target}", answer)
 
 
+def objects_of_daemons(report, bed):
+    """nscl and gscl protect bodies both ways; each refuses plain ones."""
+    net = Network(bed, mas={"flags": 0x6001}).start()
+    gscl = factory_node(bed, "gscl", net).start()
+    scl_there = net.sees(gscl.scl_id)
+    if not report.ok(scl_there is not None, "gscl registers", gscl.log_tail()):
+        return
+    local = gscl.client()
+    local.create("/m2m/applications", xml.application("ga"))
+    local.create("/m2m/applications/ga/containers", xml.container("c", 10))
+    local.close()
+    there = xml.text(scl_there, "link") + "/applications/ga"
+    client = net.client("http://127.0.0.1/application")
+    report.equal((answer := client.get(there)).status, 200, "GET through nscl", answer)
+    answer = client.post(f"{there}/containers/c/contentInstances", xml.instance("hello", "x1"))
+    report.equal(answer.status, 201, "POST through nscl", answer)
+    answer = client.get(f"{there}/containers/c/contentInstances/latest/content")
+    report.equal((answer.body, answer.header("Content-Type")), (b"hello", "text/plain"), "the content and its type")
+    report.equal(client.get(f"{there}/nothing").status, 404, "a refusal")
+    report.equal(client.delete(f"{there}/containers/c/contentInstances/x1").status, 204, "DELETE through nscl")
+    client.close()
+
+
 def integrity(report, bed):
     """Integrity reports at the connection, at the registration, and later."""
     net = Network(bed).start()
@@ -322,4 +345,4 @@ def integrity(report, bed):
 
 
 if __name__ == "__main__":
-    reports.run(parameters, handshake, identity, ends, expiry, access, objects, integrity)
+    reports.run(parameters, handshake, identity, ends, expiry, access, objects, objects_of_daemons, integrity)

@@ -31,6 +31,10 @@ GNUTLS = "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK:+DHE-PSK:-CIPHER-ALL:
 STRONG_12 = re.compile(r"(TLS_)?ECDHE[-_](ECDSA|RSA)[-_](WITH_)?(AES(128|256|_128|_256)[-_]GCM|CHACHA20[-_]POLY1305)")
 TESTSSL = ("--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1", "--nodns", "none", "--openssl",
            shutil.which("openssl") or "openssl", "--connect-timeout", "10", "--openssl-timeout", "10")
+# Versions, kinds of suites, Heartbleed, renegotiation, compression; -U: all known attacks.
+TESTSSL_SECTIONS = (("mia", ("-p", "-s", "-H", "-R", "-C")),)
+if reports.LONG:
+    TESTSSL_SECTIONS = (("mia", ("-p", "-s", "-U")), ("msbf", ("-p", "-s")))
 
 
 class GnutlsCli(Raw):
@@ -200,7 +204,7 @@ def by_sslscan(report, bed):
 def by_testssl(report, bed):
     """testssl.sh: versions, kinds of suites, known attacks."""
     ports, _ = certificate_listeners(bed)
-    for name, sections in (("mia", ("-p", "-s", "-U")), ("msbf", ("-p", "-s"))):
+    for name, sections in TESTSSL_SECTIONS:
         path = bed.path(f"testssl-{name}.json")
         done = subprocess.run(["testssl", *TESTSSL, *sections, "--jsonfile", path, f"127.0.0.1:{ports[name]}"],
                               capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS)

@@ -147,12 +147,11 @@ def announced(report, world):
     for name, scl in (("ga", world.gscl), ("da", world.dscl)):
         app = world.apps[name]
         place = f"/scls/{scl.scl_id}/applications/{name}Annc"
-        # What nscl holds for an SCL is that SCL's to read: it asks through its service connection.
-        as_scl = scl.client(scl.mid_base)
-        found = wait_for(lambda: (a := remote(as_scl, "GET", world.nscl.mid_base + place)).status == 200 and a)
+        # What nscl holds for an SCL is for that SCL and its applications to read, through its service connection.
+        found = wait_for(lambda: (a := remote(app.client, "GET", world.nscl.mid_base + place)).status == 200 and a)
         report.ok(found and xml.text(found.xml(), "link") == app.uri, f"{name}: announced at nscl", found)
         search = f"{world.nscl.mid_base}/discovery?searchString=three%2F{name}"
-        links = xml.texts(remote(as_scl, "GET", search).xml(), "reference")
+        links = xml.texts(remote(app.client, "GET", search).xml(), "reference")
         report.equal(links, [app.uri], f"{name}: discovery at nscl lists the original")
 
 

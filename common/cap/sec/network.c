@@ -23,12 +23,23 @@
 #define TICK CLOCK_SECOND
 #define TICKS_TO_FORGET 60u
 
+/* Service connections of an earlier run, as the MAS tells them. */
+struct resuming {
+	struct mas_live call; /* first */
+	struct sec *sec;
+	unsigned n;
+	pthread_mutex_t lock; /* of over */
+	pthread_cond_t changed;
+	bool over; /* no call is under way */
+};
+
 struct sec {
 	struct sec_conf conf;
 	struct network_roles roles;
 	struct mas_watcher watcher;
 	bool watching;
 	struct live *live;
+	struct resuming resuming;
 	struct mid *mid;
 	struct issuers *issuers;
 	struct kma *kma;
@@ -43,15 +54,6 @@ struct sec {
 };
 
 /* ---- what the MAS says ends ---- */
-
-static bool
-sign_reject(void *arg, const struct node_id *node, const uint8_t nonce[REJECT_NONCE_SIZE],
-            unsigned cause, bool permanent, uint32_t retry_after, char out[REJECT_TEXT_MAX + 1])
-{
-	struct sec *s = arg;
-
-	return mas_reject(s->roles.local, node, nonce, cause, permanent, retry_after, out);
-}
 
 static enum live_state
 state_of(enum mas_why why)
@@ -78,15 +80,6 @@ revoked(struct mas_watcher *w, const struct node_id *node, uint64_t connection_i
 
 /* ---- connections of an earlier run ---- */
 
-struct resuming {
-	struct mas_live call; /* first */
-	struct live *live;
-	unsigned n;
-	pthread_mutex_t lock; /* of over */
-	pthread_cond_t changed;
-	bool over;
-};
-
 /*
  * Numbers of objects and of requests that were received are not kept: what was sent before could be
  * sent again, so connections that go by them are over.
@@ -96,11 +89,11 @@ resume_one(struct mas_live *l, const struct mas_connection *conn)
 {
 	struct resuming *r = (struct resuming *)(void *)l;
 
-	if (live_put(r->live, conn) != RC_OK)
+	if (live_put(r->sec->live, conn) != RC_OK)
 		return;
 	r->n++;
 	if ((conn->flags & (MAS_OBJECT | MAS_ACCESS_NETWORK | MAS_OBJECT_JWE)) != 0)
-		live_end(r->live, conn->id, LIVE_EXPIRED);
+		live_end(r->sec->live, conn->id, LIVE_EXPIRED);
 }
 
 static void
@@ -108,34 +101,58 @@ resumed(struct mas_live *l)
 {
 	struct resuming *r = (struct resuming *)(void *)l;
 
+	if (l->outcome.rc == RC_OK && r->n > 0)
+		LOG_INFO(r->sec->conf.log, "service-connections-resumed", LOG_N("connections", r->n));
 	pthread_mutex_lock(&r->lock);
 	r->over = true;
 	pthread_cond_signal(&r->changed);
 	pthread_mutex_unlock(&r->lock);
 }
 
-static enum rc
-resume(struct sec *s, char why[SEC_WHY_MAX])
+static void
+resume(struct sec *s)
 {
-	struct resuming r = { .live = s->live, .call = { .each = resume_one, .done = resumed } };
+	struct resuming *r = &s->resuming;
 
-	if (s->roles.mas.ops == NULL)
+	r->call = (struct mas_live){ .each = resume_one, .done = resumed };
+	r->n = 0;
+	r->over = false;
+	s->roles.mas.ops->live(s->roles.mas.self, &r->call);
+}
+
+/* Before the first handshake. The MAS of another process is asked when the scl can send. */
+static enum rc
+resume_local(struct sec *s, char why[SEC_WHY_MAX])
+{
+	struct resuming *r = &s->resuming;
+
+	if (s->roles.local == NULL)
 		return RC_OK;
-	pthread_mutex_init(&r.lock, NULL);
-	pthread_cond_init(&r.changed, NULL);
-	s->roles.mas.ops->live(s->roles.mas.self, &r.call);
-	pthread_mutex_lock(&r.lock);
-	while (!r.over)
-		pthread_cond_wait(&r.changed, &r.lock);
-	pthread_mutex_unlock(&r.lock);
-	pthread_cond_destroy(&r.changed);
-	pthread_mutex_destroy(&r.lock);
-	if (r.call.outcome.rc != RC_OK)
+	resume(s);
+	pthread_mutex_lock(&r->lock);
+	while (!r->over)
+		pthread_cond_wait(&r->changed, &r->lock);
+	pthread_mutex_unlock(&r->lock);
+	if (r->call.outcome.rc != RC_OK)
 		snprintf(why, SEC_WHY_MAX, "the MAS does not tell the service connections: %s",
-		         status_of(r.call.outcome.rc)->text);
-	else if (r.n > 0)
-		LOG_INFO(s->conf.log, "service-connections-resumed", LOG_N("connections", r.n));
-	return r.call.outcome.rc;
+		         status_of(r->call.outcome.rc)->text);
+	return r->call.outcome.rc;
+}
+
+/* On the courier thread: again, as long as the MAS does not answer. */
+static void
+resume_remote(struct sec *s)
+{
+	struct resuming *r = &s->resuming;
+	bool again;
+
+	if (s->roles.remote == NULL)
+		return;
+	pthread_mutex_lock(&r->lock);
+	again = r->over && r->call.outcome.rc != RC_OK;
+	pthread_mutex_unlock(&r->lock);
+	if (again)
+		resume(s);
 }
 
 /* ---- life ---- */
@@ -150,8 +167,8 @@ open_mid(struct sec *s)
 		.live = s->live,
 		.mas = s->roles.mas.ops == NULL ? NULL : &s->roles.mas,
 		.sec = &s->conf,
-		.reject = s->roles.local == NULL ? NULL : sign_reject,
-		.reject_arg = s,
+		.reject = network_roles_reject,
+		.reject_arg = &s->roles,
 	};
 
 	return mid_new(&conf, &s->mid);
@@ -174,7 +191,7 @@ open_parts(struct sec *s, char why[SEC_WHY_MAX])
 		s->watching = true;
 	}
 	if (rc == RC_OK)
-		rc = resume(s, why);
+		rc = resume_local(s, why);
 	if (rc == RC_OK)
 		rc = open_mid(s);
 	if (rc == RC_OK)
@@ -200,6 +217,9 @@ network_open(const struct sec_conf *conf, struct sec **sec, char why[SEC_WHY_MAX
 	if (s == NULL)
 		return RC_UNAVAILABLE;
 	s->conf = *conf;
+	s->resuming.sec = s;
+	pthread_mutex_init(&s->resuming.lock, NULL);
+	pthread_cond_init(&s->resuming.changed, NULL);
 	if (conf->open_on_loopback)
 		LOG_WARN(conf->log, "mid-is-open-on-loopback",
 		         LOG_Z("meaning", "any process of this host can act as any SCL"));
@@ -315,6 +335,7 @@ tick(struct scl_task *task)
 
 	if (atomic_load(&s->stopping))
 		return;
+	resume_remote(s);
 	mid_tell_use(s->mid);
 	node_credentials_purge(s->credentials);
 	if (++s->ticks % TICKS_TO_FORGET == 0)
@@ -326,6 +347,9 @@ static enum rc
 network_start(struct sec *s, char why[SEC_WHY_MAX])
 {
 	(void)why;
+	network_roles_start(&s->roles, s->scl);
+	if (s->roles.remote != NULL)
+		resume(s);
 	s->tick.run = tick;
 	scl_post(s->scl, &s->tick, TICK);
 	return RC_OK;
@@ -360,6 +384,8 @@ network_close(struct sec *s)
 		s->roles.mas.ops->unwatch(s->roles.mas.self, &s->watcher);
 	network_roles_close(&s->roles);
 	live_free(s->live);
+	pthread_cond_destroy(&s->resuming.changed);
+	pthread_mutex_destroy(&s->resuming.lock);
 	free(s);
 }
 

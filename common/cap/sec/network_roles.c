@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "mas/admin.h"
+#include "mas/mas_remote.h"
 #include "mas/mas_rest.h"
 #include "mas/msbf.h"
 
@@ -55,6 +56,44 @@ open_mas(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY_
 	return rc;
 }
 
+/* What signs the rejects of a NSCL without the MAS. */
+static enum rc
+open_reject_key(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY_MAX])
+{
+	enum rc rc;
+
+	if (conf->network.reject_key == NULL || conf->network.sp_id == NULL)
+		return RC_OK;
+	r->sp_id = conf->network.sp_id;
+	rc = sign_key_read(conf->network.reject_key, &r->reject_key);
+	if (rc != RC_OK)
+		snprintf(why, SEC_WHY_MAX, "reject key %.160s: %s", conf->network.reject_key,
+		         status_of(rc)->text);
+	return rc;
+}
+
+static enum rc
+open_remote(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY_MAX])
+{
+	const struct mas_remote_conf remote = {
+		.uri = conf->network.mas_uri,
+		.ca = conf->network.mas_ca,
+		.certificate = conf->network.mas_certificate,
+		.key = conf->network.mas_key,
+		.feeds = conf->network.nscl,
+		.clock = conf->clock,
+		.log = conf->log,
+	};
+	enum rc rc = mas_remote_open(&remote, &r->remote);
+
+	if (rc == RC_BAD_REQUEST)
+		snprintf(why, SEC_WHY_MAX, "mas.uri %.160s is no URI of a MAS", conf->network.mas_uri);
+	if (rc != RC_OK)
+		return rc;
+	r->mas = mas_of_remote(r->remote);
+	return open_reject_key(r, conf, why);
+}
+
 static enum rc
 open_msbf(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY_MAX])
 {
@@ -81,11 +120,11 @@ open_msbf(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY
 	};
 	enum rc rc = store_path(conf, "msbf", path, &msbf.store.path);
 
-	if (r->local == NULL) {
-		snprintf(why, SEC_WHY_MAX, "the role msbf needs a MAS");
+	if (r->mas.ops == NULL) {
+		snprintf(why, SEC_WHY_MAX, "the role msbf needs a MAS: the role mas, or mas.uri");
 		return RC_BAD_REQUEST;
 	}
-	msbf.more = msbf_mas_of(r->local);
+	msbf.more = r->local != NULL ? msbf_mas_of(r->local) : msbf_mas_of_remote(r->remote);
 	return rc == RC_OK ? msbf_open(&msbf, &r->msbf, why) : rc;
 }
 
@@ -111,6 +150,8 @@ network_roles_open(struct network_roles *r, const struct sec_conf *conf, char wh
 	*r = (struct network_roles){ 0 };
 	if (conf->network.mas)
 		rc = open_mas(r, conf, why);
+	else if (conf->network.mas_uri != NULL)
+		rc = open_remote(r, conf, why);
 	if (rc == RC_OK && conf->network.msbf)
 		rc = open_msbf(r, conf, why);
 	if (rc == RC_OK && r->local != NULL)
@@ -133,6 +174,38 @@ network_roles_attach(struct network_roles *r, const struct sec_conf *conf, struc
 }
 
 void
+network_roles_start(struct network_roles *r, struct scl *scl)
+{
+	if (r->remote != NULL)
+		mas_remote_start(r->remote, scl);
+}
+
+bool
+network_roles_reject(void *arg, const struct node_id *node, const uint8_t nonce[REJECT_NONCE_SIZE],
+                     unsigned cause, bool permanent, uint32_t retry_after,
+                     char out[REJECT_TEXT_MAX + 1])
+{
+	const struct network_roles *r = arg;
+	struct reject v = { .cause = cause, .permanent = permanent, .node = *node,
+		            .time = (uint64_t)(clock_now(&clock_system) / CLOCK_SECOND),
+		            .retry_after = retry_after };
+	uint8_t octets[REJECT_MAX];
+	size_t n;
+
+	if (r->local != NULL)
+		return mas_reject(r->local, node, nonce, cause, permanent, retry_after, out);
+	if (r->reject_key == NULL)
+		return false;
+	v.sp_id = slice_of(r->sp_id);
+	memcpy(v.nonce, nonce, sizeof(v.nonce));
+	if (reject_make(&v, r->reject_key, octets, &n) != RC_OK)
+		return false;
+	b64url_encode(out, octets, n);
+	out[B64URL_LEN(n)] = '\0';
+	return true;
+}
+
+void
 network_roles_reload(struct network_roles *r)
 {
 	if (r->admin != NULL)
@@ -146,6 +219,8 @@ network_roles_stop(struct network_roles *r)
 		mas_rest_stop(r->rest);
 	if (r->msbf != NULL)
 		msbf_stop(r->msbf);
+	if (r->remote != NULL)
+		mas_remote_stop(r->remote);
 }
 
 void
@@ -154,5 +229,7 @@ network_roles_close(struct network_roles *r)
 	admin_close(r->admin);
 	mas_rest_close(r->rest);
 	msbf_close(r->msbf);
+	mas_remote_close(r->remote);
 	mas_close(r->local);
+	sign_key_free(r->reject_key);
 }

@@ -3,7 +3,7 @@
  * The roles of a process of the network: MAS and MSBF with their stores, their services for others,
  * and their administration. Private to network.c.
  *
- *   open -> attach -> scl_start ... stop -> scl_stop, scl_free -> close
+ *   open -> attach -> scl_start -> start ... stop -> scl_stop, scl_free -> close
  */
 #ifndef CAP_SEC_NETWORK_ROLES_H
 #define CAP_SEC_NETWORK_ROLES_H
@@ -12,12 +12,16 @@
 #include "mas/mas_local.h"
 
 struct admin;
+struct mas_remote;
 struct mas_rest;
 struct msbf;
 
 struct network_roles {
 	struct mas mas; /* of this process, or of another; ops NULL: there is none */
 	struct mas_local *local; /* NULL: none is in this process */
+	struct mas_remote *remote; /* NULL: none is in another */
+	struct sign_key *reject_key; /* with remote; NULL: rejects are not signed */
+	const char *sp_id;
 	struct mas_rest *rest;
 	struct msbf *msbf;
 	struct admin *admin;
@@ -27,6 +31,11 @@ struct network_roles {
 enum rc network_roles_open(struct network_roles *r, const struct sec_conf *conf,
                            char why[SEC_WHY_MAX]);
 enum rc network_roles_attach(struct network_roles *r, const struct sec_conf *conf, struct scl *scl);
+void network_roles_start(struct network_roles *r, struct scl *scl);
+/* As mid_conf.reject; arg: struct network_roles. */
+bool network_roles_reject(void *arg, const struct node_id *node,
+                          const uint8_t nonce[REJECT_NONCE_SIZE], unsigned cause, bool permanent,
+                          uint32_t retry_after, char out[REJECT_TEXT_MAX + 1]);
 void network_roles_reload(struct network_roles *r);
 void network_roles_stop(struct network_roles *r);
 void network_roles_close(struct network_roles *r);
