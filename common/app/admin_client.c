@@ -23,13 +23,17 @@ static const struct verb {
 	const char *preset; /* NAME=VALUE that is given by default, or NULL */
 	const char *arguments, *help;
 } verbs[] = {
-	{ "provision", "POST", "devices", false, NULL, "ppid=HEX [fingerprints=HEX,..] [subId=] [note=] | @FILE",
+	{ "provision", "POST", "devices", false, NULL,
+	  "ppid=HEX [fingerprints=HEX,..] [subId=] [note=] | @FILE",
 	  "admit a device; or one per line of JSON in FILE (- = standard input)" },
-	{ "issue", "POST", "nodes", false, NULL, "[sclId=] [nodeId=] [ppid=] [subId=] [lifetime=SECONDS]",
+	{ "issue", "POST", "nodes", false, NULL,
+	  "[sclId=] [nodeId=] [ppid=] [subId=] [lifetime=SECONDS]",
 	  "credentials of a node; the key is shown once" },
-	{ "list", "GET", "%", false, NULL, "nodes|devices|kmrs|connections [state=] [subId=] [after=] [limit=]",
+	{ "list", "GET", "%", false, NULL,
+	  "nodes|devices|kmrs|connections [state=] [subId=] [after=] [limit=]",
 	  "what there is, page by page" },
-	{ "show", "GET", "nodes/%", true, NULL, "ID", "a node with its keys and connections, or a device" },
+	{ "show", "GET", "nodes/%", true, NULL, "ID",
+	  "a node with its keys and connections, or a device" },
 	{ "set", "PUT", "nodes/%", false, NULL,
 	  "NODE [flags=] [allowedSources=] [ivalRequired=] [priority=low|normal] [subId=]",
 	  "settings of a node" },
@@ -44,7 +48,8 @@ static const struct verb {
 	{ "rewrap", "POST", "rewrap", false, NULL, "", "take over the next master key" },
 	{ "audit", "GET", "audit", false, NULL, "[after=] [limit=]", "the audit, page by page" },
 	{ "audit-msbf", "GET", "msbf/audit", false, NULL, "[after=] [limit=]", "that of the MSBF" },
-	{ "audit-verify", "POST", "audit/verify", false, NULL, "", "check its chain; 1 when it is broken" },
+	{ "audit-verify", "POST", "audit/verify", false, NULL, "",
+	  "check its chain; 1 when it is broken" },
 	{ "counters", "GET", "counters", false, NULL, "", "numbers" },
 };
 

@@ -21,7 +21,7 @@ rest_of(const struct endpoint *e, struct slice path)
 	if (e->tail == NULL)
 		return rest;
 	tail = slice_of(e->tail);
-	if (rest.n < tail.n || !slice_eq(slice_from(rest, rest.n - tail.n), tail))
+	if (rest.n <= tail.n || !slice_eq(slice_from(rest, rest.n - tail.n), tail))
 		return SLICE_NONE;
 	return slice_head(rest, rest.n - tail.n);
 }
@@ -46,7 +46,7 @@ covers(const struct endpoint *e, struct slice path)
 	if (e->tail == NULL)
 		return true;
 	name = rest_of(e, path);
-	return name.p != NULL && name.n > 0 && memchr(name.p, '/', name.n) == NULL;
+	return name.n > 0 && memchr(name.p, '/', name.n) == NULL;
 }
 
 enum rc

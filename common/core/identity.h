@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose URI is whose: what a guard (guard.h) asks the tree. Slices of results are in the arena or
- * constant. Any thread, from scl_start on; each function that reads the tree takes a snapshot of its
- * own, so none is called by what holds one.
+ * constant. Any thread, from scl_start on; each function that reads the tree takes a snapshot of
+ * its own, so none is called by what holds one.
  */
 #ifndef CORE_IDENTITY_H
 #define CORE_IDENTITY_H
@@ -31,8 +31,8 @@ struct slice identity_comparable(const struct scl *scl, struct arena *a, struct 
 bool identity_foreign(const struct scl *scl, const struct req_input *in);
 
 /*
- * True when the path of the request is that of the collection scls of this SCL or below it; *scl_id is
- * the segment that follows, empty for the collection. Also when a path is malformed there.
+ * True when the path of the request is that of the collection scls of this SCL or below it;
+ * *scl_id is the segment that follows, empty for the collection. Also when a path is malformed there.
  */
 bool identity_in_path(const struct scl *scl, const struct req_input *in, struct arena *a,
                       struct slice *scl_id);

@@ -45,7 +45,8 @@ struct admin_op {
 	enum rc (*check)(struct admin_call *c);
 	/* Starts the work, which ends with admin_answer or admin_refuse. */
 	void (*begin)(struct admin_call *c);
-	bool lines; /* the body may be application/x-ndjson, which is then not read into args */
+	/* The body may be application/x-ndjson, which is then not read into args. */
+	bool lines;
 	bool at_mas, at_msbf; /* it is there only with a MAS, with a MSBF, of this process */
 };
 
@@ -130,7 +131,8 @@ void admin_note(struct admin_call *c, const char *result, void (*then)(struct ad
 /* A decimal number of a text; false when it is none or above max. */
 bool admin_number(struct slice text, uint64_t max, uint64_t *v);
 /* At most max fingerprints of a list of hex texts. */
-bool admin_fingerprints(struct slice list, struct device_fingerprint *out, unsigned max, unsigned *n);
+bool admin_fingerprints(struct slice list, struct device_fingerprint *out, unsigned max,
+                        unsigned *n);
 /* A zero-terminated copy in c; NULL when it is longer than max. */
 const char *admin_text(struct admin_call *c, struct slice s, size_t max);
 

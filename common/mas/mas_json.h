@@ -2,8 +2,8 @@
 /*
  * The JSON of the MAS's interfaces (RFC 8259): objects of known members, read strictly and in
  * place. Texts are printable ASCII without quotation marks and backslashes, so they have one
- * spelling and no key is copied for its escapes; an unknown member, one that is there twice, another
- * type or anything after the object make the whole unusable. Pure functions; any thread.
+ * spelling and no key is copied for its escapes; an unknown member, one that is there twice,
+ * another type or anything after the object make the whole unusable. Pure functions; any thread.
  */
 #ifndef MAS_JSON_H
 #define MAS_JSON_H

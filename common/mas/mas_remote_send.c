@@ -100,24 +100,37 @@ info_of(struct slice body)
 	return json_read(e.code, fields, 2, &e) ? e.info : SLICE_NONE;
 }
 
+/* The number of "NAME=NUMBER", with what follows; false when it is not that. */
+static bool
+read_part(struct slice *rest, const char *name, unsigned *v)
+{
+	struct slice part, key;
+
+	*v = 0;
+	if (!slice_split(rest, ';', &part) || !slice_split(&part, '=', &key) || !slice_is(key, name) ||
+	    part.n == 0 || part.n > 9)
+		return false;
+	for (size_t i = 0; i < part.n; i++) {
+		if (part.p[i] < '0' || part.p[i] > '9')
+			return false;
+		*v = 10 * *v + (unsigned)(part.p[i] - '0');
+	}
+	return true;
+}
+
 /* "TOKEN;reject=N;permanent=0;retry=N" of mas_rest.c. False: not an answer of the MAS itself. */
 static bool
 read_info(struct slice info, struct mas_outcome *o)
 {
 	unsigned permanent;
-	char text[128];
-	char *marks;
+	struct slice token;
 
-	if (info.n == 0 || !string_set(text, sizeof(text) - 1, info) ||
-	    (marks = strchr(text, ';')) == NULL)
-		return false;
-	*marks = '\0';
-	if (sscanf(marks + 1, "reject=%u;permanent=%u;retry=%u", &o->reject, &permanent,
-	           &o->retry_after) != 3)
+	if (!slice_split(&info, ';', &token) || !read_part(&info, "reject", &o->reject) ||
+	    !read_part(&info, "permanent", &permanent) ||
+	    !read_part(&info, "retry", &o->retry_after) || info.p != NULL)
 		return false;
 	o->permanent = permanent != 0;
-	(void)string_set(o->reason, sizeof(o->reason) - 1, slice_of(text));
-	return true;
+	return string_set(o->reason, sizeof(o->reason) - 1, token);
 }
 
 static void

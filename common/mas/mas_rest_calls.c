@@ -10,7 +10,8 @@
 #include "sec/proof.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
-#define FIELD(name, member, kind, required) JSON_FIELD(struct rest_args, member, name, kind, required)
+#define FIELD(name, member, kind, required)                                                        \
+	JSON_FIELD(struct rest_args, member, name, kind, required)
 #define SOURCE_MAX 64u
 
 /* ---- what several calls have ---- */

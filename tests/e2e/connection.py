@@ -8,14 +8,15 @@ import re
 import subprocess
 import time
 
-from lib import psk
+from lib import pki, psk
 from lib import report as reports
 from lib import xml
 from lib.bed import BUILD, pick_port, wait_for
 from lib.client import Client
+from lib.daemon import Daemon
 from lib.m2mkeys import D2N, N2D, Kmr, ParamSet
 from lib.psk import handshakes
-from lib.secure import CONNECT, Provider, factory_node, listener, now_plus
+from lib.secure import CONNECT, Provider, factory_node, listener, now_plus, options
 
 SEAL = os.path.join(BUILD, "tests", "e2e", "seal")
 SELF = "/m2m/connections/self"
@@ -344,5 +345,33 @@ def integrity(report, bed):
     session.close()
 
 
+def another_process(report, bed):
+    """The MAS in a process of its own."""
+    net = Network(bed)
+    port, roles = pick_port(), pki.Authority(bed.path("roles"), "roles-ca")
+    server, mine = net.servers.server("localhost"), roles.client("urn:m2m:role:nscl")
+    net.listeners += ", " + listener(port, "certificate", ["mas"], certificate=server.cert, key=server.key, ca=roles.cert)
+    net.write_config()
+    net.start()
+    mas = {"uri": f"https://localhost:{port}/mas/v1", "ca": net.servers.cert, "certificate": mine.cert, "key": mine.key}
+    nscl = Daemon(bed, "nscl", name="front", mid="", extra=options({"mas": mas}))
+    net.mid_port = pick_port()
+    nscl.listeners = ", ".join((listener(nscl.port, "none", ["mia"]), listener(net.mid_port, "psk", ["mid"])))
+    nscl.write_config()
+    nscl.start()
+    kmr = net.issue(X)
+    report.ok(wait_for(lambda: handshakes(net.mid_port, kmr.identity(), kmr.psk()), 20), "the key of a new node is known")
+    kmc = net.connected(kmr, X)
+    report.equal(net.by_kmc(kmc, "GET", SELF).status, 200, "a connection")
+    nscl.kill()
+    nscl.start()
+    report.ok(wait_for(lambda: handshakes(net.mid_port, kmc.identity(), kmc.psk()), 20), "which survives a kill of nscl")
+    with net.session_b(kmc) as session:
+        net.revoke(kmr.node)
+        told_so = wait_for(lambda: (answer := net.on(session, "GET", SELF)).status != 200 and told(answer), 5)
+        report.equal(told_so, (403, "SEC_REVOKED"), "and ends by a revocation")
+    report.ok(net.gone(kmc), "with its key")
+
+
 if __name__ == "__main__":
-    reports.run(parameters, handshake, identity, ends, expiry, access, objects, objects_of_daemons, integrity)
+    reports.run(parameters, handshake, identity, ends, expiry, access, objects, objects_of_daemons, integrity, another_process)

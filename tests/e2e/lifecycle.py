@@ -17,6 +17,7 @@ import warnings
 from lib import report as reports
 from lib import xml
 from lib.bed import PATIENCE, engines, pick_port, program, wait_for
+from lib.client import NotSent, Unknown
 from lib.daemon import Daemon, DaemonError
 from lib.notices import Receiver, status
 from lib.tls import available, certificate, context
@@ -379,20 +380,34 @@ def _listener_certificate(daemon):
 
 def client_certificates(report, bed):
     """ca and require_client_cert."""
-    (cert, key), good, bad = certificate(bed, "server"), certificate(bed, "client"), certificate(bed, "stranger")
+    server, good = certificate(bed, "server"), certificate(bed, "client", "URI:urn:m2m:app:meter")
+    bad, nameless = certificate(bed, "stranger", "URI:urn:m2m:app:meter"), certificate(bed, "nameless")
+    trusted = bed.path("trusted.pem")
+    with open(trusted, "w", encoding="ascii") as file:
+        for cert, _ in (good, nameless):
+            with open(cert, encoding="ascii") as one:
+                file.write(one.read())
     daemon = Daemon(bed, "nscl", name="nscl-mutual")
     daemon.listeners = (f'{{ address = "127.0.0.1"; port = {daemon.port}; security = "certificate"; certificate = '
-                        f'"{cert}"; key = "{key}"; ca = "{good[0]}"; require_client_cert = true; }}')
+                        f'"{server[0]}"; key = "{server[1]}"; ca = "{trusted}"; require_client_cert = true; }}')
     daemon.write_config()
     daemon.start()
-    for name, mine, want in (("known", good, True), ("unknown", bad, False), ("no", None, False)):
-        client = daemon.client(context=context(cert, mine))
-        try:
-            served = client.get("/m2m").status == 200
-        except Exception as error:      # TLS failures come as several types, also from the first read
-            served = False if isinstance(error, (OSError,)) or "Unknown" in type(error).__name__ \
-                or "NotSent" in type(error).__name__ else error
-        report.equal(served, want, f"{name} client certificate")
+    report.equal(served_with(daemon, server[0], good), 200, "known client certificate of an application")
+    report.equal(served_with(daemon, server[0], good, daemon.base + "/applications/other"), 403, "in the name of another one")
+    report.equal(served_with(daemon, server[0], nameless), 401, "known client certificate that names no application")
+    for name, mine in (("unknown", bad), ("no", None)):
+        report.equal(served_with(daemon, server[0], mine), None, f"{name} client certificate")
+
+
+def served_with(daemon, server, mine, who=None):
+    """Status of a request with a client certificate, None without an answer."""
+    client = daemon.client(context=context(server, mine))
+    client.who = who
+    try:
+        return client.get("/m2m").status
+    except (OSError, NotSent, Unknown):     # TLS failures come as several types, also from the first read
+        return None
+    finally:
         client.close()
 
 

@@ -112,7 +112,7 @@ def malformed(row, bed):
 
 def replaced_module(row, bed):
     """A PPID that shares one address with a known device."""
-    provider = Provider(bed).start()
+    provider = Provider(bed, settings={"msbf": {"admission": "ca"}}).start()
     provider.admit()
     old, new = provider.devices.device(PPID), provider.devices.device(PARTIAL_PPID)
     kmr, _ = boot.bootstrap(provider, old, PPID)

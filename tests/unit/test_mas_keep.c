@@ -178,7 +178,7 @@ START_TEST(test_nothing_in_clear)
 	c = bed_connected(b, 1, 1);
 	ck_assert(bed_psk(b, &node, 1, PSK_TLS_1_2, &psk2) && bed_psk(b, &node, 1, PSK_TLS_1_3, &psk3));
 	bed_close(b);
-	snprintf(path, sizeof(path), "%s/data.mdb", b->store);
+	ck_assert_int_lt(snprintf(path, sizeof(path), "%s/data.mdb", b->store), (int)sizeof(path));
 	ck_assert(file_has(path, "scl-1", 5));
 	ck_assert(!file_has(path, kmr.v, 8));
 	ck_assert(!file_has(path, c.kmc.v, 8));

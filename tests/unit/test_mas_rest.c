@@ -199,8 +199,9 @@ was_told(void *arg)
 	}                                                                                          \
 	static enum rc function(type *c)                                                           \
 	{                                                                                          \
-		struct bed_call call = { .b = &w.mas };                                            \
+		static struct bed_call call;                                                       \
                                                                                                    \
+		call = (struct bed_call){ .b = &w.mas };                                           \
 		c->owner = &call;                                                                  \
 		c->done = function##_done;                                                         \
 		op;                                                                                \

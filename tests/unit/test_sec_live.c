@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of live service connections: how they end, what is said of ended ones, what they may. */
+/* The table of live service connections: how they end, what is said then, what they may. */
 #include "config.h"
 
 #include <check.h>

@@ -126,7 +126,7 @@ resume_local(struct sec *s, char why[SEC_WHY_MAX])
 {
 	struct resuming *r = &s->resuming;
 
-	if (s->roles.local == NULL)
+	if (s->roles.local == NULL || s->roles.mas.ops == NULL)
 		return RC_OK;
 	resume(s);
 	pthread_mutex_lock(&r->lock);
@@ -261,8 +261,8 @@ is_https(struct slice url)
 }
 
 /*
- * What goes to a node that has a service connection goes by it: never in clear, and as an object when
- * bodies are to be (the key is that of the session as well, by network_credential).
+ * What goes to a node that has a service connection goes by it: never in clear, and as an object
+ * when bodies are to be (the key of the session is network_credential's).
  */
 static enum rc
 network_protect(void *arg, struct exchange *ex)

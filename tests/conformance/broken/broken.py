@@ -22,8 +22,10 @@ HEADER = f"""/* Test-only build: expressions that an environment variable switch
 #ifndef SWITCHED_OFF_H
 #define SWITCHED_OFF_H
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static inline bool
 switched_off(const char *name)
@@ -134,7 +136,8 @@ def make_daemons(source, build, copy, checks, kinds):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         objects.append(path.removesuffix(".c") + ".o")
-    compile_one = [*flags["cc"], *flags["cppflags"], *flags["cflags"], "-Wno-error", "-include", header, "-c"]
+    compile_one = [*flags["cc"], *flags["cppflags"], *flags["cflags"], "-D_GNU_SOURCE", "-Wno-error", "-include", header,
+                   "-c"]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda o: run([*compile_one, "-o", o, o.removesuffix(".o") + ".c"], build), objects))
     programs = {}

@@ -21,6 +21,7 @@ from broken import ListError, VARIABLE, make_daemons, mutate, read_list    # noq
 SCRIPTS = {str(row): "threats_boot.py" if row in (*range(17, 29), 49, 50, 52) else "threats_mid.py"
            for row in (*range(1, 29), 43, 49, 50, 51, 52, 53, 54)}
 KINDS = ("nscl", "gscl", "dscl")
+HELPER = "-"        # row of what is switched off only together with another
 DEMANDED = ("row", "file", "text", "broken")
 SECONDS = 600
 JOBS = os.cpu_count()
@@ -65,11 +66,13 @@ class Rows:
     def red(self, check):
         """(line for the report, did the attack succeed)."""
         status, failed, text = self.run(check.row, check.off())
-        broken = [f for f in failed if re.search(r": (clean end|interrupted|\w*(Error|NotSent|Unknown))$", f)]
-        attacks = [f for f in failed if f not in broken and f.startswith(f"row {check.row}:")]
-        if broken:
-            return f"{check.name}: the test itself does not survive it: let 'broken' be a wrong answer\n{text}", False
-        if status == 0 or not any(re.search(check.says, f) for f in attacks):
+        # A script that goes on after the attack may stumble over it; a daemon that ends is something else.
+        dead = [f for f in failed if re.search(r": (clean end|interrupted)$", f)]
+        attacks = [f for f in failed if f.startswith(f"row {check.row}:") and not re.search(r": \w+$", f)
+                   and re.search(check.says, f)]
+        if dead:
+            return f"{check.name}: the daemon does not survive it: let 'broken' be a wrong answer\n{text}", False
+        if status == 0 or not attacks:
             return f"{check.name}: row {check.row} holds without it\n{text}", False
         return f"{check.name}: {attacks[0]}", True
 
@@ -90,7 +93,7 @@ def judge(rows, checks):
 
 def chosen_of(checks, only):
     """Those whose name or row is asked for; all without only."""
-    chosen = [c for c in checks if not only or c.name in only or c.row in only]
+    chosen = [c for c in checks if c.row != HELPER and (not only or c.name in only or c.row in only)]
     missing = set(only) - {c.name for c in chosen} - {c.row for c in chosen}
     if missing:
         raise ListError(f"not in the list: {', '.join(sorted(missing))}")
@@ -109,8 +112,8 @@ def main():
     try:
         checks = read_list(os.path.join(HERE, "rows.list"), Check, DEMANDED, ("also", "says"))
         untested = sorted(set(SCRIPTS) - {c.row for c in checks}, key=int)
-        unknown = sorted({c.row for c in checks} - set(SCRIPTS))
-        if (untested or unknown) and not os.environ.get("LB"):
+        unknown = sorted({c.row for c in checks} - set(SCRIPTS) - {HELPER})
+        if untested or unknown:
             raise ListError(f"rows without an entry: {untested}; entries without a row: {unknown}")
         if options.verify:
             mutate(source, checks)

@@ -58,39 +58,53 @@ def options(groups):
 class Provider(Daemon):
     """nscl with all three roles: clear for applications, psk for mId, certificate for the MSBF, administration.
 
-    tapped: nodes reach mId through a tap, self.tap.
+    tapped: nodes reach mId through a tap, self.tap. roles: some of them alone, with another process as mas.
     """
 
-    def __init__(self, bed, *, name="nscl", address="127.0.0.1", tapped=False, msbf=True, settings=None, psk_more=None, **more):
-        self.address, self.host = address, "localhost" if address == "127.0.0.1" else address
-        self.mid_port, self.msbf_port, self.admin_port = pick_port(), pick_port(), pick_port()
+    def __init__(self, bed, *, name="nscl", address="127.0.0.1", tapped=False, msbf=True, roles=None, mas=None, settings=None,
+                 psk_more=None, **more):
+        self.address, self.host, self.mas = address, "localhost" if address == "127.0.0.1" else address, mas
+        self.mid_port, self.msbf_port, self.admin_port, self.mas_port = (pick_port() for _ in range(4))
         self.tap = bed.add(psk.Tap(self.mid_port)) if tapped else None
-        self.roles = ["msbf", "mas", "nscl"] if msbf else ["mas", "nscl"]
-        if msbf:
+        self.roles = list(roles or (["msbf", "mas", "nscl"] if msbf else ["mas", "nscl"]))
+        if "msbf" in self.roles:
             self.devices = pki.Authority(bed.path(f"{name}-devices"))
+        if "msbf" in self.roles or self.roles == ["mas"]:
             self.servers = pki.Authority(bed.path(f"{name}-servers"), "provider-ca")
             self.msbf_identity = self.servers.server(MSBF_ID)
-        self.secret = secrets.token_urlsafe(32)
-        tokens = secret_file(bed.path(f"{name}-admin"), self.secret + "\n")
-        self.reject_keys = pki.signing_key(bed.path(f"{name}-reject.key"))
-        kek = secret_file(bed.path(f"{name}-kek"), secrets.token_hex(32) + "\n")
-        self.groups = {
-            "msbf": {"id": MSBF_ID, "sp_id": SP_ID, "nscls": [self.mid_base], "admission": "list"},
-            "mas": {"kek_file": kek, "reject_key": self.reject_keys[0], "kmc_overlap": "2 s"},
-            "admin": {"tokens": tokens},
-        }
+        self.secret = mas.secret if mas else secrets.token_urlsafe(32)
+        self.reject_keys = mas.reject_keys if mas else pki.signing_key(bed.path(f"{name}-reject.key"))
+        self.groups = {"msbf": {"id": MSBF_ID, "sp_id": SP_ID, "nscls": [self.mid_base], "admission": "list"}}
+        if mas:
+            mine = mas.servers.role("nscl")
+            self.admin_port = mas.admin_port
+            self.groups["mas"] = {"uri": f"https://{MSBF_ID}:{mas.mas_port}/mas/v1", "ca": mas.servers.cert,
+                                  "certificate": mine.cert, "key": mine.key, "kmc_overlap": "2 s"}
+        else:
+            kek = secret_file(bed.path(f"{name}-kek"), secrets.token_hex(32) + "\n")
+            self.groups["mas"] = {"kek_file": kek, "reject_key": self.reject_keys[0], "kmc_overlap": "2 s"}
+            self.groups["admin"] = {"tokens": secret_file(bed.path(f"{name}-admin"), self.secret + "\n")}
         for group, rows in (settings or {}).items():
             self.groups.setdefault(group, {}).update(rows)
         self.more_text = more.pop("extra", "")
         super().__init__(bed, "nscl", name=name, mid="", extra=self.extra_text(), **more)
-        served = [listener(self.port, "none", ["mia"]), listener(self.mid_port, "psk", ["mid"], address, **(psk_more or {})),
-                  listener(self.admin_port, "none", ["admin"])]
-        if msbf:
-            served.append(listener(self.msbf_port, "certificate", ["msbf"], certificate=self.msbf_identity.cert,
-                                   key=self.msbf_identity.key, ca=self.devices.cert, crl=self.devices.crl))
-        self.listeners = ", ".join(served)
-        self.options.append(f"scl.uri={self.mid_base}")
+        self.listeners = ", ".join(self._listeners(address, psk_more or {}))
+        if "nscl" in self.roles:
+            self.options.append(f"scl.uri={self.mid_base}")
         self.write_config()
+
+    def _listeners(self, address, psk_more):
+        if "nscl" in self.roles:
+            yield listener(self.port, "none", ["mia"])
+            yield listener(self.mid_port, "psk", ["mid"], address, **psk_more)
+        if not self.mas:
+            yield listener(self.admin_port, "none", ["admin"])
+        if "msbf" in self.roles:
+            yield listener(self.msbf_port, "certificate", ["msbf"], certificate=self.msbf_identity.cert,
+                           key=self.msbf_identity.key, ca=self.devices.cert, crl=self.devices.crl)
+        if self.roles == ["mas"]:
+            yield listener(self.mas_port, "certificate", ["mas"], certificate=self.msbf_identity.cert,
+                           key=self.msbf_identity.key, ca=self.servers.cert, require_client_cert=True)
 
     def extra_text(self):
         """The options beside the usual ones."""

@@ -13,12 +13,12 @@ def available():
     return shutil.which("openssl") is not None
 
 
-def certificate(bed, name):
-    """A self-signed certificate for 127.0.0.1: (certificate, key)."""
+def certificate(bed, name, *names):
+    """A self-signed certificate for 127.0.0.1 and other subjectAltNames: (certificate, key)."""
     cert, key = bed.path(f"{name}.pem"), bed.path(f"{name}.key")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-keyout", key, "-out", cert, "-days", "2", "-subj", f"/CN={name}",
-                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True,
+                    "-addext", "subjectAltName=" + ",".join(("IP:127.0.0.1", *names))], check=True, capture_output=True,
                    timeout=OPENSSL_SECONDS)
     return cert, key
 
