@@ -16,11 +16,14 @@
 #include "app/reset.h"
 #include "app/service.h"
 #include "base/log.h"
+#include "sec/secret.h"
 
 /* Arenas of malloc: each thread would keep its own free memory otherwise. */
 #define MALLOC_ARENAS 2
 /* Descriptors beside those of connections: listeners, store, timers, outgoing connections. */
 #define SPARE_DESCRIPTORS 256
+/* Locked memory for keys; what does not fit takes whole pages. */
+#define SECRET_HEAP (1u << 20)
 
 /* Options that the service may still read: all it ever got (service.h). */
 struct generation {
@@ -95,6 +98,17 @@ take_signals(struct run *r)
 	return r->signals >= 0;
 }
 
+/* Before the first key is read. A system that has no locked memory to give may still serve. */
+static void
+keep_secrets(struct run *r)
+{
+	if (process_hide() != RC_OK)
+		LOG_WARN(r->log, "core-dumps", LOG_Z("reason", "the system does not let them be off"));
+	if (secret_heap(SECRET_HEAP) != RC_OK)
+		LOG_WARN(r->log, "locked-memory", LOG_N("wanted", SECRET_HEAP),
+		         LOG_Z("reason", "see RLIMIT_MEMLOCK: each key takes a page"));
+}
+
 static bool
 take_lock(struct run *r)
 {
@@ -120,6 +134,7 @@ start(struct run *r)
 		return false;
 	}
 	raise_descriptors(r);
+	keep_secrets(r);
 	if (!take_lock(r))
 		return false;
 	if (r->lock >= 0 && !reset_do(r->newest->o->store.path, r->log)) {

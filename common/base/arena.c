@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_CHUNK 12288u
 #define ALIGN _Alignof(max_align_t)
@@ -70,6 +71,19 @@ arena_free(struct arena *a)
 
 		chunks_free_to(a->head, first);
 		free(first);
+	}
+}
+
+void
+arena_wipe(struct arena *a)
+{
+	size_t own = (sizeof(*a) + ALIGN - 1) & ~(ALIGN - 1);
+
+	for (struct chunk *c = a->head; c != NULL; c = c->next) {
+		size_t kept = c == a->first ? own : 0;
+
+		/* The compiler may not leave it out, although nobody reads it again. */
+		explicit_bzero(c->bytes + kept, c->used - kept);
 	}
 }
 

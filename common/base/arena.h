@@ -18,6 +18,8 @@ struct arena *arena_new(size_t limit);
 void arena_free(struct arena *a);
 /* Takes back all allocations but keeps the first chunk for reuse. */
 void arena_reset(struct arena *a);
+/* Erases all that was allocated: before arena_reset or arena_free, where it was secret. */
+void arena_wipe(struct arena *a);
 
 /*
  * n zeroed bytes aligned for any type, or NULL when the limit or memory is exhausted; the

@@ -263,6 +263,7 @@ complete(struct http_conn *c)
 		if (id->peer.psk_identity.p == NULL)
 			return false;
 		id->peer.kind = PEER_PSK;
+		atomic_store_explicit(&id->proved, true, memory_order_release);
 	} else if (gnutls_certificate_get_peers(c->session, &n) != NULL && n > 0) {
 		if (id->certificate == NULL)
 			return false;

@@ -26,6 +26,7 @@ struct http_identity {
 	char address[INET6_ADDRSTRLEN];
 	char psk[PSK_IDENTITY_MAX]; /* that a key was given for last */
 	size_t psk_n;
+	_Atomic bool proved; /* psk is what the session stands on, and does not change any more */
 	/* The verified certificate of the client; NULL = none. */
 	struct http_certificate *certificate;
 	int64_t check_at; /* seconds since 1970; it is to be verified again */

@@ -10,6 +10,7 @@
 
 #include "bind/http_map.h"
 #include "bind/http_server.h"
+#include "sec/secret.h"
 
 #define BODY_FIRST 65536u /* octets taken on the word of Content-Length */
 #define DRAIN_MAX 1048576u /* octets thrown away before the connection is closed hard */
@@ -269,6 +270,8 @@ http_request_end(void *arg, struct MHD_Connection *m, void **state,
 	*state = NULL;
 	if (http_conn_is(c, CONN_LATE) && c->session == NULL)
 		http_reply_early(c, RC_TIMEOUT, "the body came too slowly");
+	if (c->rq != NULL && req_answer(c->rq)->no_store)
+		secret_wipe(c->body.p, c->body.n);
 	if (c->rq != NULL && why == MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		http_loop_sent(c->loop, c);
 	else

@@ -11,6 +11,7 @@
 #include "base/times.h"
 #include "bind/http_server.h"
 #include "bind/http_tls.h"
+#include "sec/secret.h"
 
 #define SERVER_NAME "OpenSCL"
 #define EARLY_MAX 262144u /* octets of an answer written past libmicrohttpd */
@@ -82,6 +83,37 @@ add_headers(struct MHD_Response *r, const struct req_answer *a, bool last)
 	return ok && (!last || MHD_add_response_header(r, "Connection", "close") == MHD_YES);
 }
 
+/* A body that nobody is to keep: erased when it was sent. */
+struct wiped {
+	char *p;
+	size_t n;
+};
+
+static void
+wipe(void *arg)
+{
+	struct wiped *w = arg;
+
+	secret_wipe(w->p, w->n);
+	free(w->p);
+	free(w);
+}
+
+static struct MHD_Response *
+wiped_response(const struct req_answer *a)
+{
+	struct wiped *w = malloc(sizeof(*w));
+	struct MHD_Response *r;
+
+	if (w == NULL)
+		return NULL;
+	*w = (struct wiped){ a->body, a->body_len };
+	r = MHD_create_response_from_buffer_with_free_callback_cls(a->body_len, a->body, wipe, w);
+	if (r == NULL)
+		free(w);
+	return r;
+}
+
 struct MHD_Response *
 http_reply(struct http_conn *c, int *status)
 {
@@ -92,6 +124,8 @@ http_reply(struct http_conn *c, int *status)
 	*status = encoded->http_status;
 	if (a->body == NULL)
 		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	else if (a->no_store)
+		r = wiped_response(a);
 	else
 		r = MHD_create_response_from_buffer(a->body_len, a->body, MHD_RESPMEM_MUST_FREE);
 	if (r == NULL)

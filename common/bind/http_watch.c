@@ -2,7 +2,7 @@
 /*
  * The watchdog: one thread per server that looks at every connection a few times a second. It
  * never writes to a connection; shutting a socket down wakes the serving thread, which does. It
- * also looks for new revocation lists.
+ * also looks for new revocation lists and revoked keys.
  */
 #include "config.h"
 
@@ -81,6 +81,18 @@ check(struct http_conn *c, void *arg)
 		checks[state](c, arg);
 }
 
+/* A session whose key was revoked while nobody asks anything on it. */
+static void
+cut_fallen(struct http_conn *c, void *arg)
+{
+	struct http_server *s = arg;
+	const struct http_identity *id = &c->identity;
+
+	if (http_conn_is(c, CONN_IDLE) && atomic_load_explicit(&id->proved, memory_order_acquire) &&
+	    !s->psk.stands(s->psk.arg, slice_make(id->psk, id->psk_n)))
+		http_table_cut(&s->table, c, CONN_IDLE);
+}
+
 static void
 log_evictions(struct http_server *s, int64_t now, int64_t *last)
 {
@@ -127,6 +139,8 @@ watch(void *arg)
 		if (r.now - last_lists >= LISTS_PERIOD_US) {
 			last_lists = r.now;
 			http_reload_lists(s);
+			if (s->psk.stands != NULL)
+				http_table_each(&s->table, cut_fallen, s);
 		}
 	}
 	return NULL;

@@ -22,6 +22,12 @@ struct psk_source {
 	 * be made: a random key is taken. The caller wipes out.
 	 */
 	bool (*find)(void *arg, struct slice identity, unsigned tls_version, struct key *out);
+	/*
+	 * False when nothing will be served any more on a session of identity: one without a request
+	 * is closed within about a second. Asked for all of them once a second, by one thread. NULL:
+	 * all stand.
+	 */
+	bool (*stands)(void *arg, struct slice identity);
 };
 
 #endif

@@ -317,7 +317,10 @@ leg_start(struct fanout *f, struct leg *leg)
 		.content_type = in->content_type,
 		.accept = f->plan->accept,
 		.body = member_body(f),
-		.via = in->via,
+		/*
+		 * A request of this SCL's own making: a member may be where the request to the group came
+		 * from, and what comes round is known by the groupRequestIdentifier.
+		 */
 		.group_request_id = f->plan->id,
 		.rcat = in->rcat,
 		.trpdt = in->trpdt,

@@ -4,6 +4,7 @@
 
 #include "core/endpoint.h"
 #include "core/scl_impl.h"
+#include "sec/secret.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -130,6 +131,11 @@ req_free(struct req *rq)
 		rq->sent(rq, rq->whole);
 	if (rq->counted)
 		atomic_fetch_sub(&rq->scl->requests, 1);
+	/* What endpoints take and give has keys in it. */
+	if (rq->endpoint != NULL) {
+		secret_wipe(rq->out.body, rq->out.body == NULL ? 0 : rq->out.body_len);
+		arena_wipe(rq->arena);
+	}
 	free(rq->out.body);
 	decision_release(rq->decision);
 	decision_release(rq->old_decision);

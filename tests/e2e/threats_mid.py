@@ -127,7 +127,9 @@ def without_connection(row, world):
         answer = session.request(method, path, body if method != "GET" else b"", {"From": link_of(name)})
         row.ok(answer.status == 403 and reason(answer, "SEC_NO_CONNECTION"), f"{method} {path} on session A", answer)
         session.close()
-    kmc = provider.connected(kmr, name)
+    kmc = _connects(provider, kmr, name)
+    if not row.ok(kmc, "session A makes a service connection"):
+        return
     session = provider.session_b(kmc)
     row.equal(register(session, name).status, 201, "with a service connection it is done")
     answer = session.request("POST", f"{CONNECT}?sclId={name}")
@@ -644,7 +646,9 @@ def forged_rejects(row, world):
         nonce = re.search(r"X-M2M-Nonce: ([0-9a-f]{32})", false.head, re.I)
         if more is None:
             more = {"X-M2M-Reject": reject(foreign, kmr.node, bytes.fromhex(nonce.group(1)) if nonce else old, 2)}
+        before = len(tap.flows)
         false.answer(status, "", more)
+        _goes_on(tap, before)       # it has read the answer
         false.close()
         count += 1
     row.ok(True, f"asked again after {count} forged rejects")
@@ -653,6 +657,23 @@ def forged_rejects(row, world):
     row.ok(wait_for(lambda: len(tap.flows) >= before + 7), "closed handshakes: it goes on trying", node.log_tail)
     tap.target = provider.mid_port
     row.ok(provider.sees(node.scl_id) is not None, "the credentials are still there", node.log_tail)
+    node.stop()
+    _obeyed_reject(row, world)
+
+
+def _obeyed_reject(row, world):
+    """The one that is to be obeyed: so it was signature and nonce that were looked at."""
+    node, kmr, tap = world.imported()
+    node.options.append(f"bootstrap.reject_key={world.provider.reject_keys[1]}")
+    false, _ = _asks_for_connection(row, node, kmr, tap, "true reject")
+    if not false:
+        return
+    nonce = re.search(r"X-M2M-Nonce: ([0-9a-f]{32})", false.head, re.I)
+    if row.ok(nonce, "the request has a nonce", false.head):
+        text = reject(world.provider.reject_keys[0], kmr.node, bytes.fromhex(nonce.group(1)), 2)
+        false.answer(403, "", {"X-M2M-Reject": text})
+        row.ok(wait_for(lambda: "credentials-void" in node.log(), 20), "a signed one is obeyed", node.log_tail)
+    false.close()
     node.stop()
 
 

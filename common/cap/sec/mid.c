@@ -126,6 +126,19 @@ mid_psk(struct mid *mid, const struct psk_id *id, struct key *out)
 	return id->kind == PSK_MC && connection_psk(mid, id, out);
 }
 
+bool
+mid_stands(struct mid *mid, const struct psk_id *id)
+{
+	struct key key;
+	bool known;
+
+	if (id->kind != PSK_MR)
+		return live_find(mid->conf.live, id->connection, id->index, NULL) != LIVE_REVOKED;
+	known = mid_psk(mid, id, &key);
+	key_wipe(&key);
+	return known;
+}
+
 /* ---- what a connection proves ---- */
 
 enum rc

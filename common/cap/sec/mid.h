@@ -54,6 +54,11 @@ struct mid_peer {
 /* The key for an identity of kind mr, mc or mn that belongs to this side. False: unknown. */
 bool mid_psk(struct mid *mid, const struct psk_id *id, struct key *out);
 /*
+ * False when the key of a session with that identity was revoked. What has expired or ended stands:
+ * its next request is told so.
+ */
+bool mid_stands(struct mid *mid, const struct psk_id *id);
+/*
  * What the connection of a request proves, and whether the session still stands: RC_OK also for
  * MID_NOBODY; RC_DENIED SEC_KMC_EXPIRED or RC_FORBIDDEN SEC_REVOKED with out->close. Of a request
  * without TLS the connection is only what its header claims: mid_open proves it.

@@ -50,6 +50,15 @@ find(void *arg, struct slice identity, unsigned tls_version, struct key *out)
 	return known || made;
 }
 
+static bool
+stands(void *arg, struct slice identity)
+{
+	const struct psk_front *f = arg;
+	struct psk_id id;
+
+	return psk_id_parse(identity, &id) && mid_stands(f->mid, &id);
+}
+
 enum rc
 psk_front_new(struct mid *mid, bool (*app)(void *arg, const struct psk_id *id, struct key *out),
               void *app_arg, struct psk_front **out)
@@ -61,7 +70,7 @@ psk_front_new(struct mid *mid, bool (*app)(void *arg, const struct psk_id *id, s
 		free(f);
 		return RC_UNAVAILABLE;
 	}
-	f->source = (struct psk_source){ .arg = f, .find = find };
+	f->source = (struct psk_source){ .arg = f, .find = find, .stands = stands };
 	f->mid = mid;
 	f->app = app;
 	f->app_arg = app_arg;

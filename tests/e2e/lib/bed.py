@@ -13,6 +13,7 @@ from . import ROOT
 
 BUILD = os.path.abspath(os.environ.get("OPENSCL_BUILD") or os.environ.get("builddir") or ROOT)
 PATIENCE = 60       # seconds for anything that has to happen at all
+PICKED = set()      # ports that were given out already, used or not yet
 
 
 class BedError(Exception):
@@ -82,9 +83,12 @@ def pick_port():
     top = max(_ephemeral_start(), 11000)
     for _ in range(1000):
         port = random.randrange(10000, top)
+        if port in PICKED:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
+                PICKED.add(port)
                 return port
             except OSError:
                 continue
