@@ -8,7 +8,7 @@ set -eu
 build="gcc make libc6-dev autoconf automake pkg-config libmicrohttpd-dev libgnutls28-dev
 	libcurl4-openssl-dev libxml2-dev libjson-c-dev libssl-dev liblmdb-dev zlib1g-dev
 	libconfig-dev libsystemd-dev librocksdb-dev"
-test="check python3 libxml2-utils openssl curl jose"
+test="check python3 libxml2-utils openssl curl jose gnutls-bin sslscan testssl.sh bind9-dnsutils"
 ci="clang clang-tidy llvm cppcheck valgrind git xz-utils"
 
 case ${1:-build} in

@@ -89,7 +89,9 @@ retry_later(struct registrar *r)
 		delay *= 2;
 	if (delay > r->conf.retry_max_us)
 		delay = r->conf.retry_max_us;
-	scl_post(r->scl, &r->task, with_jitter(delay));
+	/* What has failed may have been on the connection that was lost. */
+	scl_post(r->scl, &r->task, r->back ? 0 : with_jitter(delay));
+	r->back = false;
 }
 
 static void
@@ -286,6 +288,7 @@ step_start(struct registrar *r, enum step step)
 		                                                        : STEP_CHANNEL_READ];
 	r->step = step;
 	r->busy = true;
+	r->back = false;
 	arena_reset(r->arena);
 	buf_clear(&r->body);
 	if (row->body != NULL)
@@ -333,12 +336,13 @@ gate_changed(void *owner, const char *nscl, bool up)
 	bool awaited = r->awaiting && strcmp(nscl, r->nscl) == 0;
 	size_t at;
 
+	r->back = r->busy && (up || r->back);
 	if (r->busy || r->leaving || r->withdrawn)
 		return;
 	if (awaited && !up) {
 		r->awaiting = false;
 		retry_later(r);
-	} else if (up && (r->awaiting || !r->registered)) {
+	} else if (up && (r->awaiting || !r->registered || r->failures > 0)) {
 		r->awaiting = false;
 		if (registrar_wish_has(&r->wish, nscl, &at))
 			r->candidate = at;

@@ -52,6 +52,7 @@ struct registrar {
 	char home[REGISTRAR_URI_MAX + 1]; /* sclBase of the NSCL that has it */
 	bool busy;
 	bool awaiting; /* at the gate, for the service connection with nscl */
+	bool back; /* a service connection has come back since the step in progress was begun */
 	struct gate_listener at_gate;
 	bool leaving; /* no step is begun but those of leaving */
 	bool stays; /* the daemon begins again: the registration waits for it */

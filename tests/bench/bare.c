@@ -262,7 +262,8 @@ options_parse(struct options *o, int argc, char **argv)
 	if (o->size < 0 || o->size > SIZE_MAX_BYTES || o->post_size > SIZE_MAX_BYTES ||
 	    o->threads < 1 || o->threads > SERVE_THREADS_MAX)
 		option_set(o, '?', NULL);
-	if ((o->tls.cert == NULL) != (o->tls.key == NULL) || (o->tls.psk != NULL && o->tls.cert != NULL))
+	if ((o->tls.cert == NULL) != (o->tls.key == NULL) ||
+	    (o->tls.psk != NULL && o->tls.cert != NULL))
 		option_set(o, '?', NULL);
 	if (o->post_size < 0)
 		o->post_size = o->size;

@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEX = 2 * KEYS_BYTES, LINE_MAX_BYTES = KEYS_IDENTITY_MAX + HEX + KEYS_FROM_MAX + 4, GROWTH = 64 };
+enum {
+	HEX = 2 * KEYS_BYTES,
+	LINE_MAX_BYTES = KEYS_IDENTITY_MAX + HEX + KEYS_FROM_MAX + 4,
+	GROWTH = 64
+};
 
 static int
 hex_digit(char c)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pre-shared keys of the benchmarks: a file with a line "identity key from" each: the key in hex, whose requests they are. */
+/*
+ * Pre-shared keys of the benchmarks: a file with a line "identity key from" each, the key in hex,
+ * from the URI of whose requests they are.
+ */
 #ifndef BENCH_KEYS_H
 #define BENCH_KEYS_H
 
@@ -20,7 +23,10 @@ struct keys {
 	size_t n;
 };
 
-/* False after a line on stderr: not to be read, a bad line, or no line at all. keys_free() in any case. */
+/*
+ * False after a line on stderr: not to be read, a bad line, or no line at all. keys_free() in any
+ * case.
+ */
 bool keys_read(struct keys *k, const char *file);
 void keys_free(struct keys *k);
 

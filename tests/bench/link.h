@@ -35,15 +35,15 @@ struct link {
 };
 
 /*
- * Takes over the connected socket fd, which link_close() closes also after a failure. tls NULL: clear.
- * The handshake, which is always a full one, is part of the first link_send(). psk: the key of this
+ * Takes over the connected socket fd, which link_close() closes also after a failure. tls NULL:
+ * clear. The handshake, which is always a full one, is part of the first link_send(). psk: the key of this
  * connection, which outlives it; NULL with certificates.
  */
 bool link_open(struct link *l, int fd, const struct link_tls *tls, const struct psk *psk);
 
 /*
- * Octets sent or received; 0 from link_receive(): the end. -1 with errno EAGAIN: to be repeated when
- * the socket is ready, for the same octets. -1 with another errno: the link is good for
+ * Octets sent or received; 0 from link_receive(): the end. -1 with errno EAGAIN: to be repeated
+ * when the socket is ready, for the same octets. -1 with another errno: the link is good for
  * link_close() alone. Never wait.
  */
 ssize_t link_send(struct link *l, const void *data, size_t len);

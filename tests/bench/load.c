@@ -46,9 +46,9 @@ static const char usage[] =
     "            [--psk FILE] [--ca FILE] [--certificate FILE --key FILE] [--tls 1.2|1.3]\n"
     "            [--single] [--hold] [--interval SECONDS]\n"
     "            [-c CONNECTIONS] [-t THREADS] [-d SECONDS | -n REQUESTS]\n"
-    "--psk: one key after the other (keys.h), with their From; --single: a connection for each request;\n"
-    "--hold: the connections stay open after the result until standard input ends; --interval: between\n"
-    "two requests of a connection; --expect 0: the handshake is to fail\n";
+    "--psk: one key after the other (keys.h), with their From; --single: a connection for each\n"
+    "request; --hold: the connections stay open after the result until standard input ends;\n"
+    "--interval: between two requests of a connection; --expect 0: the handshake is to fail\n";
 
 static _Noreturn void
 die(const char *format, ...)
@@ -245,7 +245,8 @@ sender_rest(struct sender *s, const struct options *o, const char *authority, co
 
 /* One sender per key, or the only one. */
 static void
-plan_senders(struct plan *p, const struct options *o, const char *authority, const struct keys *keys)
+plan_senders(struct plan *p, const struct options *o, const char *authority,
+    const struct keys *keys)
 {
 	struct body body = { 0 };
 

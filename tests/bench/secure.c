@@ -42,7 +42,8 @@ demand_certificate(void *cls, struct MHD_Connection *connection, void **context,
 	(void)context;
 	if (what != MHD_CONNECTION_NOTIFY_STARTED)
 		return;
-	session = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+	session = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+	              ->tls_session;
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
 	gnutls_session_set_verify_cert(session, NULL, 0);
 }
@@ -96,8 +97,10 @@ add_certificates(struct secure *s, const struct secure_conf *conf, struct MHD_Op
 bool
 secure_prepare(struct secure *s, const struct secure_conf *conf)
 {
-	const struct http_conf listener = { .security = conf->psk != NULL ? HTTP_PSK : HTTP_CERTIFICATE,
-		.tls13_only = conf->tls13_only };
+	const struct http_conf listener = {
+		.security = conf->psk != NULL ? HTTP_PSK : HTTP_CERTIFICATE,
+		.tls13_only = conf->tls13_only
+	};
 	const char *priorities = http_tls_priorities(&listener);
 	struct MHD_OptionItem *at = add(s->options, MHD_OPTION_HTTPS_PRIORITIES, 0,
 	    (void *)(intptr_t)priorities);

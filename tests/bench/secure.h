@@ -14,7 +14,7 @@ struct secure_conf {
 	const char *psk;	/* file of keys (keys.h), or */
 	const char *cert;	/* PEM files */
 	const char *key;
-	const char *ca;		/* of client certificates, which are demanded then; NULL: none are */
+	const char *ca;		/* of client certificates, then demanded; NULL: none are */
 	bool tls13_only;
 };
 

@@ -21,7 +21,7 @@ struct serve_config {
 	 */
 	bool pool;
 	unsigned flags;		/* further ones of libmicrohttpd */
-	const struct MHD_OptionItem *options;	/* further options, ends with MHD_OPTION_END; NULL: none */
+	const struct MHD_OptionItem *options;	/* further ones, ends with MHD_OPTION_END; NULL: none */
 	MHD_AccessHandlerCallback handler;
 	MHD_RequestCompletedCallback completed;
 	/* May be NULL; called by serve_stop() when the loops have ended, to resume what is suspended. */

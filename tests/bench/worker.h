@@ -33,7 +33,7 @@ struct plan {
 	struct sockaddr_in server;
 	const struct link_tls *tls;	/* NULL: clear */
 	bool single;		/* a connection for each request */
-	pthread_barrier_t done;	/* of all workers and their starter: nothing is in flight any more */
+	pthread_barrier_t done;	/* of all workers and their starter: nothing is in flight */
 	pthread_barrier_t end;	/* the connections may be closed */
 	const char *method;
 	char *text;		/* what the paths point into */
@@ -43,7 +43,7 @@ struct plan {
 	struct sender *senders;	/* connections have them in turn */
 	size_t n_senders;
 	size_t longest_rest;
-	uint64_t interval_ns;	/* between the beginnings of two requests of a connection; 0: at once */
+	uint64_t interval_ns;	/* between the starts of two requests of a connection; 0: at once */
 	int expect;		/* status of a good answer; 0: that the handshake fails */
 	uint64_t start_ns;	/* what starts earlier is warm-up and not counted */
 	uint64_t stop_ns;	/* no request starts later */

@@ -17,7 +17,7 @@ from lib.boot import reason
 from lib.daemon import Daemon
 from lib.m2mkeys import CONN_LABEL, D2N, ParamSet, b64u
 from lib.raw import Raw
-from lib.secure import CONNECT, Provider
+from lib.secure import Provider
 
 TOOLS = {"openssl": "openssl", "gnutls-cli": "gnutls-bin", "sslscan": "sslscan", "testssl": "testssl.sh", "jose": "jose"}
 SECONDS = 120
@@ -91,7 +91,8 @@ def both_sessions(report, provider, kmr, scl_id, name, open_a, open_b):
         report.ok(answer.status == 200 and f"{kmc.connection:016x}" in answer.body.decode() + str(kmc.connection),
                   f"{name}: session B, connections/self", lambda: repr(answer))
         report.ok(kmc.key.hex().encode() not in answer.body and b64u(kmc.key).encode() not in answer.body, f"{name}: without key")
-        answer = session.request("GET", "/m2m", headers={"From": f"https://{scl_id}.example.org/m2m", "Accept": "application/xml"})
+        answer = session.request("GET", "/m2m",
+                                 headers={"From": f"https://{scl_id}.example.org/m2m", "Accept": "application/xml"})
         report.equal(answer.status, 200, f"{name}: session B, sclBase", lambda: repr(answer))
 
 
@@ -153,7 +154,8 @@ def suites_refused(report, bed):
         report.ok(not completes(provider, kmr, 2, version, "-cipher", "ALL:@SECLEVEL=0"), f"not {version[1:]}")
     only = Provider(bed, name="only13", psk_more={"tls13_only": True}).start()
     kmr = only.issue("gscl-1")
-    report.ok(completes(only, kmr, 3, *psk.SUITES[3]) and not completes(only, kmr, 2, *psk.SUITES[2]), "tls13_only: TLS 1.3 alone")
+    report.ok(completes(only, kmr, 3, *psk.SUITES[3]) and not completes(only, kmr, 2, *psk.SUITES[2]),
+              "tls13_only: TLS 1.3 alone")
     with only.session_a(kmr) as session:
         session.request("GET", "/m2m")
         time.sleep(0.1)
@@ -207,7 +209,7 @@ def by_testssl(report, bed):
     for name, sections in TESTSSL_SECTIONS:
         path = bed.path(f"testssl-{name}.json")
         done = subprocess.run(["testssl", *TESTSSL, *sections, "--jsonfile", path, f"127.0.0.1:{ports[name]}"],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=3 * SECONDS)
         try:
             with open(path, encoding="utf-8") as file:
                 rows = {row["id"]: row for row in json.load(file)}
@@ -232,8 +234,10 @@ def by_jose(report, bed):
     kmc = provider.connected(kmr, "gscl-j")
     with provider.session_b(kmc) as session:
         message = objects.seal(kmc, D2N, 1, "POST", "/m2m/scls", "application/xml", "<rubbish/>")
-        answer = session.request("POST", "/m2m/scls", message, {"From": "https://gscl-j.example.org/m2m", "Content-Type": "application/jose"})
-    report.ok(answer.status == 400 and answer.header("Content-Type") == "application/jose", "the answer is an object", lambda: repr(answer))
+        answer = session.request("POST", "/m2m/scls", message,
+                                 {"From": "https://gscl-j.example.org/m2m", "Content-Type": "application/jose"})
+    report.ok(answer.status == 400 and answer.header("Content-Type") == "application/jose",
+              "the answer is an object", lambda: repr(answer))
     key = bed.path("key.jwk")
     with open(key, "w", encoding="ascii") as file:
         json.dump({"kty": "oct", "alg": "A256GCM", "k": b64u(kmc.object_key(2))}, file)
@@ -258,4 +262,5 @@ def needs(part, *tools):
 
 if __name__ == "__main__":
     reports.run(needs(by_openssl, "openssl"), needs(by_gnutls, "openssl", "gnutls-cli"), needs(suites_refused, "openssl"),
-                needs(by_sslscan, "openssl", "sslscan"), needs(by_testssl, "openssl", "testssl"), needs(by_jose, "openssl", "jose"))
+                needs(by_sslscan, "openssl", "sslscan"), needs(by_testssl, "openssl", "testssl"),
+                needs(by_jose, "openssl", "jose"))

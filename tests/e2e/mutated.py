@@ -101,7 +101,8 @@ def four_refusals(report, bed):
         if seen[-1][0] <= WITHIN:
             break
     answers = {kind: {repr(bare(answer)) for _, answer in runs} for kind, runs in found.items()}
-    report.ok(len(set().union(*answers.values())) == 1, f"{len(found)} reasons, {len(next(iter(found.values())))} times: one answer",
+    times = len(next(iter(found.values())))
+    report.ok(len(set().union(*answers.values())) == 1, f"{len(found)} reasons, {times} times: one answer",
               lambda: {k: sorted(v)[:2] for k, v in answers.items()})
     first = found["UNKNOWN"][0][1]
     report.equal((first.status, reason(first)), (403, "AUTH_FAILED"), "it is 403 AUTH_FAILED")
@@ -118,7 +119,8 @@ def four_refusals(report, bed):
 
 def texts(value):
     """A value altered in many ways."""
-    yield from ("", " ", value[:-1], value + "0", value * 40, value + "%00", "%", "%2", "..", "../" + value, "'", "%ff%fe", "\u00e4")
+    yield from ("", " ", value[:-1], value + "0", value * 40, value + "%00",
+                "%", "%2", "..", "../" + value, "'", "%ff%fe", "\u00e4")
     for at in range(0, len(value), max(1, len(value) // 8)):
         yield value[:at] + ("0" if value[at] != "0" else "1") + value[at + 1:]
 
@@ -141,17 +143,20 @@ def bootstrap_parameters(report, bed):
     def post(query, body=b"", headers=None, method="POST"):
         with provider.certified(device, more=("-bind", f"127.0.2.{1 + len(answers) % 200}")) as session:
             answers.append(((method, query, body[:60], headers),
-                            session.request(method, f"{secure.BOOTSTRAP}{query}", body, {"Accept": "application/xml", **(headers or {})})))
+                            session.request(method, f"{secure.BOOTSTRAP}{query}", body,
+                                            {"Accept": "application/xml", **(headers or {})})))
     for query in ("", "?", "?ppid", "?ppid=", "?kmr=derive", f"?ppid={PPID}&ppid={PPID}", f"?PPID={PPID}", f"?ppid={PPID}&x=1",
-                  f"?ppid={PPID}&kmr=x", f"?ppid={PPID}&kmr=derive&kmr=transport", f"?ppid={PPID}&kmr=eap_sim", f"?ppid={PPID}&sclId=",
-                  f"?ppid={PPID}&sclId=.x", f"?ppid={PPID}&sclId=a/b", f"?ppid={PPID}&sclId=scls", f"?ppid={PPID}&sclId=" + "a" * 65):
+                  f"?ppid={PPID}&kmr=x", f"?ppid={PPID}&kmr=derive&kmr=transport", f"?ppid={PPID}&kmr=eap_sim",
+                  f"?ppid={PPID}&sclId=", f"?ppid={PPID}&sclId=.x", f"?ppid={PPID}&sclId=a/b", f"?ppid={PPID}&sclId=scls",
+                  f"?ppid={PPID}&sclId=" + "a" * 65):
         post(query)
     for headers in ({"X-M2M-Nonce": "00"}, {"X-M2M-Nonce": "zz" * 16}, {"X-M2M-Nonce": "0" * 33}):
         post(f"?ppid={PPID}", headers=headers)
     kmr = secure.Kmr(bytes(32), bytes(16), 1)
     report_of = boot.report(kmr, "x")
     for body in ("<", "x" * 17000, report_of.replace("ivalResults>", "x>"), report_of.replace("<ivalResults>31", "<ivalResults>"),
-                 report_of.replace("integrityValResults", "scl"), report_of[:-5], boot.report(kmr, "x", secureTimeStamp="yesterday"),
+                 report_of.replace("integrityValResults", "scl"), report_of[:-5],
+                 boot.report(kmr, "x", secureTimeStamp="yesterday"),
                  boot.report(kmr, "x", signedIvalResult=None), boot.report(kmr, "x", ivalResults=2**70)):
         post(f"?ppid={PPID}", body.encode())
     post(f"?ppid={PPID}", b"{}", {"Content-Type": "application/json"})
@@ -170,8 +175,10 @@ def certificates(report, bed):
     provider.admit()
     ca, before, got = provider.devices, boot.state(provider), {}
     upper = "urn:m2m:PPID:" + PPID
-    for name, make in (("no name", lambda: ca.client()), ("two PPIDs", lambda: ca.client("urn:m2m:ppid:" + PPID, "urn:m2m:ppid:" + secure.ppid(1))),
-                       ("another urn", lambda: ca.client("urn:m2m:app:" + PPID)), ("no urn", lambda: ca.client("http://x/" + PPID)),
+    for name, make in (("no name", ca.client),
+                       ("two PPIDs", lambda: ca.client("urn:m2m:ppid:" + PPID, "urn:m2m:ppid:" + secure.ppid(1))),
+                       ("another urn", lambda: ca.client("urn:m2m:app:" + PPID)),
+                       ("no urn", lambda: ca.client("http://x/" + PPID)),
                        ("a longer PPID", lambda: ca.device(PPID + "00")), ("a shorter PPID", lambda: ca.device(PPID[:-2])),
                        ("an empty PPID", lambda: ca.client("urn:m2m:ppid:")), ("an urn in upper case", lambda: ca.client(upper)),
                        ("other usages", lambda: ca.device(PPID, usage="emailProtection")),
@@ -209,10 +216,11 @@ def connection_parameters(report, bed):
     before, answers = boot.state(provider), []
     with provider.session_a(kmr) as session:
         for query in ("sclId=", "sclId=gscl-b", "sclId=gscl-M", "sclId=gscl-m0", "sclId=a%2Fb", "sclId=%00", "sclId=%zz",
-                      "sclId=gscl-m&sclId=gscl-m", "sclId=" + "a" * 65, "sclId=gscl-m&nonce=00", "sclId=gscl-m&nonce=" + "z" * 32):
+                      "sclId=gscl-m&sclId=gscl-m", "sclId=" + "a" * 65):
             answers.append((query, session.request("POST", f"{secure.CONNECT}?{query}", b"", {"Accept": "application/xml"})))
             provider.administer("POST", f"/nodes/{kmr.node.hex()}/unlock")
-        for body in ("<", "<scl/>", boot.report(kmr, "gscl-m", ivalResults=None), boot.report(kmr, "gscl-m", secureTimeStamp=None),
+        for body in ("<", "<scl/>", boot.report(kmr, "gscl-m", ivalResults=None),
+                     boot.report(kmr, "gscl-m", secureTimeStamp=None),
                      boot.report(kmr, "gscl-m", signedIvalResult="x"), boot.report(kmr, "gscl-m", mac=1)):
             answers.append((body, provider.ask_connection(session, "gscl-m", body)))
             provider.administer("POST", f"/nodes/{kmr.node.hex()}/unlock")
@@ -223,14 +231,20 @@ def connection_parameters(report, bed):
         public, _, signature = good.partition(".")
         for header in (None, "", ".", public, public + ".", "." + signature, good + ".", good + "=", good[:-1], good[1:],
                        public + "." + signature[::-1], public.swapcase() + "." + signature, "A" * 2000 + "." + signature,
-                       public[:-4] + "AAAA." + signature, public + "." + ("B" if signature[9] != "B" else "C").join((signature[:9], signature[10:]))):
+                       public[:-4] + "AAAA." + signature,
+                       public + "." + ("B" if signature[9] != "B" else "C").join((signature[:9], signature[10:]))):
             answer = provider.ask_connection(session, "gscl-b", headers={} if header is None else {"X-M2M-Device-Proof": header})
             proofs.append((header, answer))
             provider.administer("POST", f"/nodes/{bound.node.hex()}/unlock")
         refuses(report, "X-M2M-Device-Proof", proofs, provider, before)
         seen = {repr(bare(a)) for _, a in proofs}
         report.ok(len(seen) <= 2, "proofs: malformed and wrong ones are answered alike", sorted(seen))
-        report.equal(provider.ask_connection(session, "gscl-b", headers={"X-M2M-Device-Proof": good}).status, 201, "the good one is taken")
+        answer = provider.ask_connection(session, "gscl-b", headers={"X-M2M-Device-Proof": good})
+        report.equal(answer.status, 201, "the good one is taken", lambda: repr(answer))
+    with provider.session_a(kmr) as session:
+        statuses = {nonce: provider.ask_connection(session, "gscl-m", query=f"&nonce={nonce}").status
+                    for nonce in ("00", "z" * 32, "0" * 33)}
+    report.equal(set(statuses.values()), {400}, "nonces that are none", statuses)
 
 
 def identities(report, bed):
@@ -282,7 +296,8 @@ def tokens(report, bed):
             if text != token:
                 answer = get(f"Bearer {text}")
                 seen.setdefault(repr(bare(answer)), []).append(text)
-    for text in ("Bearer", "Bearer ", f"Bearer  {token} x", f"Basic {token}", token, f"Bearer {token}\t{token}", "Bearer " + "A" * 5000):
+    for text in ("Bearer", "Bearer ", f"Bearer  {token} x", f"Basic {token}", token, f"Bearer {token}\t{token}",
+                 "Bearer " + "A" * 5000):
         answer = get(text)
         if answer.status < 400:
             seen.setdefault(repr(bare(answer)), []).append(text)
@@ -331,9 +346,12 @@ def imported_documents(report, bed):
             changed = re.sub(pattern, text, good, count=1)
             count += 1
             refused(changed, f"{name} {what}")
-    for what, text in (("of the past", good.replace(now_plus(86400)[:4], "2001")), ("another root", good.replace("bootstrapParamSet", "connectionParamSet")),
-                       ("cut", good[:-30]), ("nothing", ""), ("not XML", "x" * 100), ("a short key", good.replace(kmr.key.hex(), kmr.key.hex()[:-2])),
-                       ("a long key", good.replace(kmr.key.hex(), kmr.key.hex() + "00")), ("an index of 0", re.sub(r"(KmrIndex>)1<", r"\g<1>0<", good)),
+    for what, text in (("of the past", good.replace(now_plus(86400)[:4], "2001")),
+                       ("another root", good.replace("bootstrapParamSet", "connectionParamSet")),
+                       ("cut", good[:-30]), ("nothing", ""), ("not XML", "x" * 100),
+                       ("a short key", good.replace(kmr.key.hex(), kmr.key.hex()[:-2])),
+                       ("a long key", good.replace(kmr.key.hex(), kmr.key.hex() + "00")),
+                       ("an index of 0", re.sub(r"(KmrIndex>)1<", r"\g<1>0<", good)),
                        ("a huge index", re.sub(r"(KmrIndex>)1<", r"\g<1>4294967296<", good)),
                        ("another SCL", good.replace(node.scl_id, "other.example.org")), ("two roots", good + good)):
         count += 1

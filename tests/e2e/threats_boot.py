@@ -100,7 +100,8 @@ def malformed(row, bed):
         for ppid, token in MALFORMED:
             answer = ask(session, ppid)
             row.equal((answer.status, reason(answer)), (400, token), f"ppid {ppid}: {token}")
-        for name, ppid, query in (("no hex", "zz", ""), ("empty", "", ""), ("odd", PPID[:-1], ""), ("twice", PPID, f"&ppid={PPID}"),
+        for name, ppid, query in (("no hex", "zz", ""), ("empty", "", ""), ("odd", PPID[:-1], ""),
+                                  ("twice", PPID, f"&ppid={PPID}"),
                                   ("an octet of zero", PPID + "%00", ""), ("700 octets", "40" * 700, "")):
             answer = ask(session, ppid, query)
             row.equal(answer.status, 400, f"ppid {name}: 400")
@@ -335,7 +336,8 @@ def forged_objects(node, other):
                           ("seq 2^64", {"seq": 2**64}), ("no cty", {"cty": None}), ("no htm", {"htm": None}),
                           ("method RSP", {"htm": "RSP"}), ("another method", {"htm": "PUT"}),
                           ("another path", {"htu": node.path + "/x"}), ("a path without htu", {"htu": None}),
-                          ("kid of nobody", {"kid": f"mc.{1:016x}.1.d2n"}), ("another KmcIndex", {"kid": f"mc.{kmc.connection:016x}.2.d2n"}),
+                          ("kid of nobody", {"kid": f"mc.{1:016x}.1.d2n"}),
+                          ("another KmcIndex", {"kid": f"mc.{kmc.connection:016x}.2.d2n"}),
                           ("kid of the other direction", {"kid": f"mc.{kmc.connection:016x}.{kmc.index}.n2d"}),
                           ("kid of another connection", {"kid": f"mc.{other.kmc.connection:016x}.{other.kmc.index}.d2n"})):
         yield name, node.make("forged", header=swapped(usual, **changes), seq=node.seq + 100)
@@ -607,7 +609,8 @@ def outside(row, bed):
                           ("the token without its end", {"Authorization": f"Bearer {provider.secret[:-1]}"}),
                           ("another scheme", {"Authorization": f"Basic {provider.secret}"})), 2):
         stranger = Client("127.0.0.1", provider.admin_port, None, source=(f"127.0.0.{number}", 0))
-        for method, path in (("GET", "/admin/nodes"), ("POST", "/admin/nodes"), ("POST", f"/admin/nodes/{kmr.node.hex()}/revoke")):
+        for method, path in (("GET", "/admin/nodes"), ("POST", "/admin/nodes"),
+                             ("POST", f"/admin/nodes/{kmr.node.hex()}/revoke")):
             body = None if method == "GET" else '{"scope":"node"}'
             status = stranger.request(method, path, body, {"Content-Type": "application/json", **headers}).status
             row.equal(status, 401, f"{method} {path.split('/')[-1]} with {name}")
@@ -628,7 +631,8 @@ def beyond_loopback(row, bed, provider):
     """An administration listener for everyone does not start."""
     open_one = Provider(bed, name="open")
     open_one.listeners = open_one.listeners.replace(
-        secure.listener(open_one.admin_port, "none", ["admin"]), secure.listener(open_one.admin_port, "none", ["admin"], "0.0.0.0"))
+        secure.listener(open_one.admin_port, "none", ["admin"]),
+        secure.listener(open_one.admin_port, "none", ["admin"], "0.0.0.0"))
     open_one.write_config()
     done = open_one.action("--check-config")
     row.ok(done.returncode != 0, "in the clear beyond loopback it is no configuration", done.stdout + done.stderr)

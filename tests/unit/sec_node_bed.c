@@ -265,6 +265,10 @@ answer_request(struct node_bed *w, const struct exchange *ex)
 
 	w->counts.requests++;
 	snprintf(w->identity, sizeof(w->identity), "%s", psk == NULL ? "" : psk->identity);
+	if (w->lost_sessions > 0) {
+		w->lost_sessions--;
+		return (struct port_answer){ .status = ANSWER_REFUSED, .tls_failed = true };
+	}
 	if (w->says_expired)
 		return (struct port_answer){ .status = 401, .body = error_info(w, "SEC_KMC_EXPIRED") };
 	if ((w->flags & MAS_OBJECT) != 0 && w->status == 200)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/times.h"
+#include "cap/gate.h"
 #include "cap/registrar.h"
 #include "core_bed.h"
 #include "repo_bed.h"
@@ -16,6 +17,7 @@
 struct nscl {
 	bool down; /* refuses connections */
 	bool silent; /* never answers */
+	unsigned refusals, refused; /* so many connections are to be, have been refused */
 	bool enrolled, has_poc;
 	unsigned registers, refreshes, leaves;
 	char contact[128];
@@ -30,6 +32,10 @@ struct world {
 	struct nscl nscls[HOSTS];
 	int64_t delay, granted;
 	char answer[512];
+	struct gate gate;
+	const struct gate_listener *at_gate; /* the courier thread's */
+	struct scl_task back;
+	bool back_within; /* the connection is back while the step that it fails is under way */
 };
 
 /* ---- the NSCL ---- */
@@ -82,6 +88,11 @@ serve(struct world *w, struct nscl *n, const struct exchange *ex, struct port_an
 	char granted[TIMES_TEXT_MAX];
 	int status;
 
+	if (n->refusals > 0) {
+		n->refusals--;
+		n->refused++;
+		return ANSWER_REFUSED;
+	}
 	if (n->down)
 		return ANSWER_REFUSED;
 	if (n->silent)
@@ -105,6 +116,51 @@ serve(struct world *w, struct nscl *n, const struct exchange *ex, struct port_an
 	return status;
 }
 
+/* ---- the gate ---- */
+
+static enum rc
+enter(void *arg, const char *nscl)
+{
+	(void)arg;
+	(void)nscl;
+	return RC_OK;
+}
+
+static void
+listen_at(void *arg, const struct gate_listener *listener)
+{
+	struct world *w = arg;
+
+	w->at_gate = listener;
+}
+
+static const char *const *
+named(void *arg)
+{
+	static const char *const none[] = { NULL };
+
+	(void)arg;
+	return none;
+}
+
+static void
+no_report(void *arg, struct buf *to)
+{
+	(void)arg;
+	(void)to;
+}
+
+static const char *const candidates[] = { "http://n0.example.org" BASE,
+	                                  "http://n1.example.org" BASE, NULL };
+
+static void
+tell_back(struct scl_task *task)
+{
+	struct world *w = (struct world *)(void *)((char *)task - offsetof(struct world, back));
+
+	w->at_gate->changed(w->at_gate->owner, candidates[0], true);
+}
+
 static struct port_answer
 script(void *arg, const struct exchange *ex)
 {
@@ -114,6 +170,8 @@ script(void *arg, const struct exchange *ex)
 
 	ck_assert_int_eq(sscanf(ex->url.p, "http://n%u.example.org" BASE, &host), 1);
 	pthread_mutex_lock(&w->lock);
+	if (host == 0 && w->back_within && w->nscls[0].refusals > 0)
+		tell_back(&w->back);
 	if (w->delay > 0)
 		a.delay = dice(&w->dice, (unsigned)w->delay);
 	a.status = serve(w, &w->nscls[host], ex, &a);
@@ -122,9 +180,6 @@ script(void *arg, const struct exchange *ex)
 }
 
 /* ---- life ---- */
-
-static const char *const candidates[] = { "http://n0.example.org" BASE,
-	                                  "http://n1.example.org" BASE, NULL };
 
 static void
 world_init(struct world *w, const char *what)
@@ -322,6 +377,49 @@ START_TEST(test_stop_silent)
 }
 END_TEST
 
+static bool
+failed_at_0(void *arg)
+{
+	return nscl_look(arg, 0).refused > 0;
+}
+
+static bool
+refreshed_once(void *arg)
+{
+	return nscl_look(arg, 0).refreshes >= 1;
+}
+
+/*
+ * A refresh has failed with the service connection: when that is back nobody waits for the time of
+ * the next trial, be the registrar waiting for it (0) or still within the step (1).
+ */
+START_TEST(test_connection_back)
+{
+	static const char *const one[] = { "http://n0.example.org" BASE, NULL };
+	struct world w;
+
+	world_init(&w, "connection back");
+	w.gate = (struct gate){ &w, enter, listen_at, named, no_report };
+	w.back.run = tell_back;
+	w.conf.gate = &w.gate;
+	w.conf.nscl = one;
+	w.conf.retry_us = w.conf.retry_max_us = 3600 * CLOCK_SECOND;
+	w.granted = 2 * CLOCK_SECOND; /* refreshed after one */
+	registrar_begin(&w);
+	ck_assert(core_await(registered_at_0, &w));
+	pthread_mutex_lock(&w.lock);
+	w.back_within = _i == 1;
+	w.nscls[0].refusals = 1;
+	pthread_mutex_unlock(&w.lock);
+	ck_assert(core_await(failed_at_0, &w));
+	if (_i == 0)
+		scl_post(w.b.scl, &w.back, 10000);
+	ck_assert(core_await(refreshed_once, &w));
+	cap_registrar.stop(w.registrar);
+	world_fini(&w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -334,6 +432,7 @@ suite(void)
 	tcase_add_test(tc, test_candidates);
 	tcase_add_test(tc, test_stop_anywhere);
 	tcase_add_loop_test(tc, test_stop_silent, 0, 2);
+	tcase_add_loop_test(tc, test_connection_back, 0, 2);
 	suite_add_tcase(s, tc);
 	return s;
 }

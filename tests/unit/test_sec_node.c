@@ -323,6 +323,31 @@ START_TEST(test_expired)
 }
 END_TEST
 
+/* A session that is not made: a new key is got at once, and who waits at the gate is told. */
+START_TEST(test_session_lost)
+{
+	struct node_bed w;
+
+	node_init(&w);
+	w.conf.bootstrap.retry = w.conf.bootstrap.retry_max = 3600 * CLOCK_SECOND;
+	begin_and_want(&w);
+	ck_assert(node_await_up(&w));
+	SET(&w, ups, false);
+	SET(&w, lost_sessions, 1);
+	ck_assert_int_eq(node_ask(&w), 0);
+	ck_assert(node_await_up(&w));
+	ck_assert_uint_eq(node_counts(&w).links, 2);
+	ck_assert_int_eq(node_ask(&w), 200);
+	/* Good for a moment, and lost again: the next attempt is not made at once. */
+	SET(&w, lost_sessions, 1);
+	ck_assert_int_eq(node_ask(&w), 0);
+	ck_assert_int_eq(node_ask(&w), 200);
+	ck_assert_uint_eq(node_counts(&w).links, 2);
+	node_end(&w);
+	node_fini(&w);
+}
+END_TEST
+
 /* ---- time ---- */
 
 static bool
@@ -475,6 +500,7 @@ main(void)
 	tcase_add_loop_test(c, test_no_effect, 0, NITEMS(unsigned_modes) * NITEMS(void_nothing));
 	tcase_add_loop_test(c, test_void, 0, 2);
 	tcase_add_test(c, test_expired);
+	tcase_add_test(c, test_session_lost);
 	tcase_add_test(c, test_renewal);
 	tcase_add_test(c, test_jump);
 	tcase_add_test(c, test_laboratory);

@@ -34,7 +34,7 @@ AMENDMENTS = (
      "with a blank at its end no xsi:type names the type (libxml2)"),
 )
 
-# Parameters of service bootstrap and connection: not on the wire of these interfaces so far.
+# Parameters of service bootstrap and connection: no resources, and not in the type tables.
 LEFT_OUT = ("bootstrapParamSet.xsd", "commonSecurity.xsd", "connectionParamSet.xsd")
 
 ALL = """<?xml version="1.0" encoding="UTF-8"?>

@@ -139,7 +139,7 @@ connector_up(struct connector *c, const struct node_link *link, int64_t left)
 {
 	struct mas_connection conn = link->conn;
 	struct credential *credential = session_credential(&link->conn.kmc, &conn);
-	bool was_up = c->up;
+	bool was_good = c->up && !c->lost;
 
 	conn.expires = node_now(c->n) + left;
 	if (credential == NULL || live_put(c->n->live, &conn) != RC_OK) {
@@ -155,9 +155,10 @@ connector_up(struct connector *c, const struct node_link *link, int64_t left)
 	c->credential = credential;
 	c->conn = conn;
 	c->up = true;
+	c->lost = false;
 	set_limits(c, link->lifetime, left);
 	post_tick(c);
-	if (!was_up)
+	if (!was_good)
 		tell(c, true);
 	return true;
 }
@@ -301,10 +302,14 @@ connector_hear(struct connector *c, uint64_t id, enum connector_news news)
 	if (id != c->conn.id || id == 0)
 		return;
 	if (news == CONNECTOR_GOOD) {
-		c->retried = false;
+		/* Who is good only for a moment does not get an attempt at once each time. */
+		if (clock_monotonic() - c->session_begin >= c->n->conf->bootstrap.retry)
+			c->retried = false;
 		c->failures = c->pausing ? c->failures : 0;
+		c->lost = false;
 		return;
 	}
+	c->lost = true;
 	LOG_WARN(c->n->conf->log, "service-connection-lost", LOG_Z("nscl", c->base),
 	         LOG_Z("why", news == CONNECTOR_REFUSED ? "the NSCL says so" : "no TLS session"));
 	if (news == CONNECTOR_REFUSED)

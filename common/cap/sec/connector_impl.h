@@ -18,6 +18,7 @@ struct connector {
 
 	/* Session B. */
 	bool up;
+	bool lost; /* no TLS session could be made, though the key is good as far as is known */
 	struct mas_connection conn; /* without its key; id 0: none */
 	struct credential *credential; /* NULL: none */
 	int64_t wall_end, mono_end, mono_renew;
@@ -28,7 +29,7 @@ struct connector {
 	bool busy; /* session A is under way, or what came of it is being stored */
 	bool waiting; /* for a root or a measurement */
 	bool pausing; /* after a failure: the task is the next attempt */
-	bool retried; /* once without delay, since the NSCL last answered on session B */
+	bool retried; /* once without delay, since session B was last seen to last */
 	unsigned failures; /* in a row */
 	unsigned tls_failures; /* the same, of sessions that were not made */
 	struct arena *arena; /* of the attempt */

@@ -146,7 +146,7 @@ resume_remote(struct sec *s)
 	struct resuming *r = &s->resuming;
 	bool again;
 
-	if (s->roles.remote == NULL)
+	if (s->roles.remote == NULL || !s->conf.network.nscl)
 		return;
 	pthread_mutex_lock(&r->lock);
 	again = r->over && r->call.outcome.rc != RC_OK;
@@ -348,7 +348,8 @@ network_start(struct sec *s, char why[SEC_WHY_MAX])
 {
 	(void)why;
 	network_roles_start(&s->roles, s->scl);
-	if (s->roles.remote != NULL)
+	/* Only who serves them asks for connections: a process that is the MSBF alone may not. */
+	if (s->roles.remote != NULL && s->conf.network.nscl)
 		resume(s);
 	s->tick.run = tick;
 	scl_post(s->scl, &s->tick, TICK);

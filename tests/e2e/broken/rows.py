@@ -68,8 +68,8 @@ class Rows:
         status, failed, text = self.run(check.row, check.off())
         # A script that goes on after the attack may stumble over it; a daemon that ends is something else.
         dead = [f for f in failed if re.search(r": (clean end|interrupted)$", f)]
-        attacks = [f for f in failed if f.startswith(f"row {check.row}:") and not re.search(r": (\w*Error|NotSent|Unknown|Refused)$", f)
-                   and re.search(check.says, f)]
+        attacks = [f for f in failed if f.startswith(f"row {check.row}:") and re.search(check.says, f)
+                   and not re.search(r": (\w*Error|NotSent|Unknown|Refused)$", f)]
         if dead:
             return f"{check.name}: the daemon does not survive it: let 'broken' be a wrong answer\n{text}", False
         if status == 0 or not attacks:

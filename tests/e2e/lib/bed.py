@@ -13,6 +13,7 @@ from . import ROOT
 
 BUILD = os.path.abspath(os.environ.get("OPENSCL_BUILD") or os.environ.get("builddir") or ROOT)
 PATIENCE = 60       # seconds for anything that has to happen at all
+SHARE = 100         # ports that one test picks from
 PICKED = set()      # ports that were given out already, used or not yet
 
 
@@ -79,10 +80,14 @@ def _ephemeral_start():
 
 
 def pick_port():
-    """A free port below those the kernel gives out, so that it stays free between two starts of a daemon."""
+    """
+    A free port below those the kernel gives out, so that it stays free between two starts of a daemon. Tests that
+    run at the same time pick from ranges of their own.
+    """
     top = max(_ephemeral_start(), 11000)
-    for _ in range(1000):
-        port = random.randrange(10000, top)
+    first = 10000 + os.getpid() * 37 % ((top - 10000) // SHARE) * SHARE
+    for attempt in range(1000):
+        port = random.randrange(first, first + SHARE) if attempt < 500 else random.randrange(10000, top)
         if port in PICKED:
             continue
         with socket.socket() as probe:

@@ -75,6 +75,7 @@ class Opened:
 def check():
     """A known message comes out as it should."""
     from .m2mkeys import Kmc      # pylint: disable=import-outside-toplevel
-    kmc = Kmc(bytes.fromhex("6e1289f53d225aee4b9a8a53b69e7266a32ab99de8fca672205cf3aa734de144"), 0x1122334455667788, 1, "gscl-0102")
+    kmc = Kmc(bytes.fromhex("6e1289f53d225aee4b9a8a53b69e7266a32ab99de8fca672205cf3aa734de144"),
+              0x1122334455667788, 1, "gscl-0102")
     made = seal(kmc, D2N, 1, "POST", "/m2m/scls/gscl-0102/containers/c1/contentInstances", "application/xml", "<x/>")
     return made.endswith(".AAAAAQAAAAAAAAAB.v_AP4Q.0_rOpEf-3uNmTu8kDlNsSw") and Opened(made, kmc).body == b"<x/>"

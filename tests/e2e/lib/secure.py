@@ -58,11 +58,12 @@ def options(groups):
 class Provider(Daemon):
     """nscl with all three roles: clear for applications, psk for mId, certificate for the MSBF, administration.
 
-    tapped: nodes reach mId through a tap, self.tap. roles: some of them alone, with another process as mas.
+    serves: on the clear listener. tapped: nodes reach mId through a tap, self.tap. roles: some of them alone,
+    with another process as mas.
     """
 
     def __init__(self, bed, *, name="nscl", address="127.0.0.1", tapped=False, msbf=True, roles=None, mas=None, settings=None,
-                 psk_more=None, **more):
+                 serves=("mia",), psk_more=None, **more):
         self.address, self.host, self.mas = address, "localhost" if address == "127.0.0.1" else address, mas
         self.mid_port, self.msbf_port, self.admin_port, self.mas_port = (pick_port() for _ in range(4))
         self.tap = bed.add(psk.Tap(self.mid_port)) if tapped else None
@@ -88,14 +89,14 @@ class Provider(Daemon):
             self.groups.setdefault(group, {}).update(rows)
         self.more_text = more.pop("extra", "")
         super().__init__(bed, "nscl", name=name, mid="", extra=self.extra_text(), **more)
-        self.listeners = ", ".join(self._listeners(address, psk_more or {}))
+        self.listeners = ", ".join(self._listeners(address, serves, psk_more or {}))
         if "nscl" in self.roles:
             self.options.append(f"scl.uri={self.mid_base}")
         self.write_config()
 
-    def _listeners(self, address, psk_more):
+    def _listeners(self, address, serves, psk_more):
         if "nscl" in self.roles:
-            yield listener(self.port, "none", ["mia"])
+            yield listener(self.port, "none", serves)
             yield listener(self.mid_port, "psk", ["mid"], address, **psk_more)
         if not self.mas:
             yield listener(self.admin_port, "none", ["admin"])
@@ -148,7 +149,8 @@ class Provider(Daemon):
 
     def admit(self, device_ppid=PPID, fingerprints=()):
         """Puts a device on the list."""
-        return self.administer("POST", "/devices", {"ppid": device_ppid, "fingerprints": list(fingerprints), "subId": "sub1"})
+        body = {"ppid": device_ppid, "fingerprints": list(fingerprints), "subId": "sub1"}
+        return self.administer("POST", "/devices", body)
 
     def issue(self, scl_id, **more):
         """B0 credentials of a node that the test itself plays."""
@@ -246,8 +248,8 @@ class Node(Daemon):
         self.ppid, self.address, self.poc_port = device_ppid, address, pick_port()
         super().__init__(bed, kind, name=name, mid="", extra=options(self.groups) + "\n" + more.pop("extra", ""), **more)
         self.listeners = ", ".join((listener(self.port, "none", ["dia"]), listener(self.poc_port, "psk", ["mid"], address)))
-        self.options.append("register.retry=200")
-        self.options.append("register.retry_max=1000")
+        self.options.append("register.retry=200 ms")
+        self.options.append("register.retry_max=1 s")
         self.write_config()
 
     @property
