@@ -28,6 +28,19 @@ identity_comparable(const struct scl *scl, struct arena *a, struct slice uri)
 }
 
 bool
+identity_begins_own(const struct scl *scl, struct slice uri)
+{
+	const char *mark = memmem(uri.p, uri.n, "://", 3);
+	struct slice rest, authority;
+
+	if (mark == NULL)
+		return false;
+	rest = slice_from(uri, (size_t)(mark - uri.p) + 3);
+	slice_split(&rest, '/', &authority);
+	return own_authority(scl, authority);
+}
+
+bool
 identity_foreign(const struct scl *scl, const struct req_input *in)
 {
 	struct slice authority = in->host;

@@ -27,6 +27,11 @@ enum rc identity_claimed(const struct req_input *in, struct arena *a, struct sli
  * uri as it is compared: normalised, one of this SCL as its path. p NULL when it is none.
  */
 struct slice identity_comparable(const struct scl *scl, struct arena *a, struct slice uri);
+/*
+ * True when uri, as it stands, begins with scheme and an authority of this SCL: most of what
+ * applications claim, known without the price of normalising.
+ */
+bool identity_begins_own(const struct scl *scl, struct slice uri);
 /* True when the request is for another SCL than this one. */
 bool identity_foreign(const struct scl *scl, const struct req_input *in);
 

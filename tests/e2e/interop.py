@@ -209,7 +209,7 @@ def by_testssl(report, bed):
     for name, sections in TESTSSL_SECTIONS:
         path = bed.path(f"testssl-{name}.json")
         done = subprocess.run(["testssl", *TESTSSL, *sections, "--jsonfile", path, f"127.0.0.1:{ports[name]}"],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=3 * SECONDS)
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=10 * SECONDS)
         try:
             with open(path, encoding="utf-8") as file:
                 rows = {row["id"]: row for row in json.load(file)}

@@ -317,6 +317,65 @@ START_TEST(test_chaos)
 }
 END_TEST
 
+/* ---- an address that keeps silent ---- */
+
+enum { FILLERS = 4 };
+
+/* A listener at the first address whose queue is full: it neither answers nor refuses. */
+struct deaf {
+	int listen_fd, fillers[FILLERS];
+};
+
+static void
+deaf_start(struct deaf *d)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)peer.port) };
+
+	ck_assert_int_eq(inet_pton(AF_INET, "127.0.0.2", &a.sin_addr), 1);
+	d->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(d->listen_fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(d->listen_fd, 0), 0);
+	for (int i = 0; i < FILLERS; i++) {
+		d->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		ck_assert_int_ge(d->fillers[i], 0);
+		(void)!connect(d->fillers[i], (struct sockaddr *)&a, sizeof(a));
+	}
+}
+
+static void
+deaf_stop(struct deaf *d)
+{
+	close(d->listen_fd);
+	for (int i = 0; i < FILLERS; i++)
+		close(d->fillers[i]);
+}
+
+/*
+ * libcurl gives the first address up when it has waited long enough: it closes that socket without
+ * a word, and may get the same number for the next address.
+ */
+START_TEST(test_second_address)
+{
+	struct credential *c = credential_at(0);
+	struct port *p = port_open();
+	struct errand e;
+	struct deaf d;
+
+	psk_peer_start(&peer, &(struct psk_peer_conf){ .keys = keys, .nkeys = NITEMS(keys) });
+	deaf_start(&d);
+	errand_url(&e, "https", TWO_ADDRESSES, "/x");
+	e.ex.credential = c;
+	port_http.send(p, &e.ex);
+	await(p, &e);
+	expect_answer(&e);
+	errand_fini(&e);
+	port_http.close(p);
+	deaf_stop(&d);
+	psk_peer_stop(&peer);
+	credential_unref(c);
+}
+END_TEST
+
 static Suite *
 pool_suite(void)
 {
@@ -324,6 +383,7 @@ pool_suite(void)
 	TCase *tc = tcase_create("pool");
 
 	tcase_set_timeout(tc, 600);
+	tcase_add_test(tc, test_second_address);
 	tcase_add_test(tc, test_chaos);
 	suite_add_tcase(s, tc);
 	return s;

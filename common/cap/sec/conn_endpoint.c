@@ -146,6 +146,7 @@ static enum rc
 read_parameters(struct req *rq, struct slice *scl_id)
 {
 	struct req_input *in = req_input(rq);
+	uint8_t octets[REJECT_NONCE_SIZE];
 	struct slice nonce;
 	enum rc rc = endpoint_parameter(rq, "sclId", scl_id);
 
@@ -155,7 +156,8 @@ read_parameters(struct req *rq, struct slice *scl_id)
 		return rc;
 	if (nonce.p != NULL && in->nonce.p == NULL)
 		in->nonce = nonce;
-	return scl_id->p != NULL && !scl_id_ok(*scl_id)
+	return (scl_id->p != NULL && !scl_id_ok(*scl_id)) ||
+	                       (in->nonce.p != NULL && !reject_nonce_parse(in->nonce, octets))
 	           ? endpoint_refuse(rq, RC_BAD_REQUEST, SLICE_LIT("BAD_PARAM"))
 	           : RC_OK;
 }

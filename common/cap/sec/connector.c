@@ -282,7 +282,9 @@ connector_go_on(struct connector *c)
 	if (!c->waiting)
 		return;
 	c->waiting = false;
-	attempt(c);
+	connector_begin(c);
+	if (!c->up && !c->waiting)
+		attempt(c);
 }
 
 void
@@ -410,6 +412,11 @@ connector_new(struct sec *n, const char *base)
 void
 connector_begin(struct connector *c)
 {
+	/* Whoever registers on it reports what was measured, so that comes first. */
+	if (c->kept > 0 && c->n->integrity != NULL && !integrity_is_known(c->n->integrity)) {
+		c->waiting = true;
+		return;
+	}
 	if (c->kept > 0 && !connector_up(c, c->link, c->kept))
 		LOG_ERROR(c->n->conf->log, "service-connection", LOG_Z("nscl", c->base),
 		          LOG_Z("reason", "what was kept cannot be used"));

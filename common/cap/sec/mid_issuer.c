@@ -126,7 +126,7 @@ mid_is_of_scl(struct mid *mid, const struct req_listener *listener, const struct
 	if (identity_claimed(in, arena, &claim) != RC_OK)
 		return false;
 	/* A path is of this SCL, as most are. */
-	if (claim.p[0] == '/')
+	if (claim.p[0] == '/' || identity_begins_own(mid->scl, claim))
 		return false;
 	claim = identity_comparable(mid->scl, arena, claim);
 	return claim.n > 0 && claim.p[0] != '/' &&
