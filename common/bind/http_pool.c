@@ -3,7 +3,6 @@
 
 #include "bind/http_pool.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -34,45 +33,40 @@ events_of(int what)
 }
 
 /*
- * What cannot be watched for want of memory ends with its timeout. Whether a socket is watched is
- * known here alone: libcurl may close one that it has not connected and go on with another of the
- * same number, of which it then says nothing, or says that something changes.
+ * Called by libcurl before it closes a socket, too. What cannot be watched for want of memory ends
+ * with its timeout.
  */
-static void
-watch(const struct pool *pool, int fd, uint32_t events)
-{
-	struct epoll_event ev = { .events = events, .data.u64 = event_mark(pool->slot, fd) };
-
-	if (epoll_ctl(pool->all->epoll, EPOLL_CTL_MOD, fd, &ev) != 0 && errno == ENOENT)
-		epoll_ctl(pool->all->epoll, EPOLL_CTL_ADD, fd, &ev);
-}
-
-/* Called by libcurl before it closes a socket, too, if that was connected. */
 static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watched)
 {
-	const struct pool *pool = arg;
+	struct pool *pool = arg;
+	struct epoll_event ev = { .events = events_of(what),
+		                  .data.u64 = event_mark(pool->slot, fd) };
+	int epoll = pool->all->epoll;
 
 	(void)easy;
-	(void)unused;
-	if (what == CURL_POLL_REMOVE)
-		epoll_ctl(pool->all->epoll, EPOLL_CTL_DEL, fd, NULL);
-	else
-		watch(pool, fd, events_of(what));
+	if (what == CURL_POLL_REMOVE) {
+		epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+	} else if (epoll_ctl(epoll, watched == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev) ==
+	                   0 &&
+	           watched == NULL) {
+		curl_multi_assign(pool->multi, fd, pool);
+	}
 	return 0;
 }
 
-/* Watched for its connection, once, whatever libcurl takes it for. */
+/*
+ * A process that this one starts must not have it: it would stay open, and be watched, when libcurl
+ * has closed it.
+ */
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 
+	(void)arg;
 	(void)purpose;
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	watch(arg, fd, EPOLLOUT | EPOLLONESHOT);
-	return fd;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static int
@@ -314,7 +308,6 @@ bool
 pool_add(struct pool *pool, CURL *easy)
 {
 	if (curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, pool) != CURLE_OK ||
 	    curl_multi_add_handle(pool->multi, easy) != CURLM_OK)
 		return false;
 	pool->n_active++;
