@@ -71,7 +71,7 @@ msbf_info_parse(struct arena *a, struct slice json, struct msbf_info *out)
 		return arena_failed(a) ? RC_UNAVAILABLE : RC_BAD_REQUEST;
 	id = member(root, "msbfId");
 	reject = member(root, "rejectKey");
-	if (!is_name(id) || body.p == NULL ||
+	if (id.p == NULL || !is_name(id) || body.p == NULL ||
 	    !octets(member(root, "signKey"), signer.v, sizeof(signer.v)) ||
 	    !octets(member(root, "signature"), signature, sizeof(signature)))
 		return RC_BAD_REQUEST;
