@@ -17,7 +17,7 @@ from lib.secure import PPID, Provider, listener, now_plus
 
 RUNS = 200 if reports.LONG else 50
 WITHIN = 0.20       # medians
-TRIES = 3           # an oracle shows in each of them
+TRIES = 12           # an oracle shows in each of them
 EACH = 9            # failures of one identifier that are still looked at
 ROWS = -(-RUNS // EACH)
 PAUSE = 0.004       # 20 requests of one source in a second are served
@@ -106,11 +106,8 @@ def four_refusals(report, bed):
               lambda: {k: sorted(v)[:2] for k, v in answers.items()})
     first = found["UNKNOWN"][0][1]
     report.equal((first.status, reason(first)), (403, "AUTH_FAILED"), "it is 403 AUTH_FAILED")
-    # Times are judged where there is time to measure them.
-    if reports.LONG:
-        report.ok(seen[-1][0] <= WITHIN, f"no oracle in time: medians in ms {seen[-1][1]}", seen)
-    else:
-        report.note(f"medians in ms {seen[-1][1]}")
+    # What else the machine does shows in single runs; a difference that is there shows in all of them.
+    report.ok(seen[-1][0] <= WITHIN, f"no oracle in time: medians in ms {seen[-1][1]}", seen)
     wanted = set(Refusals.KINDS)
     got = set(boot.results(provider))
     report.ok(wanted <= got or len(got & wanted) >= 3, "the audit has the real reasons", lambda: sorted(got))
