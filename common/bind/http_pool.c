@@ -62,11 +62,9 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watched)
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-
 	(void)arg;
 	(void)purpose;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
 static int

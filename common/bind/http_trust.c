@@ -8,8 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "base/clock.h"
+#include <time.h>
 
 #define CHAIN_MAX 8u
 #define OUTDATED ((unsigned)GNUTLS_CERT_INVALID | (unsigned)GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED)
@@ -28,10 +27,14 @@ struct anchors {
 	unsigned n;
 };
 
+/*
+ * By the clock that the library verifies by: a finer one is ahead of it, and what ends just then
+ * would be found good and past at once, and never be looked at again.
+ */
 static int64_t
 seconds(void)
 {
-	return clock_now(&clock_system) / CLOCK_SECOND;
+	return (int64_t)time(NULL);
 }
 
 static bool

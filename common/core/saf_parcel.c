@@ -19,8 +19,8 @@
 void
 parcel_release(struct parcel *p)
 {
-	atomic_fetch_sub(&p->all->count, 1);
 	atomic_fetch_sub(&p->all->octets, p->octets);
+	atomic_fetch_sub(&p->all->count, 1);
 }
 
 static void

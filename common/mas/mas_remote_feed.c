@@ -104,13 +104,15 @@ tell_keys(struct mas_remote *r)
 /* ---- the list of all connections ---- */
 
 static void list_next(struct mas_remote *r);
+static void list_start(struct mas_remote *r);
 
 static void
 list_end(struct mas_remote *r, enum rc rc)
 {
 	struct mas_live *l = r->feed.waiting;
 
-	r->feed.waiting = NULL;
+	r->feed.waiting = r->feed.late;
+	r->feed.late = NULL;
 	r->feed.list_after[0] = '\0';
 	while (l != NULL) {
 		struct mas_live *next = l->job.self;
@@ -122,6 +124,8 @@ list_end(struct mas_remote *r, enum rc rc)
 		l->done(l);
 		l = next;
 	}
+	if (r->feed.waiting != NULL && r->feed.list == NULL)
+		list_start(r);
 }
 
 /* Connections that the MAS does not have any more, and nobody has said so. */
@@ -229,14 +233,12 @@ void
 remote_list(struct mas_remote *r, struct mas_live *l)
 {
 	/* In the middle of another list only a part would come. */
-	if (r->feed.list != NULL) {
-		mas_outcome_failed(&l->outcome, RC_UNAVAILABLE);
-		l->done(l);
-		return;
-	}
-	l->job.self = r->feed.waiting;
-	r->feed.waiting = l;
-	list_start(r);
+	struct mas_live **to = r->feed.list != NULL ? &r->feed.late : &r->feed.waiting;
+
+	l->job.self = *to;
+	*to = l;
+	if (r->feed.list == NULL)
+		list_start(r);
 }
 
 /* ---- the feed ---- */

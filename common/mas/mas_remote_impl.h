@@ -54,6 +54,7 @@ struct remote_feed {
 	char list_after[CONN_ID_HEX];
 	bool relist; /* after an event was lost */
 	struct mas_live *waiting; /* who has asked for them; by job.self */
+	struct mas_live *late;    /* the same, while a list was under way: for the next one */
 	struct remote_known *known; /* by their ids */
 	size_t n_known, size_known;
 };

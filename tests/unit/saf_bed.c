@@ -38,6 +38,7 @@ answer(void *arg, const struct exchange *ex)
 		saf_append(peer.last_notify, sizeof(peer.last_notify), ex->body);
 		saf_append(peer.last_correlation, sizeof(peer.last_correlation),
 		       header_of(ex, "X-etsi-correlationID"));
+		peer.tried++;
 		peer.notified += peer.sink_status >= 200 && peer.sink_status < 300;
 	} else if (slice_starts(ex->url, SLICE_LIT(DEAD))) {
 		a.status = ANSWER_NEVER;
@@ -98,16 +99,22 @@ saf_await(const unsigned *v, unsigned n)
 }
 
 static bool
-nothing_stored(void *arg)
+nothing_counts(void *arg)
 {
 	(void)arg;
 	return atomic_load(&bed.scl->parcels->count) == 0;
 }
 
 void
+saf_await_none(void)
+{
+	ck_assert(core_await(nothing_counts, NULL));
+}
+
+void
 saf_drain(void)
 {
-	ck_assert(core_await(nothing_stored, NULL));
+	saf_await_none();
 	core_stop(&bed);
 	ck_assert_uint_eq(core_records(&bed, 'W'), 0);
 }
@@ -129,7 +136,7 @@ saf_register(const char *id, const char *link)
 void
 saf_init(void)
 {
-	peer.sent = peer.refused = peer.notified = 0;
+	peer.sent = peer.refused = peer.tried = peer.notified = 0;
 	peer.delay = 0;
 	peer.order[0] = '\0';
 	peer_says(204, 204);

@@ -24,7 +24,7 @@ struct saf_peer {
 	int status; /* of the other SCL */
 	int64_t delay;
 	int sink_status;
-	unsigned sent, refused, notified; /* arrived, or not */
+	unsigned sent, refused, tried, notified; /* arrived, or not; at the contact, and taken */
 	char order[4096]; /* bodies in the order of arrival, each with a space behind it */
 	char last_notify[4096], last_correlation[64];
 };
@@ -41,6 +41,8 @@ void saf_init(void);
 /* The same, and an NSCL runs at which OTHER is registered. */
 void saf_setup(void);
 void saf_teardown(void);
+/* Waits until no request or answer counts any more. */
+void saf_await_none(void);
 /* Stops when all answers are delivered: then nothing is left. */
 void saf_drain(void);
 void saf_register(const char *id, const char *link);

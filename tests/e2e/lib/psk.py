@@ -182,7 +182,7 @@ class CertificateServer:
             self.process = subprocess.Popen(
                 ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", identity.cert, "-key", identity.key, "-quiet",
                  "-tls1_3" if version == 3 else "-tls1_2"], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
-        wait_for(lambda: _listens(port), 10)
+        wait_for(lambda: listens(port), 10)
 
     @property
     def got(self):
@@ -197,7 +197,8 @@ class CertificateServer:
         self.process.stdin.close()
 
 
-def _listens(port):
+def listens(port):
+    """Whether somebody listens on a port of 127.0.0.1."""
     want = f"0100007F:{port:04X} 00000000:0000 0A"
     with open("/proc/net/tcp", encoding="ascii") as file:
         return want in file.read()
