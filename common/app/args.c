@@ -26,7 +26,7 @@ static const struct arg {
 	{ "sample-config", NULL, 0, ARGS_SAMPLE_CONFIG, "print a configuration to start from" },
 	{ "man-options", NULL, 0, ARGS_MAN_OPTIONS, "print the options for a manual page (roff)" },
 	{ "check-store", NULL, 0, ARGS_CHECK_STORE, "verify the store; 0 when sound, else 1" },
-	{ "backup", "DIR", 0, ARGS_BACKUP, "copy the store into a new directory, also while in use" },
+	{ "backup", "DIR", 0, ARGS_BACKUP, "copy the stores into a new directory, also while in use" },
 	{ "import-credentials", "FILE", 0, ARGS_IMPORT,
 	  "store the bootstrapParamSet in FILE and wipe it; gscl and dscl" },
 	{ "admin", "OPERATION", 0, ARGS_ADMIN,

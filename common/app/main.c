@@ -135,7 +135,10 @@ with_check_store(const struct call *c, struct options *o)
 static int
 with_backup(const struct call *c, struct options *o)
 {
-	int status = service_backup(c->profile, o, c->args.backup_to, stderr);
+	int status;
+
+	umask(077);
+	status = service_backup(c->profile, o, c->args.backup_to, stderr);
 
 	options_free(o);
 	return status;

@@ -8,6 +8,7 @@
 
 #include "app/opt_row.h"
 #include "core/access_network.h"
+#include "sec/ocsp.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define TEXT_MAX 512u
@@ -245,6 +246,16 @@ check_client(const struct opt_check *c)
 }
 
 static void
+check_responder(const struct opt_check *c)
+{
+	const char *uri = c->o->msbf.ocsp_responder;
+
+	if (*uri != '\0' && !ocsp_uri_ok(slice_of(uri)))
+		found(c, "msbf.ocsp_responder", "msbf.ocsp_responder: %s is no URI with the scheme http",
+		      uri);
+}
+
+static void
 check_networks(const struct opt_check *c)
 {
 	const struct options_strings *list = &c->o->saf.access_networks;
@@ -288,7 +299,7 @@ opt_check(const struct opt_check *c)
 {
 	static void (*const checks[])(const struct opt_check *) = {
 		check_orders, check_store, check_listeners, check_client, check_access_rights,
-		check_networks, check_management,
+		check_networks, check_management, check_responder,
 	};
 
 	for (size_t i = 0; i < NITEMS(checks); i++)

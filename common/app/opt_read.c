@@ -62,10 +62,13 @@ fail_kind(struct opt_reader *rd, const config_setting_t *s, const struct place *
 static void
 fail_range(struct opt_reader *rd, const config_setting_t *s, const struct place *pl)
 {
+	const char *bare = opt_kind_bare(pl->row->kind);
 	struct buf range;
 
 	buf_init(&range, RANGE_MAX);
 	opt_range_format(pl->row, &range);
+	if (bare != NULL)
+		buf_printf(&range, "; a number without a unit means %s", bare);
 	opt_fail(rd, s, "%s%s: must be %s%.*s", pl->at, pl->row->path,
 	         pl->row->choices != NULL ? "one of " : "", (int)range.n, range.n == 0 ? "" : range.p);
 	buf_fini(&range);

@@ -77,6 +77,12 @@ static const struct opt_choice issuer_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct opt_choice switch_choices[] = {
+	{ "off", OPTIONS_OFF },
+	{ "on", OPTIONS_ON },
+	{ NULL, 0 },
+};
+
 static const struct opt_choice admission_choices[] = {
 	{ "list", OPTIONS_ADMISSION_LIST },
 	{ "ca", OPTIONS_ADMISSION_CA },

@@ -42,18 +42,21 @@ static const struct kind {
 	const char *expected;
 	const struct unit *units;
 	int64_t bare; /* factor of a number without unit */
+	const char *bare_text; /* what such a number means; NULL: nothing else */
 } kinds[OPT_KINDS] = {
-	[OPT_INT] = { "integer", "an integer", no_units, 1 },
-	[OPT_INT64] = { "integer", "an integer", no_units, 1 },
-	[OPT_SIZE] = { "size", "an integer (octets) or a string such as \"64 KiB\"", size_units, 1 },
-	[OPT_MS] = { "duration", "an integer (seconds) or a string such as \"500 ms\" or \"2 h\"",
-	             time_units, 1000 },
-	[OPT_BOOL] = { "boolean", "true or false", no_units, 1 },
-	[OPT_TEXT] = { "string", "a string", no_units, 1 },
-	[OPT_CHOICE] = { "string", "a string", no_units, 1 },
-	[OPT_FLAGS] = { "list of strings", "a list of strings [ \"...\" ]", no_units, 1 },
-	[OPT_LIST] = { "list of strings", "a list of strings [ \"...\" ]", no_units, 1 },
-	[OPT_TABLE] = { "list of groups", "a list of groups ( { ... } )", no_units, 1 },
+	[OPT_INT] = { "integer", "an integer", no_units, 1, NULL },
+	[OPT_INT64] = { "integer", "an integer", no_units, 1, NULL },
+	[OPT_SIZE] = { "size", "an integer (octets) or a string such as \"64 KiB\"", size_units, 1,
+	               "octets" },
+	[OPT_MS] = { "duration in seconds or with a unit",
+	             "an integer (seconds) or a string such as \"500 ms\" or \"2 h\"", time_units, 1000,
+	             "seconds" },
+	[OPT_BOOL] = { "boolean", "true or false", no_units, 1, NULL },
+	[OPT_TEXT] = { "string", "a string", no_units, 1, NULL },
+	[OPT_CHOICE] = { "string", "a string", no_units, 1, NULL },
+	[OPT_FLAGS] = { "list of strings", "a list of strings [ \"...\" ]", no_units, 1, NULL },
+	[OPT_LIST] = { "list of strings", "a list of strings [ \"...\" ]", no_units, 1, NULL },
+	[OPT_TABLE] = { "list of groups", "a list of groups ( { ... } )", no_units, 1, NULL },
 };
 
 const char *
@@ -66,6 +69,12 @@ const char *
 opt_kind_expected(enum opt_kind kind)
 {
 	return kinds[kind].expected;
+}
+
+const char *
+opt_kind_bare(enum opt_kind kind)
+{
+	return kinds[kind].bare_text;
 }
 
 bool

@@ -9,6 +9,8 @@
 const char *opt_kind_name(enum opt_kind kind);
 /* What a value of the kind looks like, for messages. */
 const char *opt_kind_expected(enum opt_kind kind);
+/* What a number without a unit means, such as "seconds"; NULL: the kind has no units. */
+const char *opt_kind_bare(enum opt_kind kind);
 
 /*
  * Reads the text of a number kind (of -o, or of a string in the file) without looking at the

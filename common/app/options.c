@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +48,19 @@ open_file(struct load *ld, FILE **f)
 	return false;
 }
 
+/* An absolute path stays as it was given, links in it included. */
+static void
+note_file(struct load *ld)
+{
+	char path[PATH_MAX];
+	const char *file = ld->src->file;
+
+	if (file[0] != '/')
+		file = realpath(file, path);
+	if (file != NULL)
+		ld->o->file = arena_str(ld->rd.arena, slice_of(file));
+}
+
 static void
 fail_syntax(struct load *ld)
 {
@@ -65,6 +79,7 @@ read_file(struct load *ld)
 
 	if (dir == NULL || !open_file(ld, &f))
 		return;
+	note_file(ld);
 	config_set_include_dir(&ld->cfg, dirname(dir));
 	ok = config_read(&ld->cfg, f);
 	fclose(f);

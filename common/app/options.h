@@ -39,6 +39,7 @@ enum options_security { OPTIONS_CLEAR, OPTIONS_CERTIFICATE, OPTIONS_PSK };
 enum options_issuer { OPTIONS_ISSUER_AUTO, OPTIONS_ISSUER_PROVED, OPTIONS_ISSUER_CLAIMED };
 
 enum options_admission { OPTIONS_ADMISSION_LIST, OPTIONS_ADMISSION_CA };
+enum options_switch { OPTIONS_OFF, OPTIONS_ON };
 enum options_documents { OPTIONS_DOCUMENTS_V2, OPTIONS_DOCUMENTS_V1 };
 
 struct options_listener {
@@ -155,6 +156,9 @@ struct options {
 		bool allow_local_mac;
 		struct options_strings nscls;
 		const char *mas_address;
+		int ocsp; /* enum options_switch */
+		const char *ocsp_responder; /* "" = that of the certificate */
+		int64_t ocsp_timeout_ms;
 	} msbf;
 	struct {
 		const char *uri; /* "" = in this process */
@@ -235,6 +239,8 @@ struct options {
 		int instances_per_answer;
 		int id_max;
 		int64_t arena_max;
+		int rate; /* 0 = off */
+		int burst;
 	} limits;
 	struct {
 		int64_t default_ms; /* 0 = infinite */
@@ -305,6 +311,7 @@ struct options {
 	struct {
 		int level; /* enum log_level */
 	} log;
+	const char *file; /* absolute path of what was read; NULL: none. No option. */
 	struct arena *arena; /* private: all of the above lives in it, options_free */
 };
 

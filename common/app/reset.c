@@ -93,3 +93,9 @@ reset_do(const char *path, struct log *log)
 		LOG_WARN(log, "factory-reset", LOG_Z("store", path));
 	return ok;
 }
+
+bool
+reset_remove(const char *path)
+{
+	return remove_one(AT_FDCWD, path, 0);
+}

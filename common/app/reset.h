@@ -17,5 +17,7 @@ enum rc reset_note(const char *path);
  * device management keeps of the device. False when something cannot be removed.
  */
 bool reset_do(const char *path, struct log *log);
+/* Removes the directory with all that is in it; false when something stays. */
+bool reset_remove(const char *path);
 
 #endif

@@ -73,7 +73,6 @@ fill_network(struct sec_conf *conf, const struct options *o, struct arena *a)
 	conf->network.mas_key = some(o->mas.key);
 	conf->network.kek_file = some(o->mas.kek_file);
 	conf->network.kek_next_file = some(o->mas.kek_next_file);
-	conf->network.audit_keep = o->mas.audit_keep_ms * US_PER_MS;
 	conf->network.reject_key = some(o->mas.reject_key);
 	conf->network.sp_id = some(o->msbf.sp_id);
 	conf->network.msbf_id = some(o->msbf.id);
@@ -81,12 +80,11 @@ fill_network(struct sec_conf *conf, const struct options *o, struct arena *a)
 	conf->network.local_mac = o->msbf.allow_local_mac;
 	conf->network.nscls = list_of(a, &o->msbf.nscls);
 	conf->network.mas_address = some(o->msbf.mas_address);
+	conf->network.ocsp = o->msbf.ocsp == OPTIONS_ON;
+	conf->network.ocsp_responder = some(o->msbf.ocsp_responder);
+	conf->network.ocsp_timeout = o->msbf.ocsp_timeout_ms * US_PER_MS;
 	conf->network.admin_tokens = some(o->admin.tokens);
-	conf->network.kmr_lifetime = o->mas.kmr_lifetime_ms * US_PER_MS;
-	conf->network.kmc_lifetime = o->mas.kmc_lifetime_ms * US_PER_MS;
-	conf->network.kmc_overlap = o->mas.kmc_overlap_ms * US_PER_MS;
-	conf->network.flags = (unsigned)o->mas.flags;
-	conf->network.ival_required = (uint64_t)o->mas.ival_required;
+	sec_conf_limits(&conf->network.limits, o);
 }
 
 bool
@@ -111,17 +109,38 @@ sec_conf_fill(struct sec_conf *conf, const struct profile *profile, const struct
 	};
 	conf->keystore.path = some(o->keystore.path);
 	if (conf->keystore.path == NULL && conf->state != NULL)
-		conf->keystore.path = arena_printf(a, "%s/keystore", conf->state).p;
+		conf->keystore.path = arena_printf(a, "%s/" SEC_KEYSTORE, conf->state).p;
 	conf->keystore.kek_file = some(o->keystore.kek_file);
 	conf->keystore.passphrase_file = some(o->keystore.passphrase_file);
 	conf->keystore.bind = o->keystore.bind;
 	conf->ival.manifest = some(o->ival.manifest);
 	conf->ival.manifest_key = some(o->ival.manifest_key);
 	conf->ival.configuration = some(o->ival.configuration);
+	if (conf->ival.configuration == NULL)
+		conf->ival.configuration = o->file;
 	conf->ival.interval = o->ival.interval_ms * US_PER_MS;
+	sec_conf_rate(&conf->rate, o);
 	fill_bootstrap(conf, o, a);
 	fill_network(conf, o, a);
 	return !arena_failed(a);
+}
+
+void
+sec_conf_limits(struct mas_limits *limits, const struct options *o)
+{
+	*limits = (struct mas_limits){ .kmr_lifetime = o->mas.kmr_lifetime_ms * US_PER_MS,
+		                       .kmc_lifetime = o->mas.kmc_lifetime_ms * US_PER_MS,
+		                       .kmc_overlap = o->mas.kmc_overlap_ms * US_PER_MS,
+		                       .audit_keep = o->mas.audit_keep_ms * US_PER_MS,
+		                       .flags = (unsigned)o->mas.flags,
+		                       .ival_required = (uint64_t)o->mas.ival_required };
+}
+
+void
+sec_conf_rate(struct sec_rate *rate, const struct options *o)
+{
+	*rate = (struct sec_rate){ .rate = (unsigned)o->limits.rate,
+		                   .burst = (unsigned)o->limits.burst };
 }
 
 void

@@ -15,6 +15,9 @@ struct log;
  */
 bool sec_conf_fill(struct sec_conf *conf, const struct profile *profile, const struct options *o,
                    struct log *log, struct arena *a);
+/* The parts of conf that a reload may change. */
+void sec_conf_limits(struct mas_limits *limits, const struct options *o);
+void sec_conf_rate(struct sec_rate *rate, const struct options *o);
 /* What the guard asks on the i-th listener. */
 void sec_conf_policy(struct listener_policy *policy, const struct options *o, size_t i);
 

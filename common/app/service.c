@@ -322,6 +322,8 @@ reload_servers(struct service *s)
 void
 service_reload(struct service *s, const struct options *o)
 {
+	struct sec_rate rate;
+	struct mas_limits limits;
 	enum rc rc;
 
 	scl_conf_limits(&s->conf, o);
@@ -329,8 +331,11 @@ service_reload(struct service *s, const struct options *o)
 	if (rc != RC_OK)
 		LOG_ERROR(s->log, "limits-kept", LOG_Z("reason", status_of(rc)->text));
 	reload_servers(s);
-	if (s->sec != NULL)
-		s->profile->sec->reload(s->sec);
+	if (s->sec == NULL)
+		return;
+	sec_conf_rate(&rate, o);
+	sec_conf_limits(&limits, o);
+	s->profile->sec->reload(s->sec, &rate, &limits);
 }
 
 const char *

@@ -50,7 +50,10 @@ void service_stop(struct service *svc);
  * in use by a running daemon.
  */
 int service_check_store(const struct profile *profile, const struct options *o, FILE *out);
-/* Copies the store into a new directory to; 0, or 1 with the reason on err. May be in use, too. */
+/*
+ * Copies the store, those of the security functions and the key store into a new directory to, which
+ * has its name when all is in it; 0, or 1 with the reason on err. All may be in use, too.
+ */
 int service_backup(const struct profile *profile, const struct options *o, const char *to,
                    FILE *err);
 /*

@@ -4,7 +4,20 @@
 
 #include "app/service.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/reset.h"
 #include "app/scl_conf.h"
+#include "app/sec_conf.h"
+#include "base/arena.h"
+#include "cap/sec/backup.h"
+
+#define ARENA_MAX (1u << 20)
 
 /* Opens the store as it is; false with one line on err. */
 static bool
@@ -57,16 +70,102 @@ service_check_store(const struct profile *profile, const struct options *o, FILE
 	return f.n > 0 || fflush(out) != 0 ? 1 : 0;
 }
 
+/* ---- backup ---- */
+
+/* Where a copy grows, and what its name is then. */
+struct copy {
+	char to[PATH_MAX - 8];
+	char part[PATH_MAX];
+};
+
+static enum rc
+say(char why[SERVICE_WHY_MAX], const char *path, const char *text)
+{
+	snprintf(why, SERVICE_WHY_MAX, "%.200s: %s", path, text);
+	return RC_UNAVAILABLE;
+}
+
+/* An empty directory that is there gives way; part must not be that of somebody else. */
+static enum rc
+copy_begin(struct copy *c, const char *to, char why[SERVICE_WHY_MAX])
+{
+	size_t n = strlen(to);
+
+	while (n > 1 && to[n - 1] == '/')
+		n--;
+	if (n == 0 || n >= sizeof(c->to))
+		return say(why, to, "no name of a directory");
+	snprintf(c->to, sizeof(c->to), "%.*s", (int)n, to);
+	snprintf(c->part, sizeof(c->part), "%s.part", c->to);
+	if (rmdir(c->to) != 0 && errno != ENOENT)
+		return say(why, c->to,
+		           errno == ENOTEMPTY || errno == EEXIST ? "the directory is not empty"
+		                                                 : strerror(errno));
+	return mkdir(c->part, 0700) == 0 ? RC_OK : say(why, c->part, strerror(errno));
+}
+
+static enum rc
+sync_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok ? RC_OK : RC_UNAVAILABLE;
+}
+
+static enum rc
+sync_parent(const char *path)
+{
+	char up[PATH_MAX];
+
+	snprintf(up, sizeof(up), "%s/..", path);
+	return sync_dir(up);
+}
+
+static enum rc
+copy_end(const struct copy *c, enum rc rc, char why[SERVICE_WHY_MAX])
+{
+	if (rc == RC_OK && (sync_dir(c->part) != RC_OK || rename(c->part, c->to) != 0))
+		rc = say(why, c->to, strerror(errno));
+	if (rc == RC_OK)
+		return sync_parent(c->to);
+	(void)reset_remove(c->part);
+	return rc;
+}
+
+static enum rc
+copy_security(const struct profile *profile, const struct options *o, const char *to,
+              char why[SERVICE_WHY_MAX])
+{
+	struct arena *a = arena_new(ARENA_MAX);
+	struct sec_conf conf;
+	enum rc rc = RC_UNAVAILABLE;
+
+	if (a != NULL && sec_conf_fill(&conf, profile, o, NULL, a))
+		rc = sec_backup(&conf, to, why);
+	arena_free(a);
+	return rc;
+}
+
 int
 service_backup(const struct profile *profile, const struct options *o, const char *to, FILE *err)
 {
 	char why[SERVICE_WHY_MAX] = "";
 	struct repo *repo;
+	struct copy c;
 	enum rc rc;
 
 	if (!open_to_read(profile, o, &repo, err))
 		return 1;
-	rc = repo_backup(repo, to, why);
+	rc = copy_begin(&c, to, why);
+	if (rc == RC_OK) {
+		rc = repo_backup(repo, c.part, why);
+		if (rc == RC_OK)
+			rc = copy_security(profile, o, c.part, why);
+		rc = copy_end(&c, rc, why);
+	}
 	repo_close(repo);
 	if (rc != RC_OK)
 		fprintf(err, "%s: %s\n", profile->name, why[0] != '\0' ? why : status_of(rc)->text);

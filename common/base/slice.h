@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct slice {
@@ -82,6 +83,35 @@ slice_split(struct slice *rest, char c, struct slice *part)
 	*part = (struct slice){ rest->p, (size_t)(hit - rest->p) };
 	*rest = slice_from(*rest, part->n + 1);
 	return true;
+}
+
+/* A copy with a zero behind it. False, and nothing is written: it needs more than size octets. */
+static inline bool
+slice_copy(struct slice a, char *to, size_t size)
+{
+	if (a.n >= size)
+		return false;
+	if (a.n > 0)
+		memcpy(to, a.p, a.n);
+	to[a.n] = '\0';
+	return true;
+}
+
+/* The number that decimal digits and nothing else make, up to max; false: they make none. */
+static inline bool
+slice_number(struct slice a, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < a.n; i++) {
+		unsigned digit = (unsigned char)a.p[i] - (unsigned)'0';
+
+		if (digit > 9 || digit > max || v > (max - digit) / 10)
+			return false;
+		v = v * 10 + digit;
+	}
+	*out = v;
+	return a.n > 0;
 }
 
 /* Order by bytes, then by length: the order of every store key. */

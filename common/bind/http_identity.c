@@ -139,18 +139,26 @@ certificate_new(const gnutls_datum_t *der)
 	return NULL;
 }
 
+/* What the server trusts now, counted, and which it is. */
+static struct http_trust *
+trust_of(struct http_server *s, unsigned *generation)
+{
+	struct http_trust *t;
+
+	pthread_mutex_lock(&s->table.lock);
+	t = http_trust_ref(s->trust);
+	*generation = atomic_load(&s->trust_generation);
+	pthread_mutex_unlock(&s->table.lock);
+	return t;
+}
+
 /* Whether the client's chain is good by what the server trusts now. */
 static bool
 verify_chain(struct http_conn *c, const gnutls_datum_t *chain, unsigned n)
 {
-	struct http_server *s = c->server;
-	struct http_trust *t;
+	struct http_trust *t = trust_of(c->server, &c->identity.generation);
 	bool ok;
 
-	pthread_mutex_lock(&s->table.lock);
-	t = http_trust_ref(s->trust);
-	c->identity.generation = atomic_load(&s->trust_generation);
-	pthread_mutex_unlock(&s->table.lock);
 	ok = t != NULL && http_trust_verify(t, chain, n, &c->identity.check_at);
 	http_trust_unref(t);
 	return ok;
@@ -172,11 +180,50 @@ http_identity_verify(struct http_conn *c)
 	return c->identity.certificate != NULL;
 }
 
+static const struct http_conn *
+conn_of(const struct peer *peer)
+{
+	return (const void *)((const char *)peer - offsetof(struct http_conn, identity.peer));
+}
+
+static bool
+issuer_of(const struct http_conn *c, const gnutls_datum_t *chain, unsigned n, gnutls_datum_t *out)
+{
+	unsigned generation;
+	struct http_trust *t = trust_of(c->server, &generation);
+	bool ok = t != NULL && http_trust_issuer(t, chain, n, out);
+
+	http_trust_unref(t);
+	return ok;
+}
+
+static enum rc
+export_certificate(const struct peer *peer, bool issuer, struct buf *out)
+{
+	const struct http_conn *c = conn_of(peer);
+	gnutls_datum_t der = { .size = 0 };
+	const gnutls_datum_t *chain;
+	unsigned n = 0;
+
+	if (peer->kind != PEER_CERTIFICATE)
+		return RC_NOT_FOUND;
+	chain = gnutls_certificate_get_peers(c->session, &n);
+	if (chain == NULL || n == 0)
+		return RC_NOT_FOUND;
+	if (!issuer)
+		buf_add(out, chain[0].data, chain[0].size);
+	else if (issuer_of(c, chain, n, &der))
+		buf_add(out, der.data, der.size);
+	else
+		return RC_NOT_FOUND;
+	gnutls_free(der.data);
+	return out->failed ? RC_NO_SPACE : RC_OK;
+}
+
 static enum rc
 export_key(const struct peer *peer, const char *label, void *out, size_t n)
 {
-	const struct http_conn *c =
-		(const void *)((const char *)peer - offsetof(struct http_conn, identity.peer));
+	const struct http_conn *c = conn_of(peer);
 
 	if (c->session == NULL || !c->identity.known)
 		return RC_DENIED;
@@ -224,6 +271,7 @@ void
 http_identity_begin(struct http_conn *c, const struct sockaddr *from)
 {
 	c->identity.peer.exporter = export_key;
+	c->identity.peer.certificate = export_certificate;
 	if (from->sa_family == AF_UNIX)
 		begin_unix(c);
 	else

@@ -281,7 +281,7 @@ reset_answer(struct exchange *ex)
 	ex->rc = RC_OK;
 	ex->http_status = 0;
 	ex->unsent = false;
-	ex->tls_failed = false;
+	ex->tls_failed = ex->tls_refused = false;
 	ex->has_exported = false;
 	ex->n_answer_headers = 0;
 	ex->failure[0] = '\0';

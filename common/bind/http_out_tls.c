@@ -3,8 +3,10 @@
 
 #include "bind/http_out_tls.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -13,6 +15,8 @@
  */
 #define PSK_SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 #define PSK_SUITES_12 "ECDHE-PSK-CHACHA20-POLY1305:ECDHE-PSK-AES128-CBC-SHA256"
+/* Before the hexadecimal code of an error (ERR_error_string): libcurl keeps nothing else of it. */
+#define CODE_MARK "error:"
 
 /* OpenSSL keeps only a pointer to what it shall not change. */
 static void *
@@ -210,6 +214,24 @@ out_tls_failed(CURLcode result)
 		if (codes[i] == result)
 			return true;
 	return false;
+}
+
+bool
+out_tls_refused(CURLcode result, const char *words)
+{
+	static const int alerts[] = {
+		SSL_AD_BAD_RECORD_MAC, SSL_AD_DECRYPTION_FAILED,     SSL_AD_HANDSHAKE_FAILURE,
+		SSL_AD_DECRYPT_ERROR,  SSL_AD_ILLEGAL_PARAMETER,     SSL_AD_ACCESS_DENIED,
+		SSL_AD_UNKNOWN_PSK_IDENTITY,
+	};
+	const char *at = result == CURLE_SSL_CONNECT_ERROR ? strstr(words, CODE_MARK) : NULL;
+	unsigned long code = at == NULL ? 0 : strtoul(at + strlen(CODE_MARK), NULL, 16);
+
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL)
+		for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++)
+			if (ERR_GET_REASON(code) == SSL_AD_REASON_OFFSET + alerts[i])
+				return true;
+	return result == CURLE_PEER_FAILED_VERIFICATION;
 }
 
 const char *

@@ -39,6 +39,13 @@ const char *out_tls_export(CURL *easy, const char *label, struct key *out);
 bool out_tls_failed(CURLcode result);
 
 /*
+ * True for such a result that is the peer's: it has shown a certificate and no key, or has sent
+ * an alert about the key (RFC 8446 section 6.2). words: those of libcurl. False also when the
+ * connection just ended: which servers do for a key that they do not know, and networks for none.
+ */
+bool out_tls_refused(CURLcode result, const char *words);
+
+/*
  * Words for a result that has to do with a file of c, with the name of it; NULL: not such a result,
  * or no such file.
  */

@@ -402,6 +402,7 @@ transfer_judge(const struct transfer *t, CURLcode result)
 	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &sending_us);
 	ex->unsent = t->refused || sending_us == 0;
 	ex->tls_failed = t->refused_tls || out_tls_failed(result);
+	ex->tls_refused = t->refused_tls || out_tls_refused(result, t->error);
 	if (t->failure != NULL)
 		exchange_fail(ex, RC_BAD_GATEWAY, t->failure);
 	else if (!fail_for_file(t, result))

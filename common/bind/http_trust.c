@@ -249,6 +249,36 @@ http_trust_verify(const struct http_trust *t, const gnutls_datum_t *chain, unsig
 	return ok;
 }
 
+static bool
+export_anchor(const struct http_trust *t, gnutls_x509_crt_t crt, gnutls_datum_t *out)
+{
+	gnutls_x509_crt_t anchor;
+	bool ok;
+
+	if (gnutls_x509_trust_list_get_issuer(t->list, crt, &anchor, GNUTLS_TL_GET_COPY) < 0)
+		return false;
+	ok = gnutls_x509_crt_export2(anchor, GNUTLS_X509_FMT_DER, out) == 0;
+	gnutls_x509_crt_deinit(anchor);
+	return ok;
+}
+
+bool
+http_trust_issuer(const struct http_trust *t, const gnutls_datum_t *chain, unsigned n,
+                  gnutls_datum_t *out)
+{
+	gnutls_x509_crt_t crts[CHAIN_MAX];
+	bool ok, found;
+	unsigned made = import_chain(chain, n, crts, &ok);
+
+	found = ok && export_anchor(t, crts[0], out);
+	for (unsigned i = 1; ok && !found && i < made; i++)
+		found = gnutls_x509_crt_check_issuer(crts[0], crts[i]) == 1 &&
+		        gnutls_x509_crt_export2(crts[i], GNUTLS_X509_FMT_DER, out) == 0;
+	for (unsigned i = 0; i < made; i++)
+		gnutls_x509_crt_deinit(crts[i]);
+	return found;
+}
+
 bool
 http_trust_outdated(const struct http_trust *t)
 {

@@ -29,6 +29,12 @@ void http_trust_unref(struct http_trust *t);
  */
 bool http_trust_verify(const struct http_trust *t, const gnutls_datum_t *chain, unsigned n,
                        int64_t *until);
+/*
+ * Of a chain that was verified: who has issued its first certificate, an anchor or one of the chain,
+ * by name and key identifier. DER, to be freed by gnutls_free. Any thread.
+ */
+bool http_trust_issuer(const struct http_trust *t, const gnutls_datum_t *chain, unsigned n,
+                       gnutls_datum_t *out);
 /* True when a list should have been replaced by now: nothing is verified until it is. */
 bool http_trust_outdated(const struct http_trust *t);
 

@@ -55,16 +55,6 @@ release(struct poller *p)
 	free(p);
 }
 
-static bool
-copy_text(char *to, size_t size, struct slice s)
-{
-	if (s.n >= size)
-		return false;
-	memcpy(to, s.p, s.n);
-	to[s.n] = '\0';
-	return true;
-}
-
 /* ---- requests ---- */
 
 /* False when it was taken before. */
@@ -74,7 +64,7 @@ is_new(struct poller *p, struct slice id)
 	for (unsigned i = 0; i < KNOWN; i++)
 		if (slice_is(id, p->known[i]))
 			return false;
-	if (!copy_text(p->known[p->at], ID_MAX, id))
+	if (!slice_copy(id, p->known[p->at], ID_MAX))
 		return false;
 	p->at = (p->at + 1) % KNOWN;
 	return true;
@@ -253,7 +243,7 @@ poller_poll(struct poller *p, struct slice uri, struct slice peer)
 		return;
 	p->failures = 0;
 	snprintf(p->via, sizeof(p->via), "1.1 %.*s", peer.n > 255 ? 255 : (int)peer.n, peer.p);
-	if (!copy_text(p->uri, sizeof(p->uri), uri)) {
+	if (!slice_copy(uri, p->uri, sizeof(p->uri))) {
 		p->uri[0] = '\0';
 		return;
 	}

@@ -129,15 +129,20 @@ name_mirror(struct registrar *r)
 	snprintf(r->mirror, sizeof(r->mirror), "%.*s", (int)name.n, name.n > 0 ? name.p : "");
 }
 
+/* Only while it is enrolled. */
 static enum step
-leave_step(struct registrar *r)
+leave_home(struct registrar *r)
 {
-	if (!r->enrolled || r->stays)
-		return STEP_LEFT;
 	r->enrolled = r->registered = false;
 	memcpy(r->nscl, r->home, sizeof(r->nscl));
 	name_mirror(r);
 	return STEP_LEAVE;
+}
+
+static enum step
+leave_step(struct registrar *r)
+{
+	return r->enrolled && !r->stays ? leave_home(r) : STEP_LEFT;
 }
 
 /* Out of one NSCL: to the next, or nowhere until it is asked for. */
@@ -311,7 +316,7 @@ run(struct scl_task *task)
 	if (r->enrolled && !registrar_wish_has(&r->wish, r->home, &r->candidate)) {
 		r->moving = true;
 		r->candidate = 0;
-		step_start(r, leave_step(r));
+		step_start(r, leave_home(r));
 		return;
 	}
 	/* Nobody to register with: until EtsiSclMo names one. */
@@ -434,6 +439,7 @@ leave_run(struct scl_task *task)
 		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, leave));
 
 	r->leaving = true;
+	r->stays = r->begins_again;
 	if (r->conf.gate != NULL)
 		r->conf.gate->listen(r->conf.gate->arg, NULL);
 	scl_cancel(r->scl, &r->task);
@@ -513,7 +519,8 @@ registrar_stop(void *state)
 
 	if (r == NULL)
 		return;
-	r->stays = r->conf.begins_again != NULL && r->conf.begins_again(r->conf.begins_again_arg);
+	r->begins_again =
+		r->conf.begins_again != NULL && r->conf.begins_again(r->conf.begins_again_arg);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += STOP_WAIT_S;
 	scl_post(r->scl, &r->leave, 0);

@@ -55,7 +55,8 @@ struct registrar {
 	bool back; /* a service connection has come back since the step in progress was begun */
 	struct gate_listener at_gate;
 	bool leaving; /* no step is begun but those of leaving */
-	bool stays; /* the daemon begins again: the registration waits for it */
+	bool begins_again; /* the daemon does; the stopping thread's until leave is posted */
+	bool stays; /* for that the registration waits */
 	bool moving; /* leaves an NSCL that is not to be registered with any more */
 	bool withdrawn; /* by deRegistration: until reRegistration */
 	struct mgmt_adaptor adaptor; /* of the actions of EtsiSclMo */

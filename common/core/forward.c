@@ -168,15 +168,32 @@ static const char *const method_of[] = {
 	[REQ_DELETE] = "DELETE", [REQ_EXECUTE] = "POST", [REQ_OTHER] = "OPTIONS",
 };
 
+/*
+ * requestingEntity. What is this SCL's by whichever of its names is named as the link says that it
+ * registers with: the next SCL knows no other.
+ */
+static struct slice
+issuer(const struct forward *f)
+{
+	const struct req *rq = f->rq;
+	struct slice uri = rq->in.from, path;
+
+	if (uri.p == NULL && (rq->in.authorization.p == NULL ||
+	                      originator_basic(rq->arena, rq->in.authorization, &uri) != RC_OK))
+		return SLICE_NONE;
+	path = own_path(rq->scl, rq->arena, uri);
+	return path.n == 0 ? uri : absolute_uri(rq->scl, rq->arena, path);
+}
+
 /* An SCL of Release 1 reads requestingEntity in Authorization alone (TS 102 921 annex C). */
 static struct slice
-credentials(struct forward *f)
+credentials(struct forward *f, struct slice uri)
 {
 	struct slice value = SLICE_NONE;
 	struct buf b;
 
 	buf_init(&b, f->rq->conf->answer_max);
-	originator_credentials(&b, f->rq->in.from);
+	originator_credentials(&b, uri);
 	if (!b.failed)
 		value = arena_copy(f->rq->arena, buf_view(&b));
 	buf_fini(&b);
@@ -187,15 +204,17 @@ static void
 add_headers(struct forward *f)
 {
 	struct req_input *in = &f->rq->in;
-	bool turned = f->hop.release == 1 && in->from.p != NULL;
-	struct slice via;
+	struct slice who = issuer(f), via;
+	bool basic = who.p != NULL && (f->hop.release == 1 || in->from.p == NULL);
 
-	if (turned)
-		exchange_add_header(&f->ex, SLICE_LIT("Authorization"), credentials(f));
+	if (basic)
+		exchange_add_header(&f->ex, SLICE_LIT("Authorization"), credentials(f, who));
+	else if (who.p != NULL)
+		exchange_add_header(&f->ex, SLICE_LIT("From"), who);
 	for (size_t i = 0; i < SAF_RELAYED; i++) {
 		const struct slice *field = saf_field(in, i);
 
-		if (field->p != NULL && !(turned && (field == &in->from || field == &in->authorization)))
+		if (field->p != NULL && field != &in->from && !(basic && field == &in->authorization))
 			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name), *field);
 	}
 	via = arena_printf(f->rq->arena, "%.*s%s1.1 %.*s", (int)in->via.n, in->via.p,

@@ -103,15 +103,18 @@ named(struct rtx *tx, struct slice scl_id, struct res **out)
 	return repo_get(tx, c.id, out);
 }
 
-enum rc
-identity_registered(struct scl *scl, struct arena *a, struct slice scl_id, struct registered *out)
+/* The scl that look finds for text. */
+static enum rc
+registered(struct scl *scl, struct arena *a, struct slice text,
+           enum rc (*look)(struct rtx *tx, struct slice text, struct res **node),
+           struct registered *out)
 {
 	struct res *node;
 	struct rtx *tx;
 	enum rc rc;
 
 	TRY(repo_begin_read(scl->repo, a, &tx));
-	rc = named(tx, scl_id, &node);
+	rc = look(tx, text, &node);
 	if (rc == RC_OK)
 		rc = describe(tx, node, out);
 	repo_end_read(tx);
@@ -119,18 +122,15 @@ identity_registered(struct scl *scl, struct arena *a, struct slice scl_id, struc
 }
 
 enum rc
+identity_registered(struct scl *scl, struct arena *a, struct slice scl_id, struct registered *out)
+{
+	return registered(scl, a, scl_id, named, out);
+}
+
+enum rc
 identity_owner(struct scl *scl, struct arena *a, struct slice uri, struct registered *out)
 {
-	struct res *node;
-	struct rtx *tx;
-	enum rc rc;
-
-	TRY(repo_begin_read(scl->repo, a, &tx));
-	rc = route_owner(tx, uri, &node);
-	if (rc == RC_OK)
-		rc = describe(tx, node, out);
-	repo_end_read(tx);
-	return rc;
+	return registered(scl, a, uri, route_owner, out);
 }
 
 /* ---- by authority ---- */

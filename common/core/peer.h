@@ -6,8 +6,8 @@
 #ifndef CORE_PEER_H
 #define CORE_PEER_H
 
+#include "base/buf.h"
 #include "base/rc.h"
-#include "base/slice.h"
 
 #include <stddef.h>
 
@@ -36,6 +36,12 @@ struct peer {
 	struct slice subject; /* distinguished name, RFC 4514 */
 	struct slice spki; /* SubjectPublicKeyInfo, DER */
 	unsigned char fingerprint[PEER_FINGERPRINT]; /* SHA-256 of spki */
+	/*
+	 * Appends the DER of the client's certificate, or of the one that has issued it in the chain that
+	 * was verified. NULL, or RC_NOT_FOUND: it is not known; RC_NO_SPACE: it is longer than out may
+	 * become. Serving thread of the connection, while a request of it is not submitted.
+	 */
+	enum rc (*certificate)(const struct peer *peer, bool issuer, struct buf *out);
 
 	/* PEER_UNIX: SO_PEERCRED. */
 	unsigned uid, pid;

@@ -60,6 +60,7 @@ struct exchange {
 	int http_status; /* 0 without an answer */
 	bool unsent; /* failed before anything of the request can have reached the peer */
 	bool tls_failed; /* failed for TLS: no session could be made, or not the one that was asked for */
+	bool tls_refused; /* that, and the peer has said so: by an alert about the key, or as another one */
 	struct buf answer; /* body; owned by the exchange, buf_fini by its owner */
 	struct exchange_header answer_headers[EXCHANGE_HEADERS]; /* name in lower case; views of answer_text */
 	unsigned n_answer_headers;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/uri.h"
+#include "mas/mas_path.h"
 #include "sec/hex.h"
 
 #define MEDIA_JSON "application/json"
@@ -83,10 +83,6 @@ admin_note(struct admin_call *c, const char *result, void (*then)(struct admin_c
 
 	LOG_INFO(a->conf.log, "admin-call", LOG_Z("operation", c->op->name), LOG_Z("by", c->actor),
 	         LOG_S("object", c->id), LOG_Z("result", result));
-	if (a->conf.mas == NULL) {
-		then(c);
-		return;
-	}
 	c->then = then;
 	c->note = (struct mas_note){
 		.entry = { .actor = slice_of(c->actor), .action = slice_of(c->op->name),
@@ -94,7 +90,10 @@ admin_note(struct admin_call *c, const char *result, void (*then)(struct admin_c
 		.done = note_done,
 		.owner = c,
 	};
-	mas_note(a->conf.mas, &c->note);
+	if (a->conf.mas != NULL)
+		mas_note(a->conf.mas, &c->note);
+	else
+		msbf_note(a->conf.msbf, &c->note);
 }
 
 static void
@@ -195,28 +194,11 @@ authenticate(struct admin_call *c)
 
 /* ---- which operation ---- */
 
-/* True when path is that of the operation; *id is what stands for its '*'. */
+/* What the MAS of another process would have to do; that has an administration of its own. */
 static bool
-matches(const char *pattern, struct slice path, struct slice *id)
+is_elsewhere(const struct admin *a, const struct admin_op *op)
 {
-	struct slice p = slice_of(pattern), a, b;
-
-	*id = SLICE_NONE;
-	while (slice_split(&p, '/', &a)) {
-		if (!slice_split(&path, '/', &b))
-			return false;
-		if (slice_is(a, "*") && b.n > 0)
-			*id = b;
-		else if (!slice_eq(a, b))
-			return false;
-	}
-	return path.p == NULL;
-}
-
-static bool
-is_here(const struct admin *a, const struct admin_op *op)
-{
-	return (!op->at_mas || a->conf.mas != NULL) && (!op->at_msbf || a->conf.msbf != NULL);
+	return op->at_mas && a->conf.mas == NULL;
 }
 
 static enum rc
@@ -227,14 +209,16 @@ find(struct admin_call *c)
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct admin_op *op = tables[t]; op->path != NULL; op++) {
-			if (!is_here(c->admin, op) || !matches(op->path, path, &id))
+			if ((op->at_msbf && c->admin->conf.msbf == NULL) ||
+			    !mas_path_is(op->path, path, &id))
 				continue;
 			known = true;
 			if (op->method != c->in->op || (c->in->head && op->method != REQ_RETRIEVE))
 				continue;
 			c->op = op;
 			c->id = id;
-			return RC_OK;
+			return is_elsewhere(c->admin, op) ? refuse(c, RC_NOT_IMPLEMENTED, "NO_MAS")
+			                                  : RC_OK;
 		}
 	return known ? refuse(c, RC_NOT_ALLOWED, "BAD_METHOD") : refuse(c, RC_NOT_FOUND, "NOT_FOUND");
 }
@@ -242,34 +226,13 @@ find(struct admin_call *c)
 /* ---- its arguments ---- */
 
 static bool
-take_parameter(struct admin_call *c, struct slice name, struct slice value, uint32_t *seen)
-{
-	for (size_t i = 0; i < c->op->n_fields; i++) {
-		const struct json_field *f = &c->op->fields[i];
-
-		if (!slice_is(name, f->name) || (*seen & UINT32_C(1) << i) != 0)
-			continue;
-		*seen |= UINT32_C(1) << i;
-		*(struct slice *)(void *)((char *)&c->args + f->at) = value;
-		return true;
-	}
-	return false;
-}
-
-/* All are texts. */
-static bool
 read_query(struct admin_call *c)
 {
-	struct slice query = endpoint_query(c->rq), name, value;
-	uint32_t seen = 0;
-	int more;
+	struct slice query = endpoint_query(c->rq);
 
 	if (c->op->method != REQ_RETRIEVE)
 		return query.n == 0;
-	while ((more = uri_next_param(c->arena, &query, &name, &value)) == 1)
-		if (!take_parameter(c, name, value, &seen))
-			return false;
-	return more == 0;
+	return mas_query_read(c->arena, query, c->op->fields, c->op->n_fields, &c->args);
 }
 
 static enum rc

@@ -4,7 +4,8 @@
  * operation for each method and path (docs/security.md has the list). An administrator proves
  * himself by the bearer token of a file or by a client certificate with urn:m2m:role:admin; every
  * call is in the audit, also those that are refused. Who has failed too often from one address is
- * not looked at until an hour is over.
+ * not looked at until an hour is over. Where the MAS is in another process, its operations (nodes,
+ * keys, connections, its audit) are answered 501 NO_MAS: they are asked for there.
  *
  *   admin_open -> admin_attach -> scl_start ... scl_stop -> admin_close
  */
@@ -25,8 +26,8 @@ struct scl;
 
 /* Strings live until admin_close, as does all else. */
 struct admin_conf {
-	struct mas_local *mas; /* its audit has the calls */
-	struct msbf *msbf; /* NULL: there are no devices here */
+	struct mas_local *mas; /* its audit has the calls; NULL: it is in another process */
+	struct msbf *msbf; /* NULL: there are no devices here; without mas: its audit has them */
 	const char *token_file; /* one bearer token, mode 0600; NULL: certificates alone */
 	const struct clock *clock;
 	struct log *log;

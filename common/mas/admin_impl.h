@@ -47,7 +47,7 @@ struct admin_op {
 	void (*begin)(struct admin_call *c);
 	/* The body may be application/x-ndjson, which is then not read into args. */
 	bool lines;
-	bool at_mas, at_msbf; /* it is there only with a MAS, with a MSBF, of this process */
+	bool at_mas, at_msbf; /* it needs a MAS, a MSBF, of this process */
 };
 
 extern const struct admin_op admin_node_ops[], admin_list_ops[], admin_audit_ops[],

@@ -88,9 +88,12 @@ struct mas_connect {
 	bool alarm;
 };
 
-/* end: one connection is over. Idempotent. */
+/*
+ * end: one connection is over. Idempotent. RC_NOT_FOUND: nscl was given, and has no such connection.
+ */
 struct mas_end {
 	uint64_t connection_id;
+	struct slice nscl; /* of another process, who asks: its connections alone; empty = any */
 	const char *why; /* token for the audit */
 	struct mas_outcome outcome;
 	void (*done)(struct mas_end *c);
@@ -101,6 +104,7 @@ struct mas_end {
 /* report: an integrity report at the registration of the scl or later, checked with K_ival. */
 struct mas_report {
 	uint64_t connection_id;
+	struct slice nscl; /* as in mas_end */
 	struct ival_report ival;
 	struct mas_outcome outcome; /* RC_FORBIDDEN: the connection was ended as well */
 	void (*done)(struct mas_report *c);

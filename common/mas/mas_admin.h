@@ -54,7 +54,7 @@ void mas_query(struct mas_local *m, struct mas_query *q);
 enum mas_change_kind {
 	MAS_REVOKE_NODE, /* for good: all its Kmr and connections */
 	MAS_REVOKE_KMR, /* index; 0 = all that there are. The node may be bootstrapped again */
-	MAS_REVOKE_CONNECTION, /* connection; node is not looked at */
+	MAS_REVOKE_CONNECTION, /* connection, when it is the node's */
 	MAS_ROTATE, /* SEC_REBOOTSTRAP from now on, retired at the deadline */
 	MAS_UNLOCK, /* forgets refused connects */
 	MAS_BIND, /* fingerprints, in place of those that there are */

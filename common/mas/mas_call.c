@@ -69,7 +69,7 @@ mas_effects_apply(struct mas_local *m, const struct mas_effects *e)
 			keys = true;
 			break;
 		case EFFECT_CONN_ENDS:
-			mas_live_put(m->live, one->connection, one->end);
+			mas_live_put(m->live, one->connection, MAS_LIVE_SAME, one->end);
 			break;
 		case EFFECT_CONN_GONE:
 			mas_live_del(m->live, one->connection);

@@ -70,6 +70,8 @@ revoke_connection(struct work *w)
 	struct mas_conn conn;
 	enum rc rc = mas_conn_get(w->tx, w->c->connection, &conn);
 
+	if (rc == RC_OK && !node_id_eq(&conn.node, &w->c->node))
+		rc = RC_NOT_FOUND;
 	if (rc != RC_OK || conn.state == MAS_CONN_ENDED)
 		return rc;
 	w->changed = true;

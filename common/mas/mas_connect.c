@@ -459,7 +459,7 @@ count_failure(struct mas_local *m, const struct mas_connect *c)
 static void
 made(struct mas_local *m, struct mas_connect *c)
 {
-	mas_live_put(m->live, c->connection.id,
+	mas_live_put(m->live, c->connection.id, mas_live_owner(c->nscl),
 	             clock_monotonic() + c->connection.expires - c->connection.created);
 	failures_clear(m->failures, subject_of(c), SLICE_NONE);
 	mas_count(m->counters, MAS_COUNT_CONNECT_OK, 1);

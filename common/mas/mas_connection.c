@@ -20,6 +20,31 @@ mas_connection_fill(const struct mas_conn *c, const struct mas_node *n, const st
 		out->flags |= MAS_LOW_PRIORITY;
 }
 
+/* ---- whose it is ---- */
+
+void
+mas_log_foreign(struct mas_local *m, const char *call, struct slice nscl, uint64_t connection)
+{
+	char id[CONN_ID_HEX];
+
+	conn_id_hex(connection, id);
+	LOG_WARN(m->conf.log, "foreign-connection", LOG_Z("call", call), LOG_S("nscl", nscl),
+	         LOG_Z("connection", id));
+}
+
+/* The record, for who may name it. RC_NOT_FOUND also for the connection of another NSCL. */
+static enum rc
+get_own(struct mas_local *m, struct mas_tx *tx, const char *call, struct slice nscl, uint64_t id,
+        struct mas_conn *out)
+{
+	enum rc rc = mas_conn_get(tx, id, out);
+
+	if (rc != RC_OK || nscl.n == 0 || slice_is(nscl, out->nscl))
+		return rc;
+	mas_log_foreign(m, call, nscl, id);
+	return RC_NOT_FOUND;
+}
+
 /* ---- end ---- */
 
 static enum rc
@@ -35,7 +60,9 @@ end_run(struct mas_job *j, struct mas_tx *tx)
 	if (effects == NULL)
 		return RC_UNAVAILABLE;
 	mas_outcome(&c->outcome, RC_OK, NULL);
-	rc = mas_conn_get(tx, c->connection_id, &conn);
+	rc = get_own(m, tx, "end", c->nscl, c->connection_id, &conn);
+	if (rc == RC_NOT_FOUND && c->nscl.n > 0)
+		mas_outcome(&c->outcome, RC_NOT_FOUND, NULL);
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && conn.state == MAS_CONN_ENDED))
 		return RC_OK;
 	if (rc == RC_OK)
@@ -79,11 +106,11 @@ mas_ival(const struct key *kmr, struct mas_node *n, const struct ival_report *r,
 
 /* Whose connection it is, and the key of the report. RC_NOT_FOUND: no such connection is served. */
 static enum rc
-report_subject(struct mas_local *m, struct mas_tx *tx, uint64_t id, struct mas_conn *conn,
-               struct mas_node *n, struct key *key)
+report_subject(struct mas_local *m, struct mas_tx *tx, const struct mas_report *c,
+               struct mas_conn *conn, struct mas_node *n, struct key *key)
 {
 	struct mas_kmr k;
-	enum rc rc = mas_conn_get(tx, id, conn);
+	enum rc rc = get_own(m, tx, "report", c->nscl, c->connection_id, conn);
 
 	if (rc == RC_OK && conn->state == MAS_CONN_ENDED)
 		rc = RC_NOT_FOUND;
@@ -120,7 +147,7 @@ report_run(struct mas_job *j, struct mas_tx *tx)
 	if (effects == NULL)
 		return RC_UNAVAILABLE;
 	mas_outcome(&c->outcome, RC_OK, NULL);
-	rc = report_subject(m, tx, c->connection_id, &conn, &n, &key);
+	rc = report_subject(m, tx, c, &conn, &n, &key);
 	if (rc == RC_NOT_FOUND)
 		mas_outcome(&c->outcome, RC_NOT_FOUND, "SEC_KMC_EXPIRED");
 	if (rc != RC_OK)

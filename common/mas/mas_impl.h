@@ -138,6 +138,8 @@ void mas_local_provision(void *self, struct mas_provision *p);
 void mas_local_end(void *self, struct mas_end *c);
 void mas_local_report(void *self, struct mas_report *c);
 void mas_local_live(void *self, struct mas_live *l);
+/* A NSCL of another process has named a connection that is not its own. */
+void mas_log_foreign(struct mas_local *m, const char *call, struct slice nscl, uint64_t connection);
 /* What the NSCL gets of a record; the caller wipes it. */
 void mas_connection_fill(const struct mas_conn *c, const struct mas_node *n, const struct key *kmc,
                          struct mas_connection *out);

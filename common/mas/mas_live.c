@@ -3,12 +3,13 @@
 
 #include "mas/mas_live.h"
 
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 /* An open-addressed place; id 0 is free. */
 struct place {
-	uint64_t id;
+	uint64_t id, owner;
 	uint64_t requests, octets; /* not stored yet */
 	int64_t end;
 	bool used; /* ever */
@@ -97,15 +98,27 @@ mas_live_room(struct mas_live_table *t, unsigned n)
 	return ok ? RC_OK : RC_UNAVAILABLE;
 }
 
+uint64_t
+mas_live_owner(struct slice nscl)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	uint64_t v = 0;
+
+	SHA256((const unsigned char *)(nscl.n == 0 ? "" : nscl.p), nscl.n, digest);
+	for (size_t i = 0; i < sizeof(v); i++)
+		v = v << 8 | digest[i];
+	return v == MAS_LIVE_SAME ? 1 : v;
+}
+
 void
-mas_live_put(struct mas_live_table *t, uint64_t id, int64_t end)
+mas_live_put(struct mas_live_table *t, uint64_t id, uint64_t owner, int64_t end)
 {
 	struct place *p;
 
 	pthread_mutex_lock(&t->lock);
 	p = find(t, id);
 	if (p->id == 0) {
-		*p = (struct place){ .id = id, .end = end };
+		*p = (struct place){ .id = id, .owner = owner, .end = end };
 		t->n++;
 	} else if (end < p->end) {
 		p->end = end;
@@ -163,6 +176,19 @@ mas_live_count(struct mas_live_table *t)
 	n = t->n;
 	pthread_mutex_unlock(&t->lock);
 	return (unsigned)n;
+}
+
+bool
+mas_live_is_of(struct mas_live_table *t, uint64_t id, uint64_t owner)
+{
+	const struct place *p;
+	bool is;
+
+	pthread_mutex_lock(&t->lock);
+	p = id == 0 ? NULL : find(t, id);
+	is = p == NULL || p->id == 0 || p->owner == owner;
+	pthread_mutex_unlock(&t->lock);
+	return is;
 }
 
 bool

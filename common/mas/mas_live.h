@@ -7,6 +7,7 @@
 #define MAS_LIVE_H
 
 #include "base/rc.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,11 +21,19 @@ void mas_live_free(struct mas_live_table *t);
 
 /* Room for n more. RC_UNAVAILABLE: that many are served already, or no memory. Worker. */
 enum rc mas_live_room(struct mas_live_table *t, unsigned n);
-/* end: on clock_monotonic. Again: the earlier end counts. There must be room. Worker. */
-void mas_live_put(struct mas_live_table *t, uint64_t id, int64_t end);
+/* What stands for a NSCL in the table; never MAS_LIVE_SAME. */
+#define MAS_LIVE_SAME UINT64_C(0)
+uint64_t mas_live_owner(struct slice nscl);
+/*
+ * end: on clock_monotonic. owner: of mas_live_owner, or MAS_LIVE_SAME: the one it has, or nobody's.
+ * Again: the earlier end counts. There must be room. Worker.
+ */
+void mas_live_put(struct mas_live_table *t, uint64_t id, uint64_t owner, int64_t end);
 void mas_live_del(struct mas_live_table *t, uint64_t id);
 unsigned mas_live_count(struct mas_live_table *t);
 
+/* False for a connection of another owner; true also when it is not in the table. Any thread. */
+bool mas_live_is_of(struct mas_live_table *t, uint64_t id, uint64_t owner);
 /* Any thread. True when these are the first ones of the connection. */
 bool mas_live_used(struct mas_live_table *t, uint64_t id, uint64_t requests, uint64_t octets);
 

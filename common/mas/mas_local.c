@@ -51,6 +51,19 @@ fill_defaults(struct mas_conf *c)
 }
 
 static enum rc
+check_limits(const struct mas_conf *c, char why[256])
+{
+	if (c->kmr_lifetime < 0 || c->kmr_lifetime > MAS_KMR_LIFETIME_MAX)
+		return bad(why, "the lifetime of Kmr is above 10 years");
+	if (c->kmc_lifetime < 0 || c->kmc_lifetime > MAS_KMC_LIFETIME_MAX)
+		return bad(why, "the lifetime of Kmc is above 7 days");
+	if (c->kmc_overlap < 0 || c->kmc_overlap > MAS_KMC_LIFETIME_MAX || c->audit_keep < 0 ||
+	    c->flags > UINT16_MAX || c->failures_max > UINT8_MAX || c->ival_required > INT64_MAX)
+		return bad(why, "an option of the MAS is out of its range");
+	return RC_OK;
+}
+
+static enum rc
 take_conf(struct mas_local *m, const struct mas_conf *conf, char why[256])
 {
 	m->conf = *conf;
@@ -58,14 +71,8 @@ take_conf(struct mas_local *m, const struct mas_conf *conf, char why[256])
 	if (conf->sp_id == NULL || conf->sp_id[0] == '\0' ||
 	    !string_set(m->sp_id, REJECT_SP_ID_MAX, slice_of(conf->sp_id)))
 		return bad(why, "the M2M-SP-ID is missing or too long");
-	if (m->conf.kmr_lifetime < 0 || m->conf.kmr_lifetime > MAS_KMR_LIFETIME_MAX)
-		return bad(why, "the lifetime of Kmr is above 10 years");
-	if (m->conf.kmc_lifetime < 0 || m->conf.kmc_lifetime > MAS_KMC_LIFETIME_MAX)
-		return bad(why, "the lifetime of Kmc is above 7 days");
-	if (m->conf.kmc_overlap < 0 || m->conf.kmc_overlap > MAS_KMC_LIFETIME_MAX ||
-	    m->conf.audit_keep < 0 || m->conf.flags > UINT16_MAX || m->conf.failures_max > UINT8_MAX ||
-	    m->conf.ival_required > INT64_MAX)
-		return bad(why, "an option of the MAS is out of its range");
+	if (check_limits(&m->conf, why) != RC_OK)
+		return RC_BAD_REQUEST;
 	if (conf->kek_file == NULL)
 		return bad(why, "there is no file with a master key");
 	return RC_OK;
@@ -146,7 +153,8 @@ load_conn(void *arg, const struct mas_conn *c)
 		return true;
 	l->rc = mas_live_room(l->m->live, 1);
 	if (l->rc == RC_OK)
-		mas_live_put(l->m->live, c->id, l->monotonic + c->expires - l->now);
+		mas_live_put(l->m->live, c->id, mas_live_owner(slice_of(c->nscl)),
+		             l->monotonic + c->expires - l->now);
 	return l->rc == RC_OK;
 }
 
@@ -301,6 +309,67 @@ mas_close(struct mas_local *m)
 	free(m);
 }
 
+/* ---- limits that change ---- */
+
+struct limiting {
+	struct mas_job job; /* first */
+	struct mas_limits limits;
+};
+
+static void
+take_limits(struct mas_conf *c, const struct mas_limits *l)
+{
+	c->kmr_lifetime = l->kmr_lifetime;
+	c->kmc_lifetime = l->kmc_lifetime;
+	c->kmc_overlap = l->kmc_overlap;
+	c->audit_keep = l->audit_keep;
+	c->flags = l->flags;
+	c->ival_required = l->ival_required;
+	fill_defaults(c);
+}
+
+/* The worker alone reads them. Not in done: jobs that were submitted later run before that. */
+static enum rc
+limit_run(struct mas_job *j, struct mas_tx *tx)
+{
+	const struct limiting *l = (const struct limiting *)(const void *)j;
+	struct mas_local *m = j->self;
+
+	(void)tx;
+	take_limits(&m->conf, &l->limits);
+	return RC_OK;
+}
+
+static void
+limit_done(struct mas_job *j, enum rc rc)
+{
+	struct limiting *l = (struct limiting *)(void *)j;
+	const struct mas_local *m = j->self;
+
+	if (rc != RC_OK)
+		LOG_ERROR(m->conf.log, "limits-kept", LOG_Z("of", "MAS"),
+		          LOG_Z("reason", status_of(rc)->text));
+	free(l);
+}
+
+enum rc
+mas_set_limits(struct mas_local *m, const struct mas_limits *limits)
+{
+	struct limiting *l;
+	struct mas_conf c = { .failures_max = 1 };
+	char why[256];
+
+	take_limits(&c, limits);
+	if (check_limits(&c, why) != RC_OK)
+		return RC_BAD_REQUEST;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return RC_UNAVAILABLE;
+	l->limits = *limits;
+	mas_submit(m, &l->job, limit_run, limit_done);
+	return RC_OK;
+}
+
 /* ---- the functions of mas.h that are not calls ---- */
 
 static bool
@@ -345,6 +414,16 @@ local_used(void *self, uint64_t connection_id, uint64_t requests, uint64_t octet
 
 	if (mas_live_used(m->live, connection_id, requests, octets))
 		mas_work_wake(m->work);
+}
+
+void
+mas_used_by(struct mas_local *m, struct slice nscl, uint64_t connection_id, uint64_t requests,
+            uint64_t octets)
+{
+	if (mas_live_is_of(m->live, connection_id, mas_live_owner(nscl)))
+		local_used(m, connection_id, requests, octets);
+	else
+		mas_log_foreign(m, "used", nscl, connection_id);
 }
 
 static const struct mas_ops local_ops = {

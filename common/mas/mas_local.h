@@ -44,6 +44,13 @@ struct mas_conf {
 	unsigned failures_max; /* refused connects of a node in an hour, then OVERLOAD */
 };
 
+/* What may change while it runs; as the members of mas_conf of those names. */
+struct mas_limits {
+	int64_t kmr_lifetime, kmc_lifetime, kmc_overlap, audit_keep;
+	unsigned flags;
+	uint64_t ival_required;
+};
+
 /*
  * RC_OK and *out; otherwise *why says in one line why: RC_FORBIDDEN (a key file that others may
  * read), RC_NOT_FOUND, RC_BAD_REQUEST (an option, a key that is not the store's), RC_INTERNAL
@@ -52,6 +59,12 @@ struct mas_conf {
 enum rc mas_open(const struct mas_conf *conf, struct mas_local **out, char why[256]);
 /* Ends what waits. Nobody calls it any more. NULL is fine. */
 void mas_close(struct mas_local *m);
+
+/*
+ * For keys, connections and nodes that are made from then on. RC_BAD_REQUEST: out of range;
+ * RC_UNAVAILABLE. Any thread, never blocks.
+ */
+enum rc mas_set_limits(struct mas_local *m, const struct mas_limits *limits);
 
 /* As the NSCL and the MSBF see it; lives as long as m. */
 struct mas mas_of(struct mas_local *m);
@@ -65,6 +78,13 @@ bool mas_reject(struct mas_local *m, const struct node_id *node,
                 uint32_t retry_after, char out[REJECT_TEXT_MAX + 1]);
 /* The public key that nodes pin; false without a key. Any thread. */
 bool mas_reject_public(const struct mas_local *m, struct sign_public *out);
+
+/*
+ * used of mas.h for a NSCL of another process: what is not its connection is not looked at, and
+ * logged.
+ */
+void mas_used_by(struct mas_local *m, struct slice nscl, uint64_t connection_id, uint64_t requests,
+                 uint64_t octets);
 
 /* For psk-feed: mas_psk_feed, mas_psk_news. */
 struct mas_psk *mas_psk_of(struct mas_local *m);

@@ -65,7 +65,7 @@ remote_know(struct mas_remote *r, const struct mas_connection *c)
 		f->known[i] = (struct remote_known){ .id = c->id, .node = c->node };
 	}
 	f->known[i].seen = true;
-	mas_live_put(r->live, c->id, clock_monotonic() + (left > 0 ? left : 0));
+	mas_live_put(r->live, c->id, MAS_LIVE_SAME, clock_monotonic() + (left > 0 ? left : 0));
 	return RC_OK;
 }
 

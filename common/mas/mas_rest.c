@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/uri.h"
 #include "mas/mas_impl.h"
-#include "sec/hex.h"
+#include "mas/mas_path.h"
 
 #define MEDIA_JSON "application/json"
 
@@ -89,23 +88,6 @@ name_nscl(struct rest_call *c, const struct peer *peer)
 
 /* ---- which operation ---- */
 
-static bool
-matches(const char *pattern, struct slice path, struct slice *id)
-{
-	struct slice p = slice_of(pattern), a, b;
-
-	*id = SLICE_NONE;
-	while (slice_split(&p, '/', &a)) {
-		if (!slice_split(&path, '/', &b))
-			return false;
-		if (slice_is(a, "*") && b.n > 0)
-			*id = b;
-		else if (!slice_eq(a, b))
-			return false;
-	}
-	return path.p == NULL;
-}
-
 static enum rc
 find(struct rest_call *c)
 {
@@ -113,7 +95,7 @@ find(struct rest_call *c)
 	enum rc rc = RC_NOT_FOUND;
 
 	for (const struct rest_op *op = rest_ops; op->path != NULL; op++) {
-		if (!matches(op->path, path, &c->id))
+		if (!mas_path_is(op->path, path, &c->id))
 			continue;
 		rc = RC_NOT_ALLOWED;
 		if (op->method == c->in->op && !c->in->head) {
@@ -125,34 +107,14 @@ find(struct rest_call *c)
 }
 
 static bool
-take_parameter(struct rest_call *c, struct slice name, struct slice value, uint32_t *seen)
-{
-	for (size_t i = 0; i < c->op->n_fields; i++) {
-		const struct json_field *f = &c->op->fields[i];
-
-		if (!slice_is(name, f->name) || (*seen & UINT32_C(1) << i) != 0)
-			continue;
-		*seen |= UINT32_C(1) << i;
-		*(struct slice *)(void *)((char *)&c->args + f->at) = value;
-		return true;
-	}
-	return false;
-}
-
-static bool
 read_arguments(struct rest_call *c)
 {
-	struct slice query = endpoint_query(c->rq), name, value;
-	uint32_t seen = 0;
-	int more = 0;
+	struct slice query = endpoint_query(c->rq);
 
 	if (c->op->method != REQ_RETRIEVE)
 		return query.n == 0 &&
 		       json_read(c->in->body, c->op->fields, c->op->n_fields, &c->args);
-	while ((more = uri_next_param(c->arena, &query, &name, &value)) == 1)
-		if (!take_parameter(c, name, value, &seen))
-			return false;
-	return more == 0;
+	return mas_query_read(c->arena, query, c->op->fields, c->op->n_fields, &c->args);
 }
 
 static void

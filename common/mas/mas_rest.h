@@ -17,6 +17,9 @@
  *   POST used                     nscl   requests and octets of connections
  *   GET  stats                    any of them, and urn:m2m:role:admin
  *
+ * A NSCL names its own connections alone: end and report of another's are answered as those of one
+ * that is unknown (404), its use is not counted.
+ *
  *   mas_rest_open -> mas_rest_attach -> scl_start ... mas_rest_stop -> scl_stop -> mas_rest_close
  */
 #ifndef MAS_MAS_REST_H

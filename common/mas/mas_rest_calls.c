@@ -139,7 +139,8 @@ end_check(struct rest_call *c)
 {
 	struct mas_end *m = &c->u.end;
 
-	*m = (struct mas_end){ .why = arena_str(c->arena, c->args.reason), .owner = c };
+	*m = (struct mas_end){ .why = arena_str(c->arena, c->args.reason),
+		               .nscl = slice_of(c->nscl), .owner = c };
 	return c->args.reason.n <= AUDIT_RESULT_MAX && conn_id_parse_hex(c->id, &m->connection_id);
 }
 
@@ -165,7 +166,7 @@ report_check(struct rest_call *c)
 {
 	struct mas_report *m = &c->u.report;
 
-	*m = (struct mas_report){ .owner = c };
+	*m = (struct mas_report){ .nscl = slice_of(c->nscl), .owner = c };
 	return conn_id_parse_hex(c->id, &m->connection_id) && read_ival(c->args.ival, &m->ival);
 }
 
@@ -199,7 +200,6 @@ walk_uses(struct rest_call *c, bool take)
 		JSON_FIELD(struct use, requests, "requests", JSON_NUMBER, true),
 		JSON_FIELD(struct use, octets, "octets", JSON_NUMBER, true),
 	};
-	struct mas mas = mas_of(c->rest->conf.mas);
 	struct slice list = c->args.uses, item;
 	int more;
 
@@ -211,7 +211,8 @@ walk_uses(struct rest_call *c, bool take)
 		    use.octets < 0 || !conn_id_parse_hex(use.id, &id))
 			return false;
 		if (take)
-			mas.ops->used(mas.self, id, (uint64_t)use.requests, (uint64_t)use.octets);
+			mas_used_by(c->rest->conf.mas, slice_of(c->nscl), id, (uint64_t)use.requests,
+			            (uint64_t)use.octets);
 	}
 	return more == 0;
 }

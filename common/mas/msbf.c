@@ -12,6 +12,9 @@
 #define BATCH_MAX 64u
 #define FAILURES_SLOTS 4096u
 #define TICK (60 * CLOCK_SECOND)
+#define US_PER_MS INT64_C(1000)
+#define OCSP_TIMEOUT_MS 5000u
+#define OCSP_TIMEOUT_MAX (60 * CLOCK_SECOND)
 #define TRIM_MAX 256u /* audit records that one tick removes */
 
 /* ---- options ---- */
@@ -56,6 +59,10 @@ take_conf(struct msbf *m, const struct msbf_conf *conf, char why[256])
 	if (conf->kmr_lifetime < 0 || conf->kmr_lifetime > MAS_KMR_LIFETIME_MAX ||
 	    conf->audit_keep < 0 || conf->ival_required > INT64_MAX)
 		return bad(why, "an option of the MSBF is out of its range");
+	if (conf->ocsp_timeout < 0 || conf->ocsp_timeout > OCSP_TIMEOUT_MAX)
+		return bad(why, "the time for an OCSP responder is out of its range");
+	if (conf->ocsp_responder != NULL && !ocsp_uri_ok(slice_of(conf->ocsp_responder)))
+		return bad(why, "the URI of the OCSP responder is none with the scheme http");
 	return RC_OK;
 }
 
@@ -161,12 +168,13 @@ static enum rc
 tick(void *arg, struct mas_tx *tx, bool *more)
 {
 	struct msbf *m = arg;
+	int64_t keep = atomic_load(&m->audit_keep);
 	size_t removed = 0;
 	enum rc rc = RC_OK;
 
-	if (m->conf.audit_keep > 0)
-		rc = audit_trim(tx, msbf_seal(m, tx), clock_now(m->conf.clock) - m->conf.audit_keep,
-		                TRIM_MAX, &removed);
+	if (keep > 0)
+		rc = audit_trim(tx, msbf_seal(m, tx), clock_now(m->conf.clock) - keep, TRIM_MAX,
+		                &removed);
 	*more = removed == TRIM_MAX;
 	return rc != RC_OK ? rc : mas_counters_write(m->counters, tx);
 }
@@ -222,12 +230,30 @@ make_tables(struct msbf *m)
 }
 
 static enum rc
+make_ocsp(struct msbf *m, const struct msbf_conf *conf)
+{
+	unsigned timeout_ms = (unsigned)(conf->ocsp_timeout / US_PER_MS);
+	struct msbf_ocsp_conf ocsp = { .clock = conf->clock,
+		                       .log = conf->log,
+		                       .counters = m->counters,
+		                       .responder = conf->ocsp_responder,
+		                       .timeout_ms = or_default(timeout_ms, OCSP_TIMEOUT_MS) };
+
+	if (!conf->ocsp)
+		return RC_OK;
+	m->ocsp = msbf_ocsp_new(&ocsp);
+	return m->ocsp == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+static enum rc
 open_all(struct msbf *m, const struct msbf_conf *conf, char why[256])
 {
 	enum rc rc = take_conf(m, conf, why);
 
 	if (rc == RC_OK)
 		rc = make_tables(m);
+	if (rc == RC_OK)
+		rc = make_ocsp(m, conf);
 	if (rc == RC_OK)
 		rc = read_sign_keys(m, conf, why);
 	if (rc == RC_OK)
@@ -245,7 +271,7 @@ forget_strings(struct msbf_conf *c)
 {
 	c->store.path = NULL;
 	c->kek_file = c->kek_next_file = c->sp_id = c->msbf_id = NULL;
-	c->sign_key_file = c->reject_key_file = c->ca_file = NULL;
+	c->sign_key_file = c->reject_key_file = c->ca_file = c->ocsp_responder = NULL;
 }
 
 enum rc
@@ -259,6 +285,7 @@ msbf_open(const struct msbf_conf *conf, struct msbf **out, char why[256])
 		return RC_UNAVAILABLE;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->idle, NULL);
+	msbf_set_limits(m, conf->kmr_lifetime, conf->ival_required, conf->audit_keep);
 	rc = open_all(m, conf, why);
 	forget_strings(&m->conf);
 	if (rc == RC_OK) {
@@ -276,6 +303,10 @@ msbf_stop(struct msbf *m)
 {
 	pthread_mutex_lock(&m->lock);
 	m->stopping = true;
+	pthread_mutex_unlock(&m->lock);
+	if (m->ocsp != NULL)
+		msbf_ocsp_stop(m->ocsp);
+	pthread_mutex_lock(&m->lock);
 	while (m->under_way > 0)
 		pthread_cond_wait(&m->idle, &m->lock);
 	pthread_mutex_unlock(&m->lock);
@@ -287,6 +318,7 @@ msbf_close(struct msbf *m)
 	if (m == NULL)
 		return;
 	msbf_stop(m);
+	msbf_ocsp_free(m->ocsp);
 	mas_work_stop(m->work);
 	mas_store_close(&m->store);
 	failures_free(m->failures);
@@ -301,6 +333,14 @@ msbf_close(struct msbf *m)
 	pthread_mutex_destroy(&m->lock);
 	free(m->info);
 	free(m);
+}
+
+void
+msbf_set_limits(struct msbf *m, int64_t kmr_lifetime, uint64_t ival_required, int64_t audit_keep)
+{
+	atomic_store(&m->kmr_lifetime, kmr_lifetime);
+	atomic_store(&m->ival_required, ival_required);
+	atomic_store(&m->audit_keep, audit_keep);
 }
 
 static const struct {
@@ -319,6 +359,8 @@ msbf_attach(struct msbf *m, struct scl *scl, const char *base)
 {
 	enum rc rc = RC_OK;
 
+	if (m->ocsp != NULL)
+		msbf_ocsp_attach(m->ocsp, scl);
 	for (unsigned i = 0; i < MSBF_ENDPOINTS && rc == RC_OK; i++) {
 		int n = snprintf(m->paths[i], MSBF_PATH_MAX, "/%s/msbf/%s", base,
 		                 endpoints[i].path);

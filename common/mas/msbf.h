@@ -65,10 +65,16 @@ struct msbf_conf {
 	uint64_t ival_required; /* bits of ivalResults that a bootstrap must have; 0 = none */
 	int64_t audit_keep; /* how old audit records become; 0 = for ever */
 	unsigned devices_max, queue_max, batch_max;
+	bool ocsp; /* certificates of devices have to be good by their responder */
+	const char *ocsp_responder; /* http URI in place of those of the certificates */
+	int64_t ocsp_timeout; /* us; of an exchange with it; 0: 5 s */
 };
 
 /* As mas_open. */
 enum rc msbf_open(const struct msbf_conf *conf, struct msbf **out, char why[256]);
+/* As the members of msbf_conf of those names, for bootstraps from then on. Any thread. */
+void msbf_set_limits(struct msbf *m, int64_t kmr_lifetime, uint64_t ival_required,
+                     int64_t audit_keep);
 /* Adds the endpoints, on listeners with SERVE_MSBF. base: name of sclBase. Before scl_start. */
 enum rc msbf_attach(struct msbf *m, struct scl *scl, const char *base);
 /*

@@ -110,8 +110,9 @@ struct msbf_query {
 
 void msbf_query(struct msbf *m, struct msbf_query *q);
 
-/* ---- audit and master key: as mas_audit_page, mas_audit_verify, mas_rewrap ---- */
+/* ---- audit and master key: as mas_note, mas_audit_page, mas_audit_verify, mas_rewrap ---- */
 
+void msbf_note(struct msbf *m, struct mas_note *n);
 void msbf_audit_page(struct msbf *m, struct mas_audit_page *p);
 void msbf_audit_verify(struct msbf *m, struct mas_audit_verify *v);
 /* records is 0: only the audit depends on the key. */

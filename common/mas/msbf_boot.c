@@ -114,7 +114,7 @@ check_ival(struct boot *b)
 {
 	const struct node_id nobody = { { 0 } };
 	struct ival_origin o = { .node = &nobody, .scl_id = slice_of(b->scl_id) };
-	struct ival_policy p = { .required = b->m->conf.ival_required,
+	struct ival_policy p = { .required = atomic_load(&b->m->ival_required),
 		                 .now = clock_now(b->m->conf.clock),
 		                 .last = b->device.last_ival };
 	struct slice spki = slice_make(b->spki, b->n_spki);
@@ -380,7 +380,7 @@ provision(struct boot *b)
 		                     .has_kmr = true,
 		                     .sub_id = slice_of(d->sub_id),
 		                     .origin = b->variant->origin,
-		                     .lifetime = b->m->conf.kmr_lifetime,
+		                     .lifetime = atomic_load(&b->m->kmr_lifetime),
 		                     .source = slice_of(b->source),
 		                     .done = provisioned,
 		                     .owner = b };
@@ -483,9 +483,7 @@ static const struct {
 };
 
 void
-msbf_boot_begin(struct req *rq)
+msbf_boot_begin(struct boot *b)
 {
-	struct boot *b = endpoint_state(rq);
-
 	submit(b, first[b->op].run, first[b->op].done);
 }

@@ -34,7 +34,9 @@ struct boot {
 	uint8_t spki[DEVICE_SPKI_MAX];
 	size_t n_spki; /* 0: no key of a device */
 	struct key secret; /* E_boot */
-	struct msbf_refusal before; /* by the serving thread */
+	struct ocsp_question *question; /* about its certificate; NULL: none is asked */
+	struct msbf_ocsp_check ocsp;
+	struct msbf_refusal before; /* without the store */
 
 	/* What comes of it. */
 	struct msbf_refusal refusal;
@@ -55,7 +57,7 @@ void msbf_boot_prove(struct boot *b, const struct peer *peer);
 
 /* Answers as b says, and frees it. Any thread. */
 void msbf_boot_finish(struct boot *b);
-/* Begins to work on it; for endpoint_pend. */
-void msbf_boot_begin(struct req *rq);
+/* Begins to work on it. Any thread. */
+void msbf_boot_begin(struct boot *b);
 
 #endif

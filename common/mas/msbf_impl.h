@@ -8,10 +8,12 @@
 #include "mas/mas_keys.h"
 #include "mas/mas_pack.h"
 #include "mas/msbf_admin.h"
+#include "mas/msbf_ocsp.h"
 #include "mas/msbf_rate.h"
 #include "sec/failures.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define MSBF_ENDPOINTS 3u
 #define MSBF_PATH_MAX 256u
@@ -23,6 +25,9 @@ struct boot;
 
 struct msbf {
 	struct msbf_conf conf; /* without the strings that only open reads */
+	/* msbf_set_limits; any thread, the members of conf are those of the start. */
+	_Atomic int64_t kmr_lifetime, audit_keep;
+	_Atomic uint64_t ival_required;
 	char sp_id[REJECT_SP_ID_MAX + 1], msbf_id[REJECT_SP_ID_MAX + 1];
 	struct mas_store store;
 	struct mas_work *work;
@@ -30,6 +35,7 @@ struct msbf {
 	struct failures *failures;
 	struct msbf_rate *boot_rate, *status_rate;
 	struct sign_key *sign_key, *reject_key; /* NULL: none */
+	struct msbf_ocsp *ocsp; /* NULL: no responder is asked */
 	char *info; /* the body; NULL: none */
 	struct key *seal, *next_seal; /* the worker's, in secret memory; next_seal zero: none */
 	bool changing; /* the worker's: the head may have the next seal, the commit is open */

@@ -108,6 +108,34 @@ msbf_query(struct msbf *m, struct msbf_query *q)
 
 /* ---- the audit ---- */
 
+static enum rc
+note_run(struct mas_job *j, struct mas_tx *tx)
+{
+	struct mas_note *n = CALL(j, struct mas_note);
+	struct msbf *m = j->self;
+
+	msbf_outcome(&n->outcome, RC_OK, NULL);
+	return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &n->entry);
+}
+
+static void
+note_done(struct mas_job *j, enum rc rc)
+{
+	struct mas_note *n = CALL(j, struct mas_note);
+	struct msbf *m = j->self;
+
+	if (rc != RC_OK)
+		msbf_outcome_failed(&n->outcome, rc);
+	n->done(n);
+	msbf_leave(m);
+}
+
+void
+msbf_note(struct msbf *m, struct mas_note *n)
+{
+	msbf_submit(m, &n->job, note_run, NULL, note_done);
+}
+
 static void
 audit_row(void *arg, const struct audit_row *row)
 {

@@ -7,6 +7,7 @@
 #include "mas/ival_doc.h"
 
 #define VARIANT_NAME_MAX 32
+#define CERTIFICATE_MAX 8192u /* octets */
 
 /* ---- parameters ---- */
 
@@ -163,6 +164,42 @@ keep_key(struct boot *b, const struct peer *peer)
 	b->n_spki = peer->spki.n;
 }
 
+/* NULL: there is none, for it is not known who has issued the certificate. */
+static struct ocsp_question *
+question_about(const struct peer *peer)
+{
+	struct ocsp_question *q = NULL;
+	struct buf own, issuer;
+
+	buf_init(&own, CERTIFICATE_MAX);
+	buf_init(&issuer, CERTIFICATE_MAX);
+	if (peer->certificate != NULL && peer->certificate(peer, false, &own) == RC_OK &&
+	    peer->certificate(peer, true, &issuer) == RC_OK)
+		(void)ocsp_question_new(buf_view(&own), buf_view(&issuer), &q);
+	buf_fini(&own);
+	buf_fini(&issuer);
+	return q;
+}
+
+/* Nobody is asked about a certificate that is not good without that, or names another device. */
+static void
+prepare_ocsp(struct boot *b, const struct peer *peer)
+{
+	const struct msbf_ocsp *o = b->m->ocsp;
+	struct ocsp_question *q;
+
+	if (o == NULL || b->before.rc != RC_OK || peer->kind != PEER_CERTIFICATE)
+		return;
+	q = question_about(peer);
+	if (q != NULL && msbf_ocsp_responder(o, q).n > 0) {
+		b->question = q;
+		return;
+	}
+	b->before = (struct msbf_refusal){ RC_FORBIDDEN, "AUTH_FAILED",
+		                           q == NULL ? "OCSP_NO_ISSUER" : "OCSP_NO_RESPONDER" };
+	ocsp_question_free(q);
+}
+
 /* A node may also give up what it has in a session of its Kmr. */
 static bool
 is_session_a(struct boot *b, const struct peer *peer)
@@ -194,4 +231,5 @@ msbf_boot_prove(struct boot *b, const struct peer *peer)
 	if (b->before.rc == RC_OK && b->op == BOOT_POST &&
 	    b->variant->secret(peer, &b->secret) != RC_OK)
 		not_proved(b, "NO_EXPORTER");
+	prepare_ocsp(b, peer);
 }

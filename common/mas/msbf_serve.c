@@ -198,6 +198,7 @@ static void
 boot_free(struct boot *b)
 {
 	run_end(b);
+	ocsp_question_free(b->question);
 	secret_free(b, sizeof(*b));
 }
 
@@ -218,6 +219,33 @@ msbf_boot_finish(struct boot *b)
 }
 
 /* ---- the request ---- */
+
+static void
+certificate_judged(struct msbf_ocsp_check *c)
+{
+	struct boot *b = c->owner;
+
+	if (c->rc == RC_FORBIDDEN)
+		b->before = (struct msbf_refusal){ RC_FORBIDDEN, "AUTH_FAILED", c->truth };
+	else if (c->rc != RC_OK)
+		b->before = (struct msbf_refusal){ RC_UNAVAILABLE, "OVERLOAD", c->truth };
+	count_failure(b, &b->before);
+	msbf_boot_begin(b);
+}
+
+static void
+begin(struct req *rq)
+{
+	struct boot *b = endpoint_state(rq);
+	struct ocsp_question *q = b->question;
+
+	b->question = NULL;
+	b->ocsp = (struct msbf_ocsp_check){ .done = certificate_judged, .owner = b };
+	if (q != NULL)
+		msbf_ocsp_ask(b->m->ocsp, q, &b->ocsp);
+	else
+		msbf_boot_begin(b);
+}
 
 /* RC_PENDING, or what was answered; b is freed then. */
 static enum rc
@@ -240,7 +268,7 @@ serve(struct boot *b, const struct req_input *in)
 		count_refusal(b->m, "IN_PROGRESS");
 		return endpoint_refuse(b->rq, RC_CONFLICT, SLICE_LIT("IN_PROGRESS"));
 	}
-	return endpoint_pend(b->rq, msbf_boot_begin, b);
+	return endpoint_pend(b->rq, begin, b);
 }
 
 static bool

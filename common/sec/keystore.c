@@ -135,6 +135,40 @@ keystore_open(const struct keystore_conf *conf, struct keystore **out, char why[
 	return rc;
 }
 
+static enum rc
+write_copy(const char *to, struct slice octets, char why[KEYSTORE_WHY])
+{
+	struct keystore_file f;
+	enum rc rc = keystore_file_open(&f, to, true, why);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = keystore_file_write(&f, octets);
+	keystore_file_close(&f);
+	return rc == RC_OK ? rc : say(rc, why, to, "cannot be written, or is there already");
+}
+
+enum rc
+keystore_copy(const char *dir, const char *to, char why[KEYSTORE_WHY])
+{
+	struct keystore_file f;
+	struct seal seal;
+	struct buf octets;
+	enum rc rc = keystore_file_look(&f, dir, why);
+
+	if (rc != RC_OK)
+		return rc;
+	buf_init(&octets, KEYSTORE_FILE_MAX);
+	rc = keystore_file_read(&f, &octets, why);
+	keystore_file_close(&f);
+	if (rc == RC_OK && seal_read(buf_view(&octets), &seal) != RC_OK)
+		rc = say(RC_PRECONDITION, why, dir, "not a key store, or damaged");
+	if (rc == RC_OK)
+		rc = write_copy(to, buf_view(&octets), why);
+	buf_fini(&octets);
+	return rc;
+}
+
 void
 keystore_close(struct keystore *ks)
 {

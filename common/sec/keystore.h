@@ -73,6 +73,12 @@ struct keystore_conf {
  */
 enum rc keystore_open(const struct keystore_conf *conf, struct keystore **out,
                       char why[KEYSTORE_WHY]);
+/*
+ * Copies the file as it is, one state of it, into the directory to, which is created: without the
+ * key, also while a process has the store open. RC_NOT_FOUND: there is none; RC_PRECONDITION: it is
+ * none of ours; RC_CONFLICT: there is one at to; otherwise as above.
+ */
+enum rc keystore_copy(const char *dir, const char *to, char why[KEYSTORE_WHY]);
 /* Wipes and frees; NULL is fine. No other thread uses the store any more. */
 void keystore_close(struct keystore *ks);
 

@@ -41,7 +41,7 @@ sync_parent(int dir)
 }
 
 static enum rc
-check_and_lock(int dir, const char *path, char why[KEYSTORE_WHY])
+check_dir(int dir, const char *path, char why[KEYSTORE_WHY])
 {
 	struct stat st;
 
@@ -51,10 +51,34 @@ check_and_lock(int dir, const char *path, char why[KEYSTORE_WHY])
 		return say(RC_FORBIDDEN, why, path, "belongs to another user");
 	if ((st.st_mode & DIR_BITS_NEVER) != 0)
 		return say(RC_FORBIDDEN, why, path, "others have access; its mode must be 0700");
+	return RC_OK;
+}
+
+static enum rc
+lock_dir(int dir, const char *path, char why[KEYSTORE_WHY])
+{
 	if (flock(dir, LOCK_EX | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? say(RC_CONFLICT, why, path, "in use by another process")
 		                            : say(RC_INTERNAL, why, path, strerror(errno));
 	return RC_OK;
+}
+
+enum rc
+keystore_file_look(struct keystore_file *f, const char *dir, char why[KEYSTORE_WHY])
+{
+	enum rc rc;
+
+	*f = (struct keystore_file){ .dir = -1 };
+	f->dir = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f->dir < 0)
+		return errno == ENOENT                       ? say(RC_NOT_FOUND, why, dir, strerror(errno))
+		       : errno == ENOTDIR || errno == ELOOP  ? say(RC_FORBIDDEN, why, dir, "no directory")
+		       : errno == EACCES                     ? say(RC_FORBIDDEN, why, dir, strerror(errno))
+		                                             : say(RC_INTERNAL, why, dir, strerror(errno));
+	rc = check_dir(f->dir, dir, why);
+	if (rc != RC_OK)
+		keystore_file_close(f);
+	return rc;
 }
 
 enum rc
@@ -66,13 +90,9 @@ keystore_file_open(struct keystore_file *f, const char *dir, bool create, char w
 	*f = (struct keystore_file){ .dir = -1 };
 	if (create && !made && errno != EEXIST)
 		return say(RC_INTERNAL, why, dir, strerror(errno));
-	f->dir = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (f->dir < 0)
-		return errno == ENOENT                       ? say(RC_NOT_FOUND, why, dir, strerror(errno))
-		       : errno == ENOTDIR || errno == ELOOP  ? say(RC_FORBIDDEN, why, dir, "no directory")
-		       : errno == EACCES                     ? say(RC_FORBIDDEN, why, dir, strerror(errno))
-		                                             : say(RC_INTERNAL, why, dir, strerror(errno));
-	rc = check_and_lock(f->dir, dir, why);
+	rc = keystore_file_look(f, dir, why);
+	if (rc == RC_OK)
+		rc = lock_dir(f->dir, dir, why);
 	if (rc == RC_OK && made)
 		rc = sync_parent(f->dir);
 	if (rc != RC_OK)

@@ -11,7 +11,7 @@
 #define KEYSTORE_TEMPORARY "keystore.tmp"
 
 struct keystore_file {
-	int dir;         /* locked; -1: not open */
+	int dir;         /* locked, but for keystore_file_look; -1: not open */
 	bool present;    /* there is a file, and seen describes it */
 	struct stat seen;
 };
@@ -22,6 +22,8 @@ struct keystore_file {
  */
 enum rc keystore_file_open(struct keystore_file *f, const char *dir, bool create,
                            char why[KEYSTORE_WHY]);
+/* The same without a lock, to read alone: another process may have it open. */
+enum rc keystore_file_look(struct keystore_file *f, const char *dir, char why[KEYSTORE_WHY]);
 void keystore_file_close(struct keystore_file *f);
 
 /* The whole file; RC_NOT_FOUND when there is none. to has the limit KEYSTORE_FILE_MAX. */

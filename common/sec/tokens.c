@@ -12,16 +12,78 @@
 #include "sec/key_file.h"
 #include "sec/secret.h"
 
+/*
+ * Where a token is looked for: SHA-256 of a key, made anew for each table, and its digest. How long
+ * a look-up takes tells something about the place alone, which nobody can choose or compute.
+ */
+struct place {
+	unsigned char v[SHA256_DIGEST_LENGTH];
+};
+
 struct token {
-	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct place place;
+	size_t line; /* of the file: the last one with a token counts */
 	struct slice name; /* in text */
 };
 
 struct tokens {
 	char *text; /* of the file */
+	struct key key;
 	size_t n;
-	struct token v[];
+	struct token v[]; /* by place and line, once they are sorted */
 };
+
+/* ---- places ---- */
+
+static struct place
+place_of(const struct key *key, const unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+	unsigned char both[KEY_BYTES + SHA256_DIGEST_LENGTH];
+	struct place place;
+
+	memcpy(both, key->v, KEY_BYTES);
+	memcpy(both + KEY_BYTES, digest, SHA256_DIGEST_LENGTH);
+	SHA256(both, sizeof(both), place.v);
+	secret_wipe(both, sizeof(both));
+	return place;
+}
+
+static int
+compare(const void *one, const void *other)
+{
+	const struct token *a = one, *b = other;
+	int order = memcmp(a->place.v, b->place.v, sizeof(a->place.v));
+
+	return order != 0 ? order : a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* The last one that is not above place, in as many steps for each; NULL: all are. */
+static const struct token *
+search(const struct tokens *t, const struct place *place)
+{
+	size_t below = 0, step = 1;
+
+	while (step <= t->n / 2)
+		step *= 2;
+	for (; step > 0; step /= 2)
+		if (below + step <= t->n &&
+		    memcmp(t->v[below + step - 1].place.v, place->v, sizeof(place->v)) <= 0)
+			below += step;
+	return below == 0 ? NULL : &t->v[below - 1];
+}
+
+/* ---- files ---- */
+
+static struct tokens *
+new_table(size_t lines)
+{
+	struct tokens *t = calloc(1, sizeof(*t) + lines * sizeof(t->v[0]));
+
+	if (t != NULL && secret_random(&t->key, sizeof(t->key)) == RC_OK)
+		return t;
+	free(t);
+	return NULL;
+}
 
 static size_t
 count_lines(struct slice text)
@@ -45,14 +107,16 @@ trimmed(struct slice s)
 
 /* One line that is not empty; false when it is none. */
 static bool
-read_line(struct slice line, struct token *t)
+read_line(const struct key *key, struct slice line, struct token *t)
 {
-	struct slice digest = line;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct slice rest = line;
 
-	if (!slice_split(&digest, ' ', &t->name) || digest.p == NULL)
+	if (!slice_split(&rest, ' ', &t->name) || rest.p == NULL || t->name.n == 0 ||
+	    t->name.n > TOKENS_NAME_MAX || !hex_decode(trimmed(rest), digest, sizeof(digest)))
 		return false;
-	return t->name.n > 0 && t->name.n <= TOKENS_NAME_MAX &&
-	       hex_decode(trimmed(digest), t->digest, sizeof(t->digest));
+	t->place = place_of(key, digest);
+	return true;
 }
 
 static enum rc
@@ -64,12 +128,13 @@ read_lines(struct tokens *t, struct slice text, const char *file, char why[TOKEN
 		line = trimmed(line);
 		if (line.n == 0 || line.p[0] == '#')
 			continue;
-		if (!read_line(line, &t->v[t->n])) {
+		if (!read_line(&t->key, line, &t->v[t->n])) {
 			snprintf(why, TOKENS_WHY, "%.160s:%zu: not NAME and 64 hex digits", file, number);
 			return RC_BAD_REQUEST;
 		}
-		t->n++;
+		t->v[t->n++].line = number;
 	}
+	qsort(t->v, t->n, sizeof(t->v[0]), compare);
 	return RC_OK;
 }
 
@@ -85,9 +150,9 @@ parse(const struct key_file *f, const char *file, struct tokens **out, char why[
 		snprintf(why, TOKENS_WHY, "%.160s has more than %u lines", file, TOKENS_MAX);
 		return RC_TOO_LARGE;
 	}
-	t = calloc(1, sizeof(*t) + lines * sizeof(t->v[0]));
+	t = new_table(lines);
 	if (t == NULL || (t->text = malloc(f->n + 1)) == NULL) {
-		free(t);
+		tokens_free(t);
 		snprintf(why, TOKENS_WHY, "no memory");
 		return RC_UNAVAILABLE;
 	}
@@ -130,6 +195,7 @@ static enum rc
 keep_one(struct slice token, const char *file, const char *name, struct tokens **out,
          char why[TOKENS_WHY])
 {
+	unsigned char digest[SHA256_DIGEST_LENGTH];
 	struct tokens *t;
 
 	if (token.n < TOKEN_MIN || token.n > TOKEN_MAX || memchr(token.p, '\n', token.n) != NULL) {
@@ -137,13 +203,14 @@ keep_one(struct slice token, const char *file, const char *name, struct tokens *
 		         TOKEN_MAX);
 		return RC_BAD_REQUEST;
 	}
-	t = calloc(1, sizeof(*t) + sizeof(t->v[0]));
+	t = new_table(1);
 	if (t == NULL || (t->text = strdup(name)) == NULL) {
-		free(t);
+		tokens_free(t);
 		snprintf(why, TOKENS_WHY, "no memory");
 		return RC_UNAVAILABLE;
 	}
-	SHA256((const unsigned char *)token.p, token.n, t->v[0].digest);
+	SHA256((const unsigned char *)token.p, token.n, digest);
+	t->v[0].place = place_of(&t->key, digest);
 	t->v[0].name = slice_of(t->text);
 	t->n = 1;
 	*out = t;
@@ -172,6 +239,7 @@ tokens_free(struct tokens *t)
 {
 	if (t == NULL)
 		return;
+	key_wipe(&t->key);
 	free(t->text);
 	free(t);
 }
@@ -180,16 +248,19 @@ struct slice
 tokens_find(const struct tokens *t, struct slice token)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	struct slice found = SLICE_NONE;
+	const struct token *found;
+	struct place place;
 
 	if (token.n < TOKEN_MIN || token.n > TOKEN_MAX)
 		return SLICE_NONE;
 	SHA256((const unsigned char *)token.p, token.n, digest);
-	for (size_t i = 0; i < t->n; i++)
-		if (secret_equal(slice_make((const char *)digest, sizeof(digest)),
-		                 slice_make((const char *)t->v[i].digest, sizeof(digest))))
-			found = t->v[i].name;
-	return found;
+	place = place_of(&t->key, digest);
+	found = search(t, &place);
+	return found != NULL && secret_equal(slice_make((const char *)place.v, sizeof(place.v)),
+	                                     slice_make((const char *)found->place.v,
+	                                                sizeof(found->place.v)))
+	               ? found->name
+	               : SLICE_NONE;
 }
 
 struct slice

@@ -33,8 +33,8 @@ enum rc tokens_read_one(const char *file, const char *name, struct tokens **out,
 /* NULL is fine. */
 void tokens_free(struct tokens *t);
 /*
- * The name that goes with token; p NULL: none. Takes as long for a wrong one as for a right one.
- * Lives as long as t. Any thread.
+ * The name that goes with token, that of the last line with it; p NULL: none. Takes as long for a
+ * wrong one as for a right one, and hardly longer for many tokens. Lives as long as t. Any thread.
  */
 struct slice tokens_find(const struct tokens *t, struct slice token);
 /*

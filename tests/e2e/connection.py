@@ -5,6 +5,7 @@
 import base64
 import os
 import re
+import socket
 import subprocess
 import time
 
@@ -15,7 +16,8 @@ from lib.bed import BUILD, pick_port, wait_for
 from lib.client import Client
 from lib.daemon import Daemon
 from lib.m2mkeys import D2N, N2D, Kmr, ParamSet
-from lib.psk import handshakes
+from lib.psk import client_identities, handshakes
+from lib.relay import CHUNK, Relay
 from lib.secure import CONNECT, Provider, factory_node, listener, now_plus, options
 
 SEAL = os.path.join(BUILD, "tests", "e2e", "seal")
@@ -57,6 +59,35 @@ class Network(Provider):
     def gone(self, kmc):
         """No session can be made with Kmc."""
         return not handshakes(self.mid_port, kmc.identity(), kmc.psk())
+
+
+class Cutter(Relay):
+    """Cuts off so many sessions B in their handshakes: by a reset, or by an end without a word."""
+
+    def __init__(self, target):
+        self.cuts, self.resets, self.identities = 0, True, []
+        super().__init__(target)
+
+    def _pass_on(self, one):
+        try:
+            identity = next(iter(client_identities(one.recv(CHUNK, socket.MSG_PEEK))), "")
+        except OSError:
+            identity = ""
+        if identity:
+            self.identities.append(identity)
+        if not identity.startswith("mc") or self.cuts == 0:
+            super()._pass_on(one)
+            return
+        self.cuts -= 1
+        if self.resets:
+            self._drop(one)
+            return
+        # What has come must be read, or the end becomes a reset.
+        one.recv(CHUNK)
+        for end in (one, self.peers.pop(one)):
+            self.peers.pop(end, None)
+            self.selector.unregister(end)
+            end.close()
 
 
 def scl(name, link=None, report=None):
@@ -212,6 +243,31 @@ def expiry(report, bed):
         report.equal(told(net.on(session, "GET", "/m2m", who=LINK[X])), (401, "SEC_KMC_EXPIRED"), "after")
         report.ok(session.is_closed(5), "the session is closed")
     report.ok(net.gone(kmc), "there is no other")
+
+
+def rates(report, bed):
+    """A node beyond its rate waits, the others do not; a reload changes the rate"""
+    net = Network(bed, limits={"rate": 1, "burst": 5}).start()
+    sessions = {name: net.session_b(net.connected(net.issue(name), name)) for name in (X, Y)}
+
+    def ask(name, **more):
+        return net.on(sessions[name], "GET", "/m2m", who=LINK[name], **more)
+    begun = time.monotonic()
+    got = [ask(X).status for _ in range(30)]
+    served = 5 + 1 + int(time.monotonic() - begun)
+    report.ok(got[:5] == [200] * 5 and set(got) == {200, 503} and got.count(200) <= served,
+              f"the first five of thirty, at most {served}", got)
+    refused = wait_for(lambda: (answer := ask(X, **NONCE)).status == 503 and answer)
+    report.equal((told(refused), refused.header("Retry-After")), ((503, "OVERLOAD"), "1"), "what comes then", refused)
+    report.ok(refused.header("X-M2M-Reject"), "is signed", refused.headers)
+    report.equal([ask(Y).status for _ in range(5)], [200] * 5, "another node is served")
+    report.ok(wait_for(lambda: ask(X).status == 200), "and the first one later")
+    net.set("limits", rate=0)
+    net.reload()
+    report.ok(wait_for(lambda: "event=reloaded" in net.log_tail(20)), "the configuration is read again", lambda: net.log_tail(5))
+    report.equal([ask(X).status for _ in range(30)], [200] * 30, "no rate then")
+    for session in sessions.values():
+        session.close()
 
 
 def access(report, bed):
@@ -373,5 +429,66 @@ def another_process(report, bed):
     report.ok(net.gone(kmc), "with its key")
 
 
+def own_names(report, bed):
+    """A gateway passes on what is its own under whatever name as what it has registered."""
+    net = Network(bed).start()
+    gscl = factory_node(bed, "gscl", net).start()
+    if not report.ok(net.sees(gscl.scl_id) is not None, "gscl registers", gscl.log_tail()):
+        return
+    path, client = "/m2m/applications/ga", gscl.client()
+    client.create("/m2m/applications", xml.application("ga"))
+    own = gscl.mid_base + "/applications/ga"
+    for who in (own, path, gscl.origin + path, f"HTTP://LOCALHOST:{gscl.port}{path}", own.replace("127.0.0.1", "localhost")):
+        answer = client.request("GET", net.mid_base, None, {"From": who})
+        report.equal(answer.status, 200, f"From {who}", answer)
+    made = client.request("POST", f"{net.mid_base}/subscriptions", xml.subscription("http://127.0.0.1:9/x", "s"),
+                          {"From": gscl.origin + path, "Content-Type": "application/xml"})
+    report.equal(made.status, 201, "a subscription at the NSCL", made)
+    made = client.request("GET", f"{net.mid_base}/subscriptions/s", None, {"From": gscl.origin + path})
+    report.equal(xml.text(made.xml(), "subscriberId"), own, "is of whom it has registered", made)
+    for who in (f"http://127.0.0.1:{pick_port()}{path}", net.origin + path):
+        answer = client.request("GET", net.mid_base, None, {"From": who})
+        report.equal(told(answer), (403, "SEC_IDENTITY"), f"From {who}", answer)
+    client.close()
+
+
+def cut(report, bed):
+    """A network that cuts off handshakes costs no key; a server that says nothing gets another one."""
+    net = Provider(bed, tapped=Cutter).start()
+    gscl = factory_node(bed, "gscl", net).start()
+    if not report.ok(net.sees(gscl.scl_id) is not None, "gscl registers", gscl.log_tail()):
+        return
+    relay, client = net.tap, gscl.client()
+    client.create("/m2m/applications", xml.application("ga"))
+
+    def ask():
+        return client.request("GET", net.mid_base, None, {"From": gscl.mid_base + "/applications/ga"}).status
+
+    def key():
+        shown = net.administer("GET", f"/nodes/{net.node_of(gscl.scl_id)['nodeId']}")
+        return max(c["kmcIndex"] for c in shown["connections"])
+    report.equal(ask(), 200, "before")
+    first = key()
+    for resets, name in ((True, "reset"), (False, "end without a word")):
+        seen = len(relay.identities)
+        relay.resets, relay.cuts = resets, 2
+        relay.reset()
+        report.ok(ask() != 200, f"{name}: a request fails", gscl.log_tail())
+        report.ok(wait_for(lambda: relay.cuts == 0 and ask() == 200, 30), f"{name}: the node comes back", gscl.log_tail())
+        report.ok(not any(i.startswith("mr") for i in relay.identities[seen:]), f"{name}: by the key that it has",
+                  relay.identities[seen:])
+        report.equal(key(), first, f"{name}: which is the only one")
+    seen, relay.cuts = len(relay.identities), 1000
+    relay.reset()
+    report.ok(ask() != 200, "cut for good: a request fails")
+    again = wait_for(lambda: any(i.startswith("mr") for i in relay.identities[seen:]), 30)
+    before = [i[:2] for i in relay.identities[seen:]]
+    relay.cuts = 0
+    report.ok(again and before.index("mr") >= 3, "cut for good: the node tries its key three times before it asks for another", before)
+    report.ok(wait_for(lambda: ask() == 200 and key() > first, 30), "cut for good: and comes back with that", gscl.log_tail())
+    client.close()
+
+
 if __name__ == "__main__":
-    reports.run(parameters, handshake, identity, ends, expiry, access, objects, objects_of_daemons, integrity, another_process)
+    reports.run(parameters, handshake, identity, ends, expiry, rates, access, objects, objects_of_daemons, own_names, cut,
+                integrity, another_process)

@@ -251,7 +251,6 @@ def peers_come_back(report, bed):
                 end(node)
                 node.start()
                 report.ok(wait_for(lambda node=node: serves(node)), f"{node.name} {name} {number}: serves", bed.logs)
-                # A handshake that is cut looks like a key that is refused, so none is under way at the next end.
                 report.ok(wait_for(lambda node=node, n=registrations: node.log().count(REGISTERED) > n),
                           f"{node.name} {name} {number}: registers again", bed.logs)
     world.stop(report)

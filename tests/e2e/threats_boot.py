@@ -523,9 +523,6 @@ def altered_program(row, bed, provider):
     path = bed.path("manifest")
     gateway = secure.Node(bed, "gscl", provider, name="gscl-28c",
                           settings={"ival": {"manifest": path, "manifest_key": public}})
-    gateway.groups["ival"]["configuration"] = gateway.config
-    gateway.extra = secure.options(gateway.groups) + "\n"
-    gateway.write_config()
     kmr = provider.issue(gateway.scl_id)
     provider.administer("PUT", f"/nodes/{kmr.node.hex()}", {"ivalRequired": 0x1f})
     program = bed.path("gscl-28c", "program")

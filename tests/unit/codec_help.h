@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "codec/codec.h"
+#include "suite.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define M2M "xmlns:m2m=\"" NS_M2M "\""
@@ -159,19 +160,6 @@ repeated(const char *head, const char *pattern, unsigned count, const char *tail
 	s = arena_copy(arena, buf_view(&out));
 	ck_assert(s.p != NULL && !out.failed);
 	return s;
-}
-
-/* Runs the suite; the exit status of main. */
-static inline int
-run_suite(Suite *s)
-{
-	SRunner *r = srunner_create(s);
-	int failed;
-
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/scl_impl.h"
+#include "suite.h"
 
 static struct {
 	struct store *kept;
@@ -151,7 +152,7 @@ void
 core_start(struct core_bed *b)
 {
 	static const struct port_ops *const ports[] = { &port_fake, NULL };
-	static const char *const own[] = { "scl.example.org:8080", NULL };
+	static const char *const own[] = { "scl.example.org:8080", "alias.example.org:8080", NULL };
 	const struct repo_conf rc = { .ops = engine(),
 		                      .cached_sequences = 8,
 		                      .arena_max = b->conf.arena_max,
@@ -577,13 +578,7 @@ core_scale(unsigned n)
 int
 core_run(Suite *s)
 {
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }
 
 int

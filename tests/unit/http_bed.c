@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "http_bed.h"
+#include "suite.h"
 
 struct certs certs;
 const struct wire_tls trusting = { .ca = certs.ca };
@@ -74,7 +75,6 @@ bed_main(const char *name, const TTest *const *both, size_t n_both, const TTest 
 {
 	Suite *s = suite_create(name);
 	TCase *tc = tcase_create(name);
-	SRunner *r;
 	int failed;
 
 	certs_make(&certs);
@@ -84,10 +84,7 @@ bed_main(const char *name, const TTest *const *both, size_t n_both, const TTest 
 	for (size_t i = 0; i < n_once; i++)
 		tcase_add_test(tc, once[i]);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	failed = run_suite(s);
 	certs_remove(&certs);
-	return failed == 0 ? 0 : 1;
+	return failed;
 }

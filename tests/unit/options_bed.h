@@ -11,6 +11,7 @@
 #include "app/options.h"
 #include "base/log.h"
 #include "core/req.h"
+#include "suite.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define TEXT_MAX (1u << 20)
@@ -115,19 +116,6 @@ dump(const struct options *o, const struct options_profile *p, enum options_form
 	buf_char(&b, '\0');
 	ck_assert(!b.failed);
 	return buf_take(&b, &n);
-}
-
-/* Runs the suite; the exit status of main. */
-static inline int
-run_suite(Suite *s)
-{
-	SRunner *sr = srunner_create(s);
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

@@ -85,6 +85,7 @@ complete(struct exchange *ex, const struct port_answer *a)
 	snprintf(ex->failure, sizeof(ex->failure), "%s",
 	         a->status > 0 ? "" : "as the test wants it");
 	ex->tls_failed = a->tls_failed;
+	ex->tls_refused = a->tls_refused;
 	if (a->body != NULL)
 		buf_add(&ex->answer, a->body, a->body_len > 0 ? a->body_len : strlen(a->body));
 	/* The views stay where they are. */
@@ -123,7 +124,7 @@ fake_send(struct port *p, struct exchange *ex)
 	buf_init(&ex->answer_text, 4096);
 	ex->n_answer_headers = 0;
 	f->ex = ex;
-	ex->tls_failed = false;
+	ex->tls_failed = ex->tls_refused = false;
 	make_session(ex);
 	f->answer = fake.script(fake.arg, ex);
 	if (f->answer.status == ANSWER_NEVER)

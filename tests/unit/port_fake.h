@@ -19,6 +19,7 @@ struct port_answer {
 	const char *location; /* or NULL */
 	size_t body_len; /* of a body that is no text; 0: it is one */
 	bool tls_failed; /* with ANSWER_REFUSED: for TLS */
+	bool tls_refused; /* with that: the peer has said so */
 	const char *reject; /* X-M2M-Reject, or NULL */
 	const char *type; /* Content-Type, or NULL */
 };

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 void
 rem_bed_init(struct rem_bed *b)
 {
@@ -107,8 +109,9 @@ void
 rem_bed_await(const struct rem_bed *b, const char *name)
 {
 	const struct timespec tick = { 0, 5000000 };
+	int64_t until = clock_monotonic() + 60 * CLOCK_SECOND;
 
-	for (int i = 0; i < 2000 && !rem_bed_exists(b, name); i++)
+	while (!rem_bed_exists(b, name) && clock_monotonic() < until)
 		nanosleep(&tick, NULL);
 	ck_assert_msg(rem_bed_exists(b, name), "no %s", name);
 }

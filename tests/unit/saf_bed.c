@@ -51,6 +51,10 @@ answer(void *arg, const struct exchange *ex)
 		if (a.status > 0) {
 			peer.sent++;
 			saf_append(peer.order, sizeof(peer.order), ex->body);
+			peer.last_from[0] = peer.last_authorization[0] = '\0';
+			saf_append(peer.last_from, sizeof(peer.last_from), header_of(ex, "From"));
+			saf_append(peer.last_authorization, sizeof(peer.last_authorization),
+			           header_of(ex, "Authorization"));
 		}
 	}
 	pthread_mutex_unlock(&peer.lock);
@@ -176,7 +180,9 @@ fill(struct req *rq, const char *method, const char *target, const struct header
 	in->known_method = true;
 	in->target = slice_of(target);
 	in->host = SLICE_LIT("scl.example.org:8080");
-	in->from = slice_of(h->from != NULL ? h->from : ISSUER);
+	if (h->authorization == NULL)
+		in->from = slice_of(h->from != NULL ? h->from : ISSUER);
+	in->authorization = slice_of(h->authorization);
 	in->content_type = SLICE_LIT("text/plain");
 	in->body = slice_of(body);
 	in->has_length = true;

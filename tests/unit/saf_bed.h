@@ -27,13 +27,14 @@ struct saf_peer {
 	unsigned sent, refused, tried, notified; /* arrived, or not; at the contact, and taken */
 	char order[4096]; /* bodies in the order of arrival, each with a space behind it */
 	char last_notify[4096], last_correlation[64];
+	char last_from[256], last_authorization[256]; /* at the other SCL, each with a space behind it */
 };
 
 extern struct saf_peer peer;
 
-/* Headers of a request; NULL: none, from: ISSUER. */
+/* Headers of a request; NULL: none, from: ISSUER, but not beside authorization. */
 struct headers {
-	const char *correlation, *contact, *trpdt, *rcat, *via, *from;
+	const char *correlation, *contact, *trpdt, *rcat, *via, *from, *authorization;
 };
 
 /* A conf with room for a few requests; the peers answer 204; nothing runs. */

@@ -265,10 +265,17 @@ answer_request(struct node_bed *w, const struct exchange *ex)
 
 	w->counts.requests++;
 	snprintf(w->identity, sizeof(w->identity), "%s", psk == NULL ? "" : psk->identity);
-	if (w->lost_sessions > 0) {
-		w->lost_sessions--;
+	if (w->refused_sessions > 0) {
+		w->refused_sessions--;
+		return (struct port_answer){ .status = ANSWER_REFUSED, .tls_failed = true,
+			                     .tls_refused = true };
+	}
+	if (w->cut_sessions > 0) {
+		w->cut_sessions--;
 		return (struct port_answer){ .status = ANSWER_REFUSED, .tls_failed = true };
 	}
+	if (w->unreachable)
+		return (struct port_answer){ .status = ANSWER_REFUSED };
 	if (w->says_expired)
 		return (struct port_answer){ .status = 401, .body = error_info(w, "SEC_KMC_EXPIRED") };
 	if ((w->flags & MAS_OBJECT) != 0 && w->status == 200)

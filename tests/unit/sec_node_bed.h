@@ -64,7 +64,9 @@ struct node_bed {
 	int64_t delay; /* of answers on session B */
 	int status; /* of answers on session B */
 	bool says_expired; /* 401 SEC_KMC_EXPIRED on session B */
-	unsigned lost_sessions; /* so many session Bs are not made */
+	unsigned refused_sessions; /* so many session Bs are refused */
+	unsigned cut_sessions; /* after those, so many are cut off */
+	bool unreachable; /* after those, no connection is made */
 	unsigned flags; /* securitymIdFlags */
 	uint32_t kmr_index; /* the newest that was given out */
 	struct node_id node;

@@ -4,6 +4,7 @@
 #define STORE_BED_H
 
 #include "store/store.h"
+#include "suite.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -170,18 +171,12 @@ bed_run(const char *name, const TTest *const *tests, size_t n)
 {
 	Suite *s = suite_create(name);
 	TCase *tc = tcase_create("engines");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	for (size_t i = 0; i < n; i++)
 		tcase_add_loop_test(tc, tests[i], 0, (int)NITEMS(engines));
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }
 
 #endif

@@ -220,9 +220,14 @@ START_TEST(connections_end)
 	t = call("GET", "connections?state=ACTIVE", NULL);
 	ck_assert_str_eq(told_text(&t, "connectionId"), id);
 	told_fini(&t);
+	snprintf(body, sizeof(body), "{\"scope\":\"connection\",\"connection\":\"%s\"}", id);
+	/* Below another node it is not there. */
+	node_id_text(&(struct node_id){ { 1 } }, node);
+	snprintf(path, sizeof(path), "nodes/%s/revoke", node);
+	ck_assert_int_eq(status("POST", path, body), 404);
+	ck_assert(!bed_was_told(&w.mas, c.id, MAS_REVOKED));
 	node_id_text(&c.node, node);
 	snprintf(path, sizeof(path), "nodes/%s/revoke", node);
-	snprintf(body, sizeof(body), "{\"scope\":\"connection\",\"connection\":\"%s\"}", id);
 	ck_assert_int_eq(status("POST", path, body), 204);
 	ck_assert(bed_was_told(&w.mas, c.id, MAS_REVOKED));
 	t = call("GET", "connections?state=ACTIVE", NULL);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "group_bed.h"
+#include "suite.h"
 
 #define C(name) BASE "/applications/a/containers/" name
 #define SUBSCRIPTIONS BASE "/groups/g/membersContent/contentInstances/subscriptions"
@@ -450,16 +451,11 @@ main(void)
 	};
 	Suite *s = suite_create("aggregate");
 	TCase *tc = tcase_create("aggregate");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 300);
 	for (size_t i = 0; i < NITEMS(tests); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

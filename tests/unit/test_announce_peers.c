@@ -158,15 +158,20 @@ START_TEST(test_expiry)
 	struct peers ps;
 	char more[1024], until[TIMES_TEXT_MAX];
 	struct peer_res r;
+	int64_t now;
 
 	peers_begin(&ps);
-	times_format(clock_now(&clock_system) + 3 * CLOCK_SECOND, TIMES_MILLI, until);
+	/* The clock stands until the peer has what is to expire. */
+	now = clock_now(&clock_system);
+	atomic_store(&ps.b.clock.now, now);
+	times_format(now + 3 * CLOCK_SECOND, TIMES_MILLI, until);
 	snprintf(more, sizeof(more), "<m2m:expirationTime>%s</m2m:expirationTime>%s", until,
 	         announce_to("0", "", ""));
 	ck_assert_int_eq(announce_create(&ps, ADMIN, "a", more), 201);
 	ck_assert(peer_await(&ps, 0, 1));
 	ck_assert(peer_has(&ps, 0, "applications/aAnnc", &r));
 	ck_assert_ptr_nonnull(strstr(r.body, "<m2m:expirationTime>"));
+	atomic_store(&ps.b.clock.now, now + 4 * CLOCK_SECOND);
 	ck_assert(core_await(is_absent, &ps.b));
 	ck_assert(peer_await(&ps, 0, 0));
 	peers_fini(&ps);
@@ -275,6 +280,7 @@ START_TEST(test_scl_announced)
 	ck_assert(peer_await(&ps, 0, 1));
 	ck_assert(peer_has(&ps, 0, "sclAnncs/peer1Annc", &r));
 	ck_assert_str_eq(r.link, SELF "/scls/peer1");
+	ck_assert(list_await(&ps, BASE "/scls/peer1", "0"));
 	value_of(&ps, BASE "/scls/peer1", "sclList", value);
 	ck_assert_str_eq(value, "<reference>http://peer0.example.org/m2m</reference>");
 	/* What lies below it may be announced further; to where it came from not. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rc.h"
 #include "base/uri.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -573,14 +574,9 @@ main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *c = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	add_tests(c);
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

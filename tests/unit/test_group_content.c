@@ -353,6 +353,7 @@ START_TEST(all_together_have_a_limit_of_time)
 	int64_t began;
 
 	conf.group_timeout_ms = 400;
+	conf.group_member_timeout_ms = 60000;
 	conf.group_parallel = 2;
 	ck_assert_int_eq(scl_reconfigure(gb.b.scl, &conf), RC_OK);
 	group_register(&gb);
@@ -370,7 +371,8 @@ START_TEST(all_together_have_a_limit_of_time)
 	                          group_statuses("g", "", "STATUS_GATEWAY_TIMEOUT") +
 	                          group_statuses("g", "", "STATUS_NOT_FOUND"),
 	                  40);
-	ck_assert_int_lt(clock_monotonic() - began, 10 * CLOCK_SECOND);
+	/* Less than a member alone may take. */
+	ck_assert_int_lt(clock_monotonic() - began, 30 * CLOCK_SECOND);
 }
 END_TEST
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "suite.h"
 
 #define TWO_ADDRESSES "two-addresses.test"
 #define AT_ONCE 12u
@@ -375,13 +376,6 @@ pool_suite(void)
 int
 main(void)
 {
-	SRunner *r;
-	int failed;
-
 	signal(SIGPIPE, SIG_IGN);
-	r = srunner_create(pool_suite());
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(pool_suite());
 }

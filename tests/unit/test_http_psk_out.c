@@ -80,6 +80,7 @@ START_TEST(test_false_servers)
 		errand_init(&e, c, "/secret");
 		run(p, &e);
 		expect_no_session(&e);
+		ck_assert(e.ex.tls_refused);
 		expect_silence(p);
 		ck_assert_uint_eq(peer.n_handshakes, 0);
 		psk_peer_stop(&peer);
@@ -89,7 +90,7 @@ START_TEST(test_false_servers)
 }
 END_TEST
 
-/* What is no TLS, and what never becomes any. */
+/* What is no TLS, and what never becomes any: no word about the key. */
 START_TEST(test_nonsense)
 {
 	static const char *const rows[] = {
@@ -109,6 +110,7 @@ START_TEST(test_nonsense)
 		errand_init(&e, c, "/x");
 		run(p, &e);
 		expect_no_session(&e);
+		ck_assert(!e.ex.tls_refused);
 		expect_silence(p);
 		psk_peer_stop(&peer);
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "certs.h"
+#include "suite.h"
 
 /* ---- exporter ---- */
 
@@ -412,13 +413,6 @@ tls_out_suite(void)
 int
 main(void)
 {
-	SRunner *r;
-	int failed;
-
 	signal(SIGPIPE, SIG_IGN);
-	r = srunner_create(tls_out_suite());
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(tls_out_suite());
 }

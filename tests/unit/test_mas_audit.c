@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "mas/mas_impl.h"
+#include "suite.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define ROWS 12u
@@ -379,17 +380,11 @@ main(void)
 	};
 	Suite *s = suite_create("mas audit");
 	TCase *tc = tcase_create("engines");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	for (size_t i = 0; i < NITEMS(tests); i++)
 		tcase_add_loop_test(tc, tests[i], 0, BED_ENGINES);
 	tcase_add_test(tc, test_edited_on_disk);
 	suite_add_tcase(s, tc);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -2,6 +2,7 @@
 /* A MAS behind REST: its server and its client against each other, without a network between. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -348,6 +349,7 @@ START_TEST(connections_come_back)
 	ck_assert_uint_eq(n_live, 1);
 	ck_assert_uint_eq(live_id, c.connection.id);
 	change.connection = c.connection.id;
+	change.node = c.connection.node;
 	ck_assert_int_eq(bed_change(&w.mas, &change), RC_OK);
 	ck_assert(core_await(was_told, &c.connection.id));
 	n_live = 0;
@@ -496,6 +498,49 @@ START_TEST(server_is_strict)
 }
 END_TEST
 
+static bool
+was_used(struct mas_bed *b, void *arg)
+{
+	const struct mas_connection *c = arg;
+
+	return bed_show(b, &c->node) == RC_OK && bed_conn(b, c->id)->requests > 0;
+}
+
+/* A NSCL names connections of another one: they are unknown to it. */
+START_TEST(another_nscl)
+{
+	static const char ival[] = "{\"ival\":{\"results\":1,\"mac\":1,"
+				   "\"time\":\"2023-11-14T22:13:20Z\"}}";
+	struct slice name = SLICE_LIT("nscl2.example.net");
+	struct asker mine = asker_certified(SERVE_MAS, &nscl_uri, &dns);
+	struct asker other = asker_certified(SERVE_MAS, &nscl_uri, &name);
+	char end[80], report[80], used[160];
+	struct mas_connect c;
+
+	bed_issue(&w.mas, 1, 10);
+	c = bed_connecting(1, 1);
+	ck_assert_int_eq(far_connect(&c), RC_OK);
+	snprintf(end, sizeof(end), "/mas/v1/connections/%016" PRIx64 "/end", c.connection.id);
+	snprintf(report, sizeof(report), "/mas/v1/connections/%016" PRIx64 "/report", c.connection.id);
+	snprintf(used, sizeof(used),
+	         "{\"uses\":[{\"connection\":\"%016" PRIx64 "\",\"requests\":7,\"octets\":7}]}",
+	         c.connection.id);
+	ck_assert_int_eq(ask_status(&w.core, &other, "POST", end, "{}"), 404);
+	ck_assert_int_eq(ask_status(&w.core, &other, "POST", "/mas/v1/connections/00000000000000ff/end",
+	                            "{}"), 404);
+	/* A wrong report of its own would end it. */
+	ck_assert_int_eq(ask_status(&w.core, &other, "POST", report, ival), 404);
+	ck_assert_int_eq(ask_status(&w.core, &other, "POST", "/mas/v1/used", used), 204);
+	w.far.ops->used(w.far.self, c.connection.id, 3, 400);
+	bed_until(&w.mas, was_used, &c.connection);
+	ck_assert_uint_eq(bed_conn(&w.mas, c.connection.id)->requests, 3);
+	ck_assert_int_eq(bed_conn(&w.mas, c.connection.id)->state, MAS_CONN_ACTIVE);
+	ck_assert_int_eq(ask_status(&w.core, &mine, "POST", report, ival), 403);
+	ck_assert_int_eq(ask_status(&w.core, &mine, "POST", end, "{}"), 204);
+	ck_assert_int_eq(ask_status(&w.core, &other, "POST", end, "{}"), 404);
+}
+END_TEST
+
 /* A poll waits, and is answered by what happens. */
 struct poller {
 	pthread_t thread;
@@ -563,7 +608,7 @@ main(void)
 	const TTest *const tests[] = { keys_follow,     many_keys,   connect_and_end,
 		                              connections_come_back, bootstrap_calls, away_and_back,
 		                              stuck,           rubbish,     roles_count,
-		                              server_is_strict, poll_waits, stop_answers_polls };
+		                              server_is_strict, another_nscl, poll_waits, stop_answers_polls };
 	Suite *s = suite_create("mas_rest");
 	TCase *tc = tcase_create("mas_rest");
 

@@ -230,11 +230,56 @@ lane_is_gone(void *arg)
 	                   ADMIN, NULL) == 404;
 }
 
+struct quiet {
+	uint64_t writes;
+	int64_t since;
+};
+
+/* Nothing was written for 300 ms. */
+static bool
+is_quiet(void *arg)
+{
+	struct quiet *q = arg;
+	uint64_t writes = core_writes();
+
+	if (q->since == 0 || writes != q->writes)
+		*q = (struct quiet){ writes, clock_monotonic() };
+	return clock_monotonic() - q->since >= 300000;
+}
+
+struct mark {
+	struct scl_task task;
+	atomic_bool passed;
+};
+
+static void
+mark_run(struct scl_task *t)
+{
+	atomic_store(&((struct mark *)(void *)t)->passed, true);
+}
+
+static bool
+has_passed(void *arg)
+{
+	return atomic_load(&((struct mark *)arg)->passed);
+}
+
+/* What the courier was at is done. */
+static void
+courier_passed(struct notify_bed *b)
+{
+	struct mark m = { .task.run = mark_run };
+
+	scl_post(b->core.scl, &m.task, 0);
+	ck_assert(core_await(has_passed, &m));
+}
+
 /* After the final notify nothing is written any more: the lane goes once. */
 START_TEST(test_final_rests)
 {
 	struct notify_bed b;
 	char path[128];
+	struct quiet quiet = { 0 };
 	uint64_t before;
 
 	notify_init(&b, "rest");
@@ -244,7 +289,7 @@ START_TEST(test_final_rests)
 	ck_assert_int_eq(core_do(&b.core, "DELETE", BASE "/applications/a1/containers/c", "%s", ""),
 	                 204);
 	notify_await_finals(&b, 0, 1);
-	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+	ck_assert(core_await(is_quiet, &quiet));
 	before = core_writes();
 	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
 	ck_assert_uint_le(core_writes() - before, 3);
@@ -326,7 +371,7 @@ START_TEST(test_delete_is_silent)
 	                         "/applications/a1/containers/c/contentInstances/subscriptions/s0",
 	                         "%s", ""),
 	                 204);
-	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	courier_passed(&b);
 	tries = notify_look(&b, 0).tries;
 	nanosleep(&(struct timespec){ .tv_nsec = 150000000 }, NULL);
 	ck_assert_uint_eq(notify_look(&b, 0).tries, tries);

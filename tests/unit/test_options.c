@@ -247,6 +247,9 @@ static const struct {
 	const char *override, *line;
 } bad_overrides[] = {
 	{ "limits.depth=7", "-o: limits.depth: must be 8 to 256\n" },
+	{ "limits.body_max=1", "must be 1 KiB to 1 GiB; a number without a unit means octets\n" },
+	{ "client.connect_timeout=5000", "-o: client.connect_timeout: must be 100 ms to 5 min; a number "
+	  "without a unit means seconds\n" },
 	{ "limits.depth=x", "-o: limits.depth: an integer is expected\n" },
 	{ "limits.depth=", "-o: limits.depth: an integer is expected\n" },
 	{ "limits.depth", "-o limits.depth: path=value is expected\n" },
@@ -270,6 +273,9 @@ static const struct {
 	{ "container.max_nr_max=9",
 	  "container.max_nr_default must not be above container.max_nr_max\n" },
 	{ "lifetime.max=30", "lifetime.min must not be above lifetime.max\n" },
+	{ "msbf.ocsp=maybe", "-o: msbf.ocsp: must be one of off, on\n" },
+	{ "msbf.ocsp_responder=https://a/b",
+	  "-o: msbf.ocsp_responder: https://a/b is no URI with the scheme http\n" },
 	{ "limits.body_max=100 MiB", "-o: limits.body_max must not be above limits.arena_max\n" },
 	{ "subscription.retry_first=9223372036854775807", "subscription.retry_first: " },
 };

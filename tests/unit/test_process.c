@@ -14,6 +14,7 @@
 
 #include "app/main.h"
 #include "store/store.h"
+#include "suite.h"
 
 #define TEXT_MAX 2048 /* of output shown for a failure */
 #define LOW_LIMIT 200
@@ -357,8 +358,6 @@ main(void)
 {
 	Suite *s = suite_create("process");
 	TCase *tc = tcase_create("process");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -375,9 +374,5 @@ main(void)
 	tcase_add_loop_test(tc, calls_end_as_asked, 0,
 	                    (int)(sizeof(calls) / sizeof(calls[0])));
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/times.h"
 #include "cap/gate.h"
 #include "cap/registrar.h"
+#include "cap/registrar_impl.h"
 #include "core_bed.h"
 #include "repo_bed.h"
 
@@ -34,7 +36,9 @@ struct world {
 	char answer[512];
 	struct gate gate;
 	const struct gate_listener *at_gate; /* the courier thread's */
-	struct scl_task back;
+	struct scl_task back, hold;
+	const char *const *named; /* by the gate; the courier thread's, once it runs */
+	_Atomic bool held, asked;
 	bool back_within; /* the connection is back while the step that it fails is under way */
 };
 
@@ -138,9 +142,9 @@ static const char *const *
 named(void *arg)
 {
 	static const char *const none[] = { NULL };
+	const struct world *w = arg;
 
-	(void)arg;
-	return none;
+	return w->named == NULL ? none : w->named;
 }
 
 static void
@@ -266,6 +270,42 @@ static bool
 refreshed(void *arg)
 {
 	return nscl_look(arg, 0).refreshes >= 2;
+}
+
+/* The provider names another NSCL, and until the registrar is stopped nothing else happens. */
+static void
+hold(struct scl_task *task)
+{
+	struct world *w = (struct world *)(void *)((char *)task - offsetof(struct world, hold));
+
+	if (!((const struct registrar *)w->registrar)->registered) {
+		scl_post(w->b.scl, task, 1000);
+		return;
+	}
+	w->named = &candidates[1];
+	w->at_gate->report(w->at_gate->owner);
+	atomic_store(&w->held, true);
+	while (!atomic_load(&w->asked))
+		usleep(1000);
+	/* So that what follows the question is done as well. */
+	usleep(20000);
+}
+
+static bool
+is_held(void *arg)
+{
+	const struct world *w = arg;
+
+	return atomic_load(&w->held);
+}
+
+static bool
+asked_to_begin_again(const void *arg)
+{
+	struct world *w = (struct world *)(uintptr_t)arg;
+
+	atomic_store(&w->asked, true);
+	return true;
 }
 
 /* ---- tests ---- */
@@ -420,6 +460,31 @@ START_TEST(test_connection_back)
 }
 END_TEST
 
+/* The NSCL is not to be registered with any more just when the daemon begins again. */
+START_TEST(test_moved_at_the_end)
+{
+	static const char *const first[] = { "http://n0.example.org" BASE, NULL };
+	struct world w;
+
+	world_init(&w, "moved at the end");
+	w.gate = (struct gate){ &w, enter, listen_at, named, no_report };
+	w.conf.gate = &w.gate;
+	w.conf.nscl = NULL;
+	w.named = first;
+	w.conf.begins_again = asked_to_begin_again;
+	w.conf.begins_again_arg = &w;
+	w.hold.run = hold;
+	registrar_begin(&w);
+	scl_post(w.b.scl, &w.hold, 0);
+	ck_assert(core_await(is_held, &w));
+	cap_registrar.stop(w.registrar);
+	ck_assert_uint_eq(nscl_look(&w, 0).leaves, 1);
+	ck_assert(!mirrored(&w, 0));
+	ck_assert_uint_eq(nscl_look(&w, 1).registers, 0);
+	world_fini(&w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -433,6 +498,7 @@ suite(void)
 	tcase_add_test(tc, test_stop_anywhere);
 	tcase_add_loop_test(tc, test_stop_silent, 0, 2);
 	tcase_add_loop_test(tc, test_connection_back, 0, 2);
+	tcase_add_test(tc, test_moved_at_the_end);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cap/rem/rem_host.h"
 #include "cap/rem/rem_log.h"
 #include "cap/rem/rem_worker.h"
 #include "rem_bed.h"
+#include "suite.h"
 
 #define BAT "sys/class/power_supply/"
 
@@ -268,7 +270,7 @@ count(struct rem_work *work, bool stopping)
 
 	atomic_store(&c->begun, true);
 	if (!stopping && c->wait_for >= 0)
-		ck_assert_int_eq(poll(&p, 1, 10000), 1);
+		ck_assert_int_eq(poll(&p, 1, 60000), 1);
 	if (stopping)
 		c->stopped++;
 	else
@@ -278,7 +280,9 @@ count(struct rem_work *work, bool stopping)
 static void
 await_begun(struct counted *c)
 {
-	for (int i = 0; i < 2000 && !atomic_load(&c->begun); i++)
+	int64_t until = clock_monotonic() + 60 * CLOCK_SECOND;
+
+	while (!atomic_load(&c->begun) && clock_monotonic() < until)
 		usleep(5000);
 	ck_assert(atomic_load(&c->begun));
 }
@@ -446,8 +450,6 @@ main(void)
 {
 	Suite *s = suite_create("rem_host");
 	TCase *t = tcase_create("host");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, device_by_dmi);
@@ -464,11 +466,7 @@ main(void)
 	tcase_add_test(t, worker_stops);
 	tcase_add_test(t, application_log);
 	tcase_add_test(t, system_log);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 120);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }

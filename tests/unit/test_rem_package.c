@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cap/rem/rem_child.h"
 #include "cap/rem/rem_package.h"
 #include "cap/rem/rem_sign.h"
 #include "rem_bed.h"
+#include "suite.h"
 
 /* PEM, made for each run. */
 static char key[1024], public_key[1024], other_key[1024];
@@ -615,103 +615,30 @@ START_TEST(lists_files)
 }
 END_TEST
 
-/* ---- the command ---- */
-
-START_TEST(child_environment)
-{
-	struct buf out;
-	const char *const env[] = { "A=1", NULL };
-	const char *const argv[] = {
-		"/bin/sh",
-		"-c",
-		"echo $A:$HOME:$0:$1; ls /proc/self/fd | wc -l; pwd; read x || echo eof; exit 7",
-		"$(id);`id`",
-		"*",
-		NULL
-	};
-	struct rem_child c = { .argv = argv,
-		               .env = env,
-		               .timeout_ms = 20000,
-		               .cancel = -1,
-		               .stop = -1,
-		               .held = -1,
-		               .output = &out };
-	int leak = open("/dev/null", O_RDONLY);
-
-	buf_init(&out, 4096);
-	setenv("HOME", "/nowhere", 1);
-	ck_assert_int_eq(rem_child_run(&c), REM_CHILD_FAILED);
-	ck_assert_int_eq(c.status, 7);
-	buf_char(&out, '\0');
-	/* Input, output, errors, and the folder that ls reads. */
-	ck_assert_str_eq(out.p, "1::$(id);`id`:*\n4\n/\neof\n");
-	buf_fini(&out);
-	close(leak);
-}
-END_TEST
-
-START_TEST(child_output_bounded)
-{
-	struct buf out;
-	const char *const env[] = { NULL };
-	struct rem_child c = { .env = env,
-		               .timeout_ms = 20000,
-		               .cancel = -1,
-		               .stop = -1,
-		               .held = -1,
-		               .output = &out };
-
-	buf_init(&out, 1000);
-	c.argv = (const char *const[]){ "/bin/sh", "-c",
-		                        "i=0; while [ $i -lt 20000 ]; do echo xxxxxxxxx;"
-		                        " i=$((i+1)); done",
-		                        NULL };
-	ck_assert_int_eq(rem_child_run(&c), REM_CHILD_OK);
-	ck_assert_uint_eq(out.n, 1000);
-	ck_assert(!out.failed);
-	c.argv = (const char *const[]){ "/nonexistent/program", NULL };
-	ck_assert_int_eq(rem_child_run(&c), REM_CHILD_NOT_STARTED);
-	c.argv = (const char *const[]){ "/bin/sh", "-c", "kill -9 $$", NULL };
-	ck_assert_int_eq(rem_child_run(&c), REM_CHILD_FAILED);
-	ck_assert_int_eq(c.status, 128 + SIGKILL);
-	buf_fini(&out);
-}
-END_TEST
-
 int
 main(void)
 {
 	Suite *s = suite_create("rem_package");
-	TCase *t = tcase_create("package");
-	SRunner *r;
-	int failed;
+	TCase *c = suite_case(s, "package", setup, teardown);
 
-	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, signature_form);
-	tcase_add_loop_test(t, refused_names, 0, 16);
-	tcase_add_test(t, refused_files);
-	tcase_add_test(t, refused_signatures);
-	tcase_add_test(t, refused_without_means);
-	tcase_add_test(t, refused_size);
-	tcase_add_test(t, installs);
-	tcase_add_test(t, activates_and_removes);
-	tcase_add_test(t, rolls_back);
-	tcase_add_test(t, rolls_back_later);
-	tcase_add_test(t, too_slow);
-	tcase_add_loop_test(t, cancelled_and_stopped, 0, 2);
-	tcase_add_test(t, killed);
-	tcase_add_loop_test(t, record_damaged, 0, 13);
-	tcase_add_test(t, record_full);
-	tcase_add_test(t, record_unwritable);
-	tcase_add_test(t, stores);
-	tcase_add_test(t, lists_files);
-	tcase_add_test(t, child_environment);
-	tcase_add_test(t, child_output_bounded);
-	tcase_set_timeout(t, 60);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	tcase_set_timeout(c, 120);
+	tcase_add_test(c, signature_form);
+	tcase_add_loop_test(c, refused_names, 0, 16);
+	tcase_add_test(c, refused_files);
+	tcase_add_test(c, refused_signatures);
+	tcase_add_test(c, refused_without_means);
+	tcase_add_test(c, refused_size);
+	tcase_add_test(c, installs);
+	tcase_add_test(c, activates_and_removes);
+	tcase_add_test(c, rolls_back);
+	tcase_add_test(c, rolls_back_later);
+	tcase_add_test(c, too_slow);
+	tcase_add_loop_test(c, cancelled_and_stopped, 0, 2);
+	tcase_add_test(c, killed);
+	tcase_add_loop_test(c, record_damaged, 0, 13);
+	tcase_add_test(c, record_full);
+	tcase_add_test(c, record_unwritable);
+	tcase_add_test(c, stores);
+	tcase_add_test(c, lists_files);
+	return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "repo_bed.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -498,8 +499,6 @@ main(void)
 	Suite *s = suite_create("repo");
 	TCase *c = tcase_create("engines");
 	TCase *once = tcase_create("once");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
@@ -507,8 +506,5 @@ main(void)
 	tcase_add_test(once, empty_read_only_store_is_refused);
 	suite_add_tcase(s, c);
 	suite_add_tcase(s, once);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "repo_bed.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -594,8 +595,6 @@ main(void)
 {
 	Suite *s = suite_create("repo_check");
 	TCase *c = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 300);
 	tcase_add_loop_test(c, flipped_bits_are_found, BED_MEMORY, BED_ENGINES);
@@ -605,8 +604,5 @@ main(void)
 	tcase_add_test(c, nonsense_is_survived);
 	tcase_add_test(c, findings_are_bounded);
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "repo_bed.h"
+#include "suite.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -129,14 +130,9 @@ main(void)
 {
 	Suite *s = suite_create("repo_race");
 	TCase *c = tcase_create("engines");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 300);
 	tcase_add_loop_test(c, latest_never_goes_back, BED_MEMORY, BED_ENGINES);
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

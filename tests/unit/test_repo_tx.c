@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "repo_bed.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -389,15 +390,10 @@ main(void)
 	};
 	Suite *s = suite_create("repo_tx");
 	TCase *c = tcase_create("engines");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_loop_test(c, tests[i], BED_MEMORY, BED_ENGINES);
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -229,6 +229,68 @@ START_TEST(policies_that_change_are_followed)
 }
 END_TEST
 
+#define OWN "http://scl.example.org:8080/m2m/applications/na"
+#define OTHERS "http://other.example.org/m2m/applications/na"
+/* http://alias.example.org:8080/m2m/applications/na, OWN and OTHERS as Release 1 has them. */
+#define BASIC_ALIAS \
+	"Basic aHR0cCUzQSUyRiUyRmFsaWFzLmV4YW1wbGUub3JnJTNBODA4MCUyRm0ybSUyRmFwcGxpY2F0aW9ucyUyRm5hOg=="
+#define BASIC_OWN \
+	"Basic aHR0cCUzQSUyRiUyRnNjbC5leGFtcGxlLm9yZyUzQTgwODAlMkZtMm0lMkZhcHBsaWNhdGlvbnMlMkZuYTo="
+#define BASIC_OTHERS \
+	"Basic aHR0cCUzQSUyRiUyRm90aGVyLmV4YW1wbGUub3JnJTJGbTJtJTJGYXBwbGljYXRpb25zJTJGbmE6"
+
+/* requestingEntity of an application under each of the names of its SCL, and what the NSCL gets. */
+static const struct {
+	const char *from, *passed;
+} names[] = {
+	{ OWN, OWN },
+	{ "/m2m/applications/na", OWN },
+	{ "http://alias.example.org:8080/m2m/applications/na", OWN },
+	{ "HTTP://Alias.Example.Org:8080/m2m/applications/n%61", OWN },
+	{ "https://scl.example.org:8080/m2m/applications/na", OWN },
+	{ OTHERS, OTHERS },
+	{ "http://alias.example.org/m2m/applications/na",
+	  "http://alias.example.org/m2m/applications/na" },
+};
+
+static void
+expect_passed(struct headers h, const char *from, const char *authorization)
+{
+	struct reply r = saf_ask("GET", OTHER "/c", h, "");
+
+	ck_assert_msg(r.status == 204, "%s: %d %s", h.from, r.status, r.body);
+	reply_fini(&r);
+	ck_assert_str_eq(peer.last_from, from);
+	ck_assert_str_eq(peer.last_authorization, authorization);
+}
+
+START_TEST(own_names_are_passed_on_as_registered)
+{
+	char want[256];
+
+	for (size_t i = 0; i < NITEMS(names); i++) {
+		snprintf(want, sizeof(want), "%s ", names[i].passed);
+		expect_passed((struct headers){ .from = names[i].from }, want, " ");
+	}
+	/* As Release 1 has it. */
+	expect_passed((struct headers){ .authorization = BASIC_ALIAS }, " ", BASIC_OWN " ");
+	expect_passed((struct headers){ .authorization = BASIC_OTHERS }, " ", BASIC_OTHERS " ");
+}
+END_TEST
+
+/* Those that wait as well. */
+START_TEST(own_names_of_parcels)
+{
+	const struct headers h = { LATER("c", SINK), .from = names[2].from };
+	struct reply r = saf_ask("POST", OTHER "/c", h, "x");
+
+	ck_assert_int_eq(r.status, 202);
+	reply_fini(&r);
+	saf_await(&peer.notified, 1);
+	ck_assert_str_eq(peer.last_from, OWN " ");
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -243,6 +305,8 @@ suite(void)
 	tcase_add_test(policies, last_call_and_threshold);
 	tcase_add_test(policies, blocked_after_failures);
 	tcase_add_test(policies, policies_that_change_are_followed);
+	tcase_add_test(policies, own_names_are_passed_on_as_registered);
+	tcase_add_test(policies, own_names_of_parcels);
 	return s;
 }
 

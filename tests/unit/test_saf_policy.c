@@ -6,6 +6,7 @@
 
 #include "base/crontab.h"
 #include "base/times.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -548,11 +549,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite());
 }

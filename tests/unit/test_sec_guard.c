@@ -4,14 +4,17 @@
 
 #include <fcntl.h>
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cap/sec/guard.h"
 #include "cap/sec/kma.h"
+#include "cap/sec/kma_book.h"
 #include "core/identity.h"
 #include "core_bed.h"
+#include "mas/mas_audit.h"
 #include "sec/b64url.h"
 #include "sec/hex.h"
 
@@ -72,17 +75,21 @@ static struct issuers *issuers;
 static struct sec_guard *guard;
 static struct kma *kma;
 static bool is_node;
+static const char *book; /* NULL: Kma is entered in memory */
+static const struct key seal = { { 7 } };
 static char path[64];
 
 static void
 attach(struct scl *scl)
 {
 	const struct kma_conf conf = { .sec = &sec, .issuers = issuers,
-		                       .live = is_node ? live : NULL };
+		                       .live = is_node ? live : NULL, .book = book,
+		                       .seal = &seal };
+	char why[SEC_WHY_MAX];
 
 	mid_attach(mid, scl);
 	sec_guard_attach(guard, scl);
-	ck_assert_int_eq(kma_add(&conf, scl, &kma), RC_OK);
+	ck_assert_msg(kma_add(&conf, scl, &kma, why) == RC_OK, "%s", why);
 }
 
 static void
@@ -563,6 +570,159 @@ START_TEST(kma_after_a_restart)
 }
 END_TEST
 
+/* ---- Kma that is entered on disk ---- */
+
+static char kept[64];
+
+static void
+setup_kept(void)
+{
+	snprintf(kept, sizeof(kept), "/tmp/test_guard_kma.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(kept));
+	book = kept;
+	begin(true);
+}
+
+static void
+teardown_kept(void)
+{
+	char file[128];
+
+	teardown();
+	snprintf(file, sizeof(file), "%s/data.mdb", kept);
+	unlink(file);
+	snprintf(file, sizeof(file), "%s/lock.mdb", kept);
+	unlink(file);
+	rmdir(kept);
+}
+
+struct seen {
+	unsigned rows, given;
+	char object[AUDIT_OBJECT_MAX + 1];
+};
+
+static void
+see(void *arg, const struct audit_row *row)
+{
+	struct seen *s = arg;
+
+	s->rows++;
+	if (!slice_is(row->entry.action, "kma"))
+		return;
+	s->given++;
+	ck_assert(slice_is(row->entry.actor, "meter"));
+	ck_assert(slice_is(row->entry.source, "uid 1001"));
+	snprintf(s->object, sizeof(s->object), "%.*s", (int)row->entry.object.n, row->entry.object.p);
+}
+
+/* The audit as it is on disk. */
+static struct seen
+audited(void)
+{
+	const struct store_conf conf = { .path = kept };
+	struct seen seen = { .rows = 0 };
+	struct audit_check check = { .next = 0 };
+	struct mas_store store;
+	struct mas_tx *tx;
+	char why[256];
+
+	ck_assert_int_eq(mas_store_open(&store_lmdb, &conf, &store, why), RC_OK);
+	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(audit_verify(tx, &seal, 1000, &check), RC_OK);
+	ck_assert(check.ended && check.bad == 0 && !check.bad_head);
+	ck_assert_int_eq(audit_read(tx, 0, 100, see, &seen), RC_OK);
+	mas_tx_abort(tx);
+	mas_store_close(&store);
+	return seen;
+}
+
+START_TEST(kma_once_for_ever)
+{
+	struct mas_connection c;
+	struct seen seen;
+
+	core_app(&bed, "meter", "");
+	ck_assert_int_eq(kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL), 200);
+	for (int i = 0; i < 3; i++) {
+		teardown();
+		seen = audited();
+		ck_assert_uint_eq(seen.given, 1);
+		ck_assert_str_eq(seen.object, "1122334455667788.1.5eff322a1bd4164e");
+		begin(true);
+		core_app(&bed, "meter", "");
+		ck_assert_int_eq(kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL), 409);
+	}
+	/* Nor after its registration is another one. */
+	ck_assert_int_eq(core_status(&bed, "DELETE", METER, ADMIN, NULL), 204);
+	core_app(&bed, "meter", "");
+	ck_assert_int_eq(kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL), 409);
+	c = connection();
+	c.id++;
+	c.kmc_index = 2;
+	c.created++;
+	ck_assert_int_eq(live_put(live, &c), RC_OK);
+	ck_assert_int_eq(kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL), 200);
+	ck_assert_int_eq(kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL), 409);
+	kma_stop(kma);
+	ck_assert_uint_eq(audited().given, 2);
+	c.id++;
+	c.created++;
+	ck_assert_int_eq(live_put(live, &c), RC_OK);
+	ck_assert_int_eq(kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL), 503);
+}
+END_TEST
+
+struct crowd {
+	pthread_t thread;
+	int status;
+};
+
+static void *
+ask_kma(void *arg)
+{
+	struct crowd *one = arg;
+
+	one->status = kma_status(CLAIMED_MIA, USER, NULL, METER "/kma", NULL);
+	return NULL;
+}
+
+/* However many ask at the same time, one gets it. */
+START_TEST(kma_for_one_of_many)
+{
+	struct crowd all[16];
+	unsigned given = 0;
+
+	core_app(&bed, "meter", "");
+	for (size_t i = 0; i < NITEMS(all); i++)
+		ck_assert_int_eq(pthread_create(&all[i].thread, NULL, ask_kma, &all[i]), 0);
+	for (size_t i = 0; i < NITEMS(all); i++) {
+		pthread_join(all[i].thread, NULL);
+		ck_assert(all[i].status == 200 || all[i].status == 409);
+		given += all[i].status == 200;
+	}
+	ck_assert_uint_eq(given, 1);
+}
+END_TEST
+
+/* A book that was made with another key, or has another record, is not begun anew. */
+START_TEST(kma_book_of_another)
+{
+	const struct key other = { { 8 } };
+	struct kma_book_conf conf = { .dir = kept, .engine = &store_lmdb, .seal = &other,
+		                      .clock = &bed.clock.clock, .log = bed.log };
+	struct kma_book *opened;
+	char why[256];
+
+	kma_stop(kma);
+	ck_assert_int_eq(kma_book_open(&conf, &opened, why), RC_PRECONDITION);
+	ck_assert_ptr_null(opened);
+	ck_assert_ptr_nonnull(strstr(why, kept));
+	conf.seal = &seal;
+	ck_assert_int_eq(kma_book_open(&conf, &opened, why), RC_OK);
+	kma_book_close(opened);
+}
+END_TEST
+
 /* At the network nobody has a Kma. */
 START_TEST(kma_of_the_network)
 {
@@ -579,6 +739,7 @@ main(void)
 {
 	Suite *s = suite_create("sec_guard");
 	TCase *network = tcase_create("network"), *node = tcase_create("node");
+	TCase *disk = tcase_create("kma on disk");
 	SRunner *r;
 	int failed;
 
@@ -598,6 +759,11 @@ main(void)
 	tcase_add_test(node, kma_otherwise);
 	tcase_add_test(node, kma_session);
 	tcase_add_test(node, kma_after_a_restart);
+	tcase_add_checked_fixture(disk, setup_kept, teardown_kept);
+	tcase_add_test(disk, kma_once_for_ever);
+	tcase_add_test(disk, kma_for_one_of_many);
+	tcase_add_test(disk, kma_book_of_another);
+	suite_add_tcase(s, disk);
 	suite_add_tcase(s, node);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

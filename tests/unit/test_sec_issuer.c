@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cap/sec/issuer.h"
@@ -363,6 +364,40 @@ START_TEST(token_file_of_rubbish)
 }
 END_TEST
 
+/* Each of many tokens is found, the others are not, in a time that hardly depends on how many. */
+START_TEST(many_tokens)
+{
+	enum { MANY = 40000, FINDS = 4000, OF_ONE = 96 };
+	char *text = calloc(MANY + 2, OF_ONE), *end = text, token[40], name[40], why[TOKENS_WHY];
+	struct tokens *t;
+	clock_t from;
+
+	ck_assert_ptr_nonnull(text);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(token, sizeof(token), "token-of-many-%07d", i);
+		snprintf(name, sizeof(name), "app-%d", i);
+		end = stpcpy(end, line_of(name, token));
+	}
+	/* The last line with a token counts. */
+	strcpy(end, line_of("another", "token-of-many-0000007"));
+	write_file(text, 0600);
+	free(text);
+	ck_assert_int_eq(tokens_read(path, &t, why), RC_OK);
+	from = clock();
+	for (int i = 0; i < FINDS; i++) {
+		snprintf(token, sizeof(token), "token-of-many-%07d", i * (MANY / FINDS));
+		snprintf(name, sizeof(name), "app-%d", i * (MANY / FINDS));
+		ck_assert_msg(slice_is(tokens_find(t, slice_of(token)), name), "%s", token);
+		token[0] = 'T';
+		ck_assert_ptr_null(tokens_find(t, slice_of(token)).p);
+	}
+	/* To look at each of them takes a hundred times as long. */
+	ck_assert_int_lt((clock() - from) / (CLOCKS_PER_SEC / 1000), 1000);
+	ck_assert(slice_is(tokens_find(t, SLICE_LIT("token-of-many-0000007")), "another"));
+	tokens_free(t);
+}
+END_TEST
+
 static bool
 comes(const char *token, const char *name)
 {
@@ -587,6 +622,7 @@ main(void)
 	tcase_add_test(c, guessing);
 	tcase_add_test(c, token_files_that_are_none);
 	tcase_add_test(c, token_file_of_rubbish);
+	tcase_add_test(c, many_tokens);
 	tcase_add_test(c, file_that_changes);
 	tcase_add_test(c, reloads_under_load);
 	tcase_add_test(c, keys_of_applications);

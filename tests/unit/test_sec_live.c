@@ -14,6 +14,8 @@
 #define START (INT64_C(1700000000) * CLOCK_SECOND)
 #define HOUR (3600 * CLOCK_SECOND)
 #define MAX 8u
+#define RATE 1000u
+#define BURST 5000u
 
 struct test_clock {
 	struct clock clock;
@@ -32,7 +34,8 @@ now(const struct clock *c)
 static void
 setup(void)
 {
-	struct live_conf conf = { .clock = &clock_now_of.clock, .max = MAX, .remember = HOUR };
+	struct live_conf conf = { .clock = &clock_now_of.clock, .max = MAX, .remember = HOUR,
+		                  .rate = RATE, .burst = BURST };
 
 	clock_now_of.clock.now = now;
 	atomic_store(&clock_now_of.now, START);
@@ -298,16 +301,36 @@ START_TEST(rate)
 	put(1, 1, 1);
 	low.flags |= MAS_LOW_PRIORITY;
 	ck_assert_int_eq(live_put(table, &low), RC_OK);
-	n = allowed(1, 3 * LIVE_BURST);
-	ck_assert_uint_ge(n, LIVE_BURST);
-	ck_assert_uint_le(n, LIVE_BURST + LIVE_RATE * (unsigned)((clock_monotonic() - from) /
-	                                                         CLOCK_SECOND + 1));
+	n = allowed(1, 3 * BURST);
+	ck_assert_uint_ge(n, BURST);
+	ck_assert_uint_le(n, BURST + RATE * (unsigned)((clock_monotonic() - from) / CLOCK_SECOND + 1));
 	n = allowed(2, 100);
 	ck_assert_uint_ge(n, LIVE_BURST_LOW);
 	ck_assert_uint_le(n, LIVE_BURST_LOW + 1 +
 	                         (unsigned)((clock_monotonic() - from) / CLOCK_SECOND));
 	while (allowed(2, 1) == 0)
 		ck_assert_int_lt(clock_monotonic() - from, 20 * CLOCK_SECOND);
+}
+END_TEST
+
+START_TEST(rate_set)
+{
+	struct mas_connection low = conn(2, 2, 1);
+	int64_t from = clock_monotonic();
+	unsigned n;
+
+	put(1, 1, 1);
+	low.flags |= MAS_LOW_PRIORITY;
+	ck_assert_int_eq(live_put(table, &low), RC_OK);
+	ck_assert_uint_eq(allowed(1, 1), 1);
+	/* What was saved up is cut to the new burst. */
+	live_set_rate(table, 1, 2);
+	n = allowed(1, BURST);
+	ck_assert_uint_ge(n, 2);
+	ck_assert_uint_le(n, 3 + (unsigned)((clock_monotonic() - from) / CLOCK_SECOND));
+	live_set_rate(table, 0, 1);
+	ck_assert_uint_eq(allowed(1, 2 * BURST), 2 * BURST);
+	ck_assert_uint_lt(allowed(2, 100), 100);
 }
 END_TEST
 
@@ -351,6 +374,7 @@ main(void)
 	tcase_add_test(c, objects);
 	tcase_add_test(c, use);
 	tcase_add_test(c, rate);
+	tcase_add_test(c, rate_set);
 	tcase_add_test(c, notes);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_ENV);

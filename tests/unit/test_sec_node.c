@@ -31,6 +31,12 @@ some_links(struct node_bed *w)
 }
 
 static bool
+some_requests(struct node_bed *w)
+{
+	return w->counts.requests >= 12;
+}
+
+static bool
 two_boots(struct node_bed *w)
 {
 	return w->counts.boots >= 2;
@@ -330,8 +336,8 @@ START_TEST(test_expired)
 }
 END_TEST
 
-/* A session that is not made: a new key is got at once, and who waits at the gate is told. */
-START_TEST(test_session_lost)
+/* A session that is refused: a new key is got at once, and who waits at the gate is told. */
+START_TEST(test_session_refused)
 {
 	struct node_bed w;
 
@@ -340,16 +346,101 @@ START_TEST(test_session_lost)
 	begin_and_want(&w);
 	ck_assert(node_await_up(&w));
 	SET(&w, ups, false);
-	SET(&w, lost_sessions, 1);
+	SET(&w, refused_sessions, 1);
 	ck_assert_int_eq(node_ask(&w), 0);
 	ck_assert(node_await_up(&w));
 	ck_assert_uint_eq(node_counts(&w).links, 2);
 	ck_assert_int_eq(node_ask(&w), 200);
 	/* Good for a moment, and lost again: the next attempt is not made at once. */
-	SET(&w, lost_sessions, 1);
+	SET(&w, refused_sessions, 1);
 	ck_assert_int_eq(node_ask(&w), 0);
 	ck_assert_int_eq(node_ask(&w), 200);
 	ck_assert_uint_eq(node_counts(&w).links, 2);
+	node_end(&w);
+	node_fini(&w);
+}
+END_TEST
+
+/* The network cuts sessions off: the same key again, and who waits at the gate is told of the end. */
+START_TEST(test_session_cut)
+{
+	struct node_bed w;
+	char identity[80];
+
+	node_init(&w);
+	begin_and_want(&w);
+	ck_assert(node_await_up(&w));
+	ck_assert_int_eq(node_ask(&w), 200);
+	strcpy(identity, w.identity);
+	for (unsigned times = 0; times < 5; times++) {
+		SET(&w, ups, false);
+		SET(&w, cut_sessions, 2);
+		ck_assert_int_eq(node_ask(&w), 0);
+		ck_assert(node_await_up(&w));
+		ck_assert_int_eq(node_ask(&w), 200);
+	}
+	/* Nobody there is no cut, however often. */
+	SET(&w, counts.requests, 0);
+	SET(&w, unreachable, true);
+	SET(&w, cut_sessions, 1);
+	ck_assert_int_eq(node_ask(&w), 0);
+	ck_assert(node_await(&w, some_requests));
+	SET(&w, ups, false);
+	SET(&w, unreachable, false);
+	ck_assert(node_await_up(&w));
+	ck_assert_int_eq(node_ask(&w), 200);
+	ck_assert_str_eq(w.identity, identity);
+	ck_assert_uint_eq(node_counts(&w).links, 1);
+	node_end(&w);
+	node_fini(&w);
+}
+END_TEST
+
+/* Requests that fail while the next attempt is awaited are one cut, and one of them may end it. */
+START_TEST(test_cut_at_once)
+{
+	struct node_bed w;
+
+	node_init(&w);
+	w.conf.bootstrap.retry = w.conf.bootstrap.retry_max = 3600 * CLOCK_SECOND;
+	begin_and_want(&w);
+	ck_assert(node_await_up(&w));
+	SET(&w, ups, false);
+	SET(&w, cut_sessions, 6);
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_int_eq(node_ask(&w), 0);
+	ck_assert(!w.ups);
+	ck_assert_int_eq(node_ask(&w), 200);
+	ck_assert(node_await_up(&w));
+	ck_assert_uint_eq(node_counts(&w).links, 1);
+	/* A refusal does not wait for what a cut waits for. */
+	SET(&w, ups, false);
+	SET(&w, cut_sessions, 1);
+	ck_assert_int_eq(node_ask(&w), 0);
+	SET(&w, refused_sessions, 1);
+	ck_assert_int_eq(node_ask(&w), 0);
+	ck_assert(node_await_up(&w));
+	ck_assert_uint_eq(node_counts(&w).links, 2);
+	node_end(&w);
+	node_fini(&w);
+}
+END_TEST
+
+/* A server that does not know the key may say nothing: after three in a row there is a new one. */
+START_TEST(test_cut_for_good)
+{
+	struct node_bed w;
+
+	node_init(&w);
+	begin_and_want(&w);
+	ck_assert(node_await_up(&w));
+	SET(&w, ups, false);
+	SET(&w, cut_sessions, 3);
+	ck_assert_int_eq(node_ask(&w), 0);
+	ck_assert(node_await_up(&w));
+	ck_assert_uint_eq(w.cut_sessions, 0);
+	ck_assert_uint_eq(node_counts(&w).links, 2);
+	ck_assert_int_eq(node_ask(&w), 200);
 	node_end(&w);
 	node_fini(&w);
 }
@@ -507,7 +598,10 @@ main(void)
 	tcase_add_loop_test(c, test_no_effect, 0, NITEMS(unsigned_modes) * NITEMS(void_nothing));
 	tcase_add_loop_test(c, test_void, 0, 2);
 	tcase_add_test(c, test_expired);
-	tcase_add_test(c, test_session_lost);
+	tcase_add_test(c, test_session_refused);
+	tcase_add_test(c, test_session_cut);
+	tcase_add_test(c, test_cut_at_once);
+	tcase_add_test(c, test_cut_for_good);
 	tcase_add_test(c, test_renewal);
 	tcase_add_test(c, test_jump);
 	tcase_add_test(c, test_laboratory);

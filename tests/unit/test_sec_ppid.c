@@ -5,6 +5,7 @@
 #include "sec/failures.h"
 #include "sec/hex.h"
 #include "sec/ppid.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -405,8 +406,6 @@ main(void)
 {
 	Suite *s = suite_create("sec_ppid");
 	TCase *tc = tcase_create("ppid");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, identifiers_are_read, 0, NITEMS(good));
 	tcase_add_loop_test(tc, identifiers_have_pairs, 0, NITEMS(good));
@@ -423,9 +422,5 @@ main(void)
 	tcase_add_test(tc, a_full_table_keeps_who_is_locked);
 	tcase_add_test(tc, tables_have_bounds);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -3,11 +3,14 @@
 #include "config.h"
 
 #include <check.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "app/listen_names.h"
 #include "app/options.h"
 #include "app/scl_conf.h"
+#include "app/sec_conf.h"
 #include "base/arena.h"
 
 static const char *const engines[] = { "lmdb", "memory", NULL };
@@ -36,15 +39,20 @@ teardown(void)
 }
 
 static void
-load(const char *text)
+load_from(const struct options_source *src)
 {
-	const struct options_source src = { .profile = &profile, .text = text };
 	struct buf errors;
 
 	buf_init(&errors, OPTIONS_ERRORS_MAX);
-	o = options_load(&src, &errors);
+	o = options_load(src, &errors);
 	ck_assert_msg(o != NULL, "%.*s", (int)errors.n, errors.p);
 	buf_fini(&errors);
+}
+
+static void
+load(const char *text)
+{
+	load_from(&(struct options_source){ .profile = &profile, .text = text });
 }
 
 static bool
@@ -209,11 +217,80 @@ START_TEST(test_contact)
 }
 END_TEST
 
+/* Of the file dir/name, which has text. */
+static void
+load_file(struct sec_conf *conf, const char *file, const char *text)
+{
+	static const struct store_ops *const stores[] = { &store_memory, NULL };
+	static const struct profile daemon = { .name = "test", .role = ROLE_GSCL, .stores = stores };
+	FILE *f = fopen(file, "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	options_free(o);
+	load_from(&(struct options_source){ .profile = &profile, .file = file });
+	ck_assert(sec_conf_fill(conf, &daemon, o, NULL, arena));
+}
+
+START_TEST(test_sec)
+{
+	char dir[] = "/tmp/test_service_conf.XXXXXX", path[64], was[PATH_MAX];
+	struct sec_conf conf;
+	struct sec_rate rate;
+
+	ck_assert_ptr_nonnull(getcwd(was, sizeof(was)));
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/a.conf", dir);
+	load_file(&conf, path, "");
+	ck_assert_str_eq(conf.ival.configuration, path);
+	ck_assert_uint_eq(conf.rate.rate, 1000);
+	ck_assert_uint_eq(conf.rate.burst, 5000);
+	ck_assert_int_eq(chdir(dir), 0);
+	load_file(&conf, "./a.conf", "limits = { rate = 0; burst = 7; };");
+	ck_assert_str_eq(conf.ival.configuration, path);
+	sec_conf_rate(&rate, o);
+	ck_assert_uint_eq(rate.rate, 0);
+	ck_assert_uint_eq(rate.burst, 7);
+	load_file(&conf, path, "ival = { configuration = \"/etc/other\"; };");
+	ck_assert_str_eq(conf.ival.configuration, "/etc/other");
+	options_free(o);
+	load("");
+	ck_assert(sec_conf_fill(&conf, &(struct profile){ .stores = (const struct store_ops *[]){ NULL } },
+	                        o, NULL, arena));
+	ck_assert_ptr_null(conf.ival.configuration);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(chdir(was), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+START_TEST(test_ocsp)
+{
+	static const struct store_ops *const stores[] = { NULL };
+	static const struct profile daemon = { .stores = stores };
+	struct sec_conf conf;
+
+	load("");
+	ck_assert(sec_conf_fill(&conf, &daemon, o, NULL, arena));
+	ck_assert(!conf.network.ocsp);
+	ck_assert_ptr_null(conf.network.ocsp_responder);
+	ck_assert_int_eq(conf.network.ocsp_timeout, 5 * CLOCK_SECOND);
+	options_free(o);
+	load("msbf = { ocsp = \"on\"; ocsp_responder = \"http://a/b\"; ocsp_timeout = \"2 s\"; };");
+	ck_assert(sec_conf_fill(&conf, &daemon, o, NULL, arena));
+	ck_assert(conf.network.ocsp);
+	ck_assert_str_eq(conf.network.ocsp_responder, "http://a/b");
+	ck_assert_int_eq(conf.network.ocsp_timeout, 2 * CLOCK_SECOND);
+}
+END_TEST
+
 int
 main(void)
 {
 	const TTest *const tests[] = { test_loopback, test_default_port, test_configured,
-		test_all_interfaces, test_behind_proxy, test_no_memory, test_scl_conf, test_contact };
+		test_all_interfaces, test_behind_proxy, test_no_memory, test_scl_conf, test_contact,
+		test_sec, test_ocsp };
 	Suite *s = suite_create("service_conf");
 	TCase *tc = tcase_create("all");
 	SRunner *r = srunner_create(s);

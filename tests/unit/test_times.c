@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/crontab.h"
 #include "base/times.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdint.h>
@@ -197,8 +198,6 @@ main(void)
 {
 	Suite *s = suite_create("times");
 	TCase *c = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, times_are_read_and_written, 0, NITEMS(good_times));
@@ -210,8 +209,5 @@ main(void)
 	tcase_add_loop_test(c, schedules_are_matched, 0, NITEMS(schedules));
 	tcase_add_loop_test(c, schedules_refuses, 0, NITEMS(wrong_schedules));
 	suite_add_tcase(s, c);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(s);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * documents DIR RELEASE: writes what the type tables render, one XML file for each resource type
- * and each other document with everything that may stand in an answer, and one with the least.
+ * and each other document with everything that may stand in an answer, and one with the least; the
+ * same for the parameter sets.
  */
 #include "config.h"
 
@@ -10,6 +11,7 @@
 
 #include "../unit/model_samples.h"
 
+#include "mas/param_set.h"
 #include "model/render.h"
 
 #define DOCUMENT_MAX (1u << 20)
@@ -61,6 +63,45 @@ write_document(const struct maker *m, const struct document *d)
 }
 
 static void
+write_param_set(const struct maker *m, const char *name, struct param_set set)
+{
+	static const struct key clear = { { 1 } };
+	static const uint8_t wrapped[KEYWRAP_BYTES] = { 1 };
+	struct buf b;
+
+	set.lifetime = INT64_C(1700000000000000);
+	/* The least of a bootstrap has no key, a connection always has one. */
+	if (m->full || set.kind == PARAM_CONNECTION) {
+		set.clear = release == 1 ? &clear : NULL;
+		set.wrapped = release == 1 ? NULL : wrapped;
+	}
+	buf_init(&b, PARAM_SET_MAX);
+	if (param_set_write(&set, &codec_xml, &b) != RC_OK)
+		b.failed = true;
+	save(name, m, &b);
+	buf_fini(&b);
+}
+
+static void
+write_param_sets(const struct maker *m)
+{
+	static const char *const nscls[] = { "https://nscl.example.org/m2m", NULL };
+	struct param_set boot = { .kind = PARAM_BOOTSTRAP, .kmr_index = 1 };
+
+	if (m->full) {
+		boot.kmr_index = UINT32_MAX;
+		boot.mas_address = "mas.example.org";
+		boot.scl_id = "gscl-1";
+		boot.nscls = nscls;
+	}
+	write_param_set(m, "bootstrapParamSet", boot);
+	write_param_set(m, "connectionParamSet", (struct param_set){
+		.kind = PARAM_CONNECTION, .connection_id = m->full ? UINT64_MAX : 1,
+		.kmc_index = m->full ? UINT32_MAX : 1, .scl_id = "gscl-1",
+		.flags = m->full ? 0xffffu : 0 });
+}
+
+static void
 write_all(bool full)
 {
 	const struct maker m = { .arena = arena, .full = full };
@@ -75,6 +116,7 @@ write_all(bool full)
 	for (const struct document *d = documents; d->element != NULL; d++)
 		if (d->since <= release)
 			write_document(&m, d);
+	write_param_sets(&m);
 }
 
 int

@@ -34,9 +34,6 @@ AMENDMENTS = (
      "with a blank at its end no xsi:type names the type (libxml2)"),
 )
 
-# Parameters of service bootstrap and connection: no resources, and not in the type tables.
-LEFT_OUT = ("bootstrapParamSet.xsd", "commonSecurity.xsd", "connectionParamSet.xsd")
-
 ALL = """<?xml version="1.0" encoding="UTF-8"?>
 <schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://uri.etsi.org/m2m">
 %s</schema>
@@ -59,7 +56,7 @@ def amend(release, file, text):
 def write_set(source, out, release=2):
     """The path of the schema that includes the whole set."""
     folder = os.path.join(source, FOLDERS[release])
-    files = sorted(f for f in os.listdir(folder) if f.endswith(".xsd") and f not in LEFT_OUT)
+    files = sorted(f for f in os.listdir(folder) if f.endswith(".xsd"))
     for file in files:
         with open(os.path.join(folder, file), encoding="utf-8") as stream:
             text = amend(release, file, stream.read())

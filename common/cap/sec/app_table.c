@@ -96,7 +96,15 @@ insert(struct app_table *t, struct slice app_id, const uint8_t hash[APP_HASH_BYT
 	return RC_OK;
 }
 
-/* The entry of app_id, made unless it is there; the lock is the caller's. */
+static enum rc
+hash_of(struct slice app_id, uint8_t hash[APP_HASH_BYTES])
+{
+	if (app_id.n == 0 || app_id.n > APP_ID_MAX)
+		return RC_BAD_REQUEST;
+	return app_hash(app_id, hash);
+}
+
+/* The entry of app_id, made unless it is there. */
 static enum rc
 take_up(struct app_table *t, struct slice app_id, const uint8_t hash[APP_HASH_BYTES],
         struct entry **out)
@@ -107,26 +115,30 @@ take_up(struct app_table *t, struct slice app_id, const uint8_t hash[APP_HASH_BY
 	return slice_eq(slice_make((*out)->app_id, (*out)->n), app_id) ? RC_OK : RC_CONFLICT;
 }
 
+/* The same with the lock, which stays taken (for writing) when it is RC_OK. */
 static enum rc
-hash_of(struct slice app_id, uint8_t hash[APP_HASH_BYTES])
-{
-	if (app_id.n == 0 || app_id.n > APP_ID_MAX)
-		return RC_BAD_REQUEST;
-	return app_hash(app_id, hash);
-}
-
-enum rc
-app_table_add(struct app_table *t, struct slice app_id)
+take_up_locked(struct app_table *t, struct slice app_id, struct entry **out)
 {
 	uint8_t hash[APP_HASH_BYTES];
-	struct entry *e;
 	enum rc rc = hash_of(app_id, hash);
 
 	if (rc != RC_OK)
 		return rc;
 	pthread_rwlock_wrlock(&t->lock);
-	rc = take_up(t, app_id, hash, &e);
-	pthread_rwlock_unlock(&t->lock);
+	rc = take_up(t, app_id, hash, out);
+	if (rc != RC_OK)
+		pthread_rwlock_unlock(&t->lock);
+	return rc;
+}
+
+enum rc
+app_table_add(struct app_table *t, struct slice app_id)
+{
+	struct entry *e;
+	enum rc rc = take_up_locked(t, app_id, &e);
+
+	if (rc == RC_OK)
+		pthread_rwlock_unlock(&t->lock);
 	return rc;
 }
 
@@ -150,22 +162,34 @@ app_table_find(struct app_table *t, const uint8_t hash[APP_HASH_BYTES], char out
 enum rc
 app_table_give(struct app_table *t, struct slice app_id, uint64_t connection, uint32_t kmc_index)
 {
-	uint8_t hash[APP_HASH_BYTES];
 	struct entry *e;
-	enum rc rc = hash_of(app_id, hash);
+	enum rc rc = take_up_locked(t, app_id, &e);
 
 	if (rc != RC_OK)
 		return rc;
-	pthread_rwlock_wrlock(&t->lock);
-	rc = take_up(t, app_id, hash, &e);
-	if (rc == RC_OK && e->connection == connection && e->kmc_index == kmc_index)
+	if (e->connection == connection && e->kmc_index == kmc_index)
 		rc = RC_CONFLICT;
-	if (rc == RC_OK) {
-		e->connection = connection;
-		e->kmc_index = kmc_index;
-	}
+	e->connection = connection;
+	e->kmc_index = kmc_index;
 	pthread_rwlock_unlock(&t->lock);
 	return rc;
+}
+
+bool
+app_table_has(struct app_table *t, struct slice app_id, uint64_t connection, uint32_t kmc_index)
+{
+	uint8_t hash[APP_HASH_BYTES];
+	const struct entry *e;
+	bool has;
+
+	if (hash_of(app_id, hash) != RC_OK)
+		return false;
+	pthread_rwlock_rdlock(&t->lock);
+	e = find(t, hash);
+	has = e != NULL && slice_eq(slice_make(e->app_id, e->n), app_id) &&
+	      e->connection == connection && e->kmc_index == kmc_index;
+	pthread_rwlock_unlock(&t->lock);
+	return has;
 }
 
 void

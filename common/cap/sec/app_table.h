@@ -35,6 +35,9 @@ size_t app_table_find(struct app_table *t, const uint8_t hash[APP_HASH_BYTES],
  */
 enum rc app_table_give(struct app_table *t, struct slice app_id, uint64_t connection,
                        uint32_t kmc_index);
+/* True when app_id has got its Kma of that connection and KmcIndex. */
+bool app_table_has(struct app_table *t, struct slice app_id, uint64_t connection,
+                   uint32_t kmc_index);
 /* Drops the applications for whose last Kmc gone says so, and those that have never got a Kma. */
 void app_table_sweep(struct app_table *t,
                      bool (*gone)(void *arg, uint64_t connection, uint32_t kmc_index), void *arg);

@@ -4,6 +4,7 @@
 #include "cap/sec/conn_endpoint.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -20,6 +21,7 @@
 
 struct conn_endpoints {
 	struct conn_conf conf;
+	_Atomic int64_t overlap;
 	struct endpoint set, self;
 	char set_path[PATH_MAX_OCTETS], self_path[PATH_MAX_OCTETS];
 };
@@ -76,7 +78,7 @@ take_up(const struct making *m)
 {
 	const struct mas_connection *conn = &m->call.connection;
 	const struct conn_conf *conf = &m->e->conf;
-	int64_t overlap = conf->sec->network.kmc_overlap;
+	int64_t overlap = atomic_load(&m->e->overlap);
 	enum rc rc = live_put(conf->live, conn);
 
 	if (rc != RC_OK)
@@ -297,7 +299,8 @@ ended(struct mas_end *c)
 	struct req *rq = x->rq;
 	enum rc rc = c->outcome.rc;
 
-	if (rc == RC_OK) {
+	/* The MAS may have forgotten it already. */
+	if (rc == RC_OK || rc == RC_NOT_FOUND) {
 		live_end(x->e->conf.live, c->connection_id, LIVE_ENDED);
 		req_answer(rq)->close = true;
 		rc = endpoint_answer(rq, RC_NO_CONTENT, "", SLICE_LIT(""));
@@ -405,6 +408,7 @@ conn_endpoints_add(const struct conn_conf *conf, struct scl *scl, struct conn_en
 	if (e == NULL)
 		return RC_UNAVAILABLE;
 	e->conf = *conf;
+	conn_endpoints_set_overlap(e, conf->sec->network.limits.kmc_overlap);
 	snprintf(e->set_path, sizeof(e->set_path), "/%.200s/connectionParamSet", conf->sec->base);
 	snprintf(e->self_path, sizeof(e->self_path), "/%.200s/connections/self", conf->sec->base);
 	e->set = (struct endpoint){ .path = e->set_path, .serve = SERVE_MID, .body_max = BODY_MAX,
@@ -414,6 +418,12 @@ conn_endpoints_add(const struct conn_conf *conf, struct scl *scl, struct conn_en
 	*out = e;
 	rc = endpoint_add(scl, &e->set);
 	return rc == RC_OK ? endpoint_add(scl, &e->self) : rc;
+}
+
+void
+conn_endpoints_set_overlap(struct conn_endpoints *e, int64_t overlap)
+{
+	atomic_store(&e->overlap, overlap);
 }
 
 void

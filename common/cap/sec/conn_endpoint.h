@@ -23,6 +23,8 @@ struct conn_conf {
 /* conf and what it points to outlive the scl. RC_OK; RC_UNAVAILABLE; RC_CONFLICT. */
 enum rc conn_endpoints_add(const struct conn_conf *conf, struct scl *scl,
                            struct conn_endpoints **out);
+/* How long an older connection is served, from then on; 0 = the default. Any thread. */
+void conn_endpoints_set_overlap(struct conn_endpoints *e, int64_t overlap);
 /* After scl_free. NULL is fine. */
 void conn_endpoints_free(struct conn_endpoints *e);
 

@@ -28,6 +28,11 @@
 #define OVERLAP (60 * CLOCK_SECOND)
 /* A TLS session is not used for longer. */
 #define SESSION_MAX (86400 * CLOCK_SECOND)
+/*
+ * A server that does not know a key may end the handshake without a word, and so does a network
+ * that fails. After so many in a row it is taken for the former.
+ */
+#define CUTS_MAX 3u
 
 static void
 tell(struct connector *c, bool up)
@@ -131,6 +136,7 @@ go_down(struct connector *c)
 		live_end(c->n->live, c->conn.id, LIVE_ENDED);
 	c->conn = (struct mas_connection){ 0 };
 	c->up = false;
+	c->cuts = 0;
 }
 
 /* The connection stands; kmc is its key. The one before is still good for what is under way. */
@@ -156,6 +162,7 @@ connector_up(struct connector *c, const struct node_link *link, int64_t left)
 	c->conn = conn;
 	c->up = true;
 	c->lost = false;
+	c->cuts = 0;
 	set_limits(c, link->lifetime, left);
 	post_tick(c);
 	if (!was_good)
@@ -217,6 +224,94 @@ attempt(struct connector *c)
 	connector_session(c);
 }
 
+/* Session B could be made: whoever waits is told. */
+static void
+is_back(struct connector *c)
+{
+	c->cuts = 0;
+	if (!c->busy) {
+		c->pausing = false;
+		post_tick(c);
+	}
+	tell(c, true);
+}
+
+/* The key is not good any more. Once without delay; if that does not help, with growing ones. */
+static void
+replace(struct connector *c)
+{
+	c->cuts = 0;
+	if (c->retried) {
+		connector_failed(c, 0, SLICE_NONE);
+		return;
+	}
+	c->retried = true;
+	attempt(c);
+}
+
+/* The same key is tried again, which is what a network that has failed wants. */
+static void
+count_cut(struct connector *c)
+{
+	if (++c->cuts < CUTS_MAX)
+		connector_failed(c, 0, SLICE_NONE);
+	else
+		replace(c);
+}
+
+/* What the answer says, connector_hear has heard. */
+static void
+probe_done(struct exchange *ex)
+{
+	struct connector *c = ex->owner;
+	bool refused = ex->tls_refused, cut = ex->tls_failed;
+
+	node_exchange_end(ex);
+	c->busy = false;
+	if (node_stopping(c->n) || c->waiting)
+		return;
+	if (!c->up || refused)
+		replace(c);
+	else if (!c->lost)
+		is_back(c);
+	else if (cut)
+		count_cut(c);
+	else
+		/* There is nobody: that says nothing about the key. */
+		connector_failed(c, 0, SLICE_NONE);
+}
+
+/* A session B for its own sake. */
+static void
+probe(struct connector *c)
+{
+	arena_reset(c->arena);
+	c->busy = true;
+	c->pausing = false;
+	c->ex = (struct exchange){ .method = SLICE_LIT("GET"),
+		                   .url = arena_printf(c->arena, "%s/connections/self", c->base),
+		                   .timeout_ms = NODE_TIMEOUT_MS,
+		                   .answer_max = NODE_ANSWER_MAX,
+		                   .done = probe_done,
+		                   .owner = c };
+	scl_send(c->n->scl, &c->ex);
+}
+
+static bool
+is_due(const struct connector *c)
+{
+	return clock_monotonic() >= c->mono_renew || is_used_up(c);
+}
+
+/* Long enough on one TLS session: the same key on another one. */
+static void
+look_after(struct connector *c)
+{
+	if (clock_monotonic() - c->session_begin >= SESSION_MAX)
+		connector_refresh(c);
+	post_tick(c);
+}
+
 static void
 run(struct scl_task *task)
 {
@@ -231,14 +326,14 @@ run(struct scl_task *task)
 	}
 	if (c->busy || c->waiting)
 		return;
-	if (c->up && !c->pausing && clock_monotonic() < c->mono_renew && !is_used_up(c)) {
-		/* Long enough on one TLS session: the same key on another one. */
-		if (clock_monotonic() - c->session_begin >= SESSION_MAX)
-			connector_refresh(c);
-		post_tick(c);
-		return;
-	}
-	attempt(c);
+	if (!c->up || is_due(c))
+		attempt(c);
+	else if (c->cuts > 0)
+		probe(c);
+	else if (c->pausing)
+		attempt(c);
+	else
+		look_after(c);
 }
 
 void
@@ -298,33 +393,45 @@ connector_drop(struct connector *c)
 		tell(c, false);
 }
 
+static void
+hear_good(struct connector *c)
+{
+	/* Who is good only for a moment does not get an attempt at once each time. */
+	if (clock_monotonic() - c->session_begin >= c->n->conf->bootstrap.retry)
+		c->retried = false;
+	c->lost = false;
+	if (c->cuts > 0 && !c->busy)
+		is_back(c);
+	if (!c->pausing)
+		c->failures = 0;
+}
+
 void
 connector_hear(struct connector *c, uint64_t id, enum connector_news news)
 {
+	static const char *const why[] = { [CONNECTOR_REFUSED] = "the NSCL says so",
+		                           [CONNECTOR_NO_KEY] = "the key is refused",
+		                           [CONNECTOR_CUT] = "no TLS session" };
+	bool waits_for_cut = c->cuts > 0 && !c->busy;
+
 	if (id != c->conn.id || id == 0)
 		return;
 	if (news == CONNECTOR_GOOD) {
-		/* Who is good only for a moment does not get an attempt at once each time. */
-		if (clock_monotonic() - c->session_begin >= c->n->conf->bootstrap.retry)
-			c->retried = false;
-		c->failures = c->pausing ? c->failures : 0;
-		c->lost = false;
+		hear_good(c);
 		return;
 	}
+	if (news != CONNECTOR_CUT || !c->lost)
+		LOG_WARN(c->n->conf->log, "service-connection-lost", LOG_Z("nscl", c->base),
+		         LOG_Z("why", why[news]));
 	c->lost = true;
-	LOG_WARN(c->n->conf->log, "service-connection-lost", LOG_Z("nscl", c->base),
-	         LOG_Z("why", news == CONNECTOR_REFUSED ? "the NSCL says so" : "no TLS session"));
 	if (news == CONNECTOR_REFUSED)
 		go_down(c);
-	if (c->busy || c->waiting || c->pausing)
+	if (c->busy || c->waiting || (c->pausing && (news == CONNECTOR_CUT || !waits_for_cut)))
 		return;
-	/* Once without delay; if that does not help, with growing ones. */
-	if (c->retried) {
-		connector_failed(c, 0, SLICE_NONE);
-		return;
-	}
-	c->retried = true;
-	attempt(c);
+	if (news == CONNECTOR_CUT)
+		count_cut(c);
+	else
+		replace(c);
 }
 
 struct credential *
@@ -334,9 +441,8 @@ connector_credential(const struct connector *c)
 }
 
 uint64_t
-connector_id(const struct connector *c, unsigned *flags)
+connector_id(const struct connector *c)
 {
-	*flags = c->conn.flags;
 	return c->conn.id;
 }
 

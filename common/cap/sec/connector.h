@@ -44,14 +44,15 @@ void connector_go_on(struct connector *c);
 void connector_drop(struct connector *c);
 /* Referenced; NULL: there is no connection. */
 struct credential *connector_credential(const struct connector *c);
-/* Its ConnectionId, 0: none; the flags of it. */
-uint64_t connector_id(const struct connector *c, unsigned *flags);
+/* Its ConnectionId, 0: none. */
+uint64_t connector_id(const struct connector *c);
 
 /* How an exchange on session B of connection id has ended. */
 enum connector_news {
 	CONNECTOR_GOOD, /* the NSCL has answered */
 	CONNECTOR_REFUSED, /* it says that the connection is over */
-	CONNECTOR_NO_SESSION /* no TLS session could be made with Kmc */
+	CONNECTOR_NO_KEY, /* it has refused Kmc in the handshake, or is another one */
+	CONNECTOR_CUT /* the handshake was cut off: by the network, or by one that does not know Kmc */
 };
 void connector_hear(struct connector *c, uint64_t id, enum connector_news news);
 

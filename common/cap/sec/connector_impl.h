@@ -31,6 +31,7 @@ struct connector {
 	bool pausing; /* after a failure: the task is the next attempt */
 	bool retried; /* once without delay, since session B was last seen to last */
 	unsigned failures; /* in a row */
+	unsigned cuts; /* of session B in a row; while there is one, the next attempt is one of session B */
 	unsigned tls_failures; /* the same, of sessions that were not made */
 	struct arena *arena; /* of the attempt */
 	struct exchange ex;

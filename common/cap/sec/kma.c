@@ -4,11 +4,13 @@
 #include "cap/sec/kma.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/times.h"
 #include "base/uri.h"
+#include "cap/sec/kma_book.h"
 #include "core/endpoint.h"
 #include "core/identity.h"
 #include "core/scl.h"
@@ -22,6 +24,8 @@
 struct kma {
 	struct kma_conf conf;
 	struct scl *scl;
+	pthread_rwlock_t lock; /* guards book */
+	struct kma_book *book; /* NULL: at the network, and when it has stopped */
 	struct endpoint endpoint;
 	char *path;
 };
@@ -58,16 +62,19 @@ derive(const struct kma *k, const struct mas_connection *conn, struct slice app_
 	return rc;
 }
 
+/* Room for the application in the table, and it has not got this Kma yet. */
 static enum rc
-give(const struct kma *k, const struct mas_connection *conn, struct slice app_id)
+may_get(const struct kma *k, const struct mas_connection *conn, struct slice app_id)
 {
 	struct app_table *apps = issuers_apps(k->conf.issuers);
-	enum rc rc = app_table_give(apps, app_id, conn->id, conn->kmc_index);
+	enum rc rc = app_table_add(apps, app_id);
 
-	if (rc != RC_UNAVAILABLE)
-		return rc;
-	app_table_sweep(apps, is_gone, k->conf.live);
-	return app_table_give(apps, app_id, conn->id, conn->kmc_index);
+	if (rc == RC_UNAVAILABLE) {
+		app_table_sweep(apps, is_gone, k->conf.live);
+		rc = app_table_add(apps, app_id);
+	}
+	return rc == RC_OK && app_table_has(apps, app_id, conn->id, conn->kmc_index) ? RC_CONFLICT
+	                                                                               : rc;
 }
 
 static enum rc
@@ -92,30 +99,103 @@ answer(struct req *rq, const struct mas_connection *conn, const struct key *kma)
 	return rc;
 }
 
-static enum rc
-hand_out(const struct kma *k, struct req *rq, struct slice app_id)
-{
-	struct mas_connection conn = { .id = 0 };
-	struct key kma;
-	enum rc rc;
+/* ---- the hand-out ---- */
 
-	live_each(k->conf.live, is_newer, &conn);
-	if (conn.id == 0)
-		return endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_LIT("SEC_NO_CONNECTION"));
-	rc = derive(k, &conn, app_id, &kma);
+/* In the arena of its request. */
+struct giving {
+	struct kma_entry entry; /* first */
+	struct kma *kma;
+	struct req *rq;
+	struct mas_connection conn; /* without its key */
+};
+
+static enum rc
+refuse(const struct kma *k, struct req *rq, struct slice app_id, enum rc rc)
+{
+	LOG_WARN(k->conf.sec->log, "kma-refused", LOG_S("application", app_id),
+	         LOG_Z("reason", status_of(rc)->text));
+	return endpoint_refuse(rq, rc, SLICE_NONE);
+}
+
+/* That it has got it is on disk: what it is given from now on it has got. */
+static enum rc
+give(const struct kma *k, struct req *rq, const struct mas_connection *conn, struct slice app_id)
+{
+	struct key kma;
+	enum rc rc = derive(k, conn, app_id, &kma);
+
 	if (rc == RC_OK)
-		rc = give(k, &conn, app_id);
+		rc = app_table_give(issuers_apps(k->conf.issuers), app_id, conn->id, conn->kmc_index);
 	if (rc == RC_OK) {
 		LOG_INFO(k->conf.sec->log, "kma-given", LOG_S("application", app_id),
-		         LOG_N("connection", conn.id), LOG_N("kmc", conn.kmc_index));
-		rc = answer(rq, &conn, &kma);
+		         LOG_N("connection", conn->id), LOG_N("kmc", conn->kmc_index));
+		rc = answer(rq, conn, &kma);
 	} else {
-		LOG_WARN(k->conf.sec->log, "kma-refused", LOG_S("application", app_id),
-		         LOG_Z("reason", status_of(rc)->text));
-		rc = endpoint_refuse(rq, rc, SLICE_NONE);
+		rc = refuse(k, rq, app_id, rc);
 	}
 	key_wipe(&kma);
 	return rc;
+}
+
+static void
+entered(struct kma_entry *e)
+{
+	struct giving *g = (struct giving *)(void *)e;
+	struct req *rq = g->rq;
+	enum rc rc = e->rc == RC_OK ? give(g->kma, rq, &g->conn, e->app_id)
+	                            : refuse(g->kma, rq, e->app_id, e->rc);
+
+	endpoint_finish(rq, rc);
+}
+
+static void
+enter(struct req *rq)
+{
+	struct giving *g = endpoint_state(rq);
+	struct kma *k = g->kma;
+	bool open;
+
+	pthread_rwlock_rdlock(&k->lock);
+	open = k->book != NULL;
+	if (open)
+		kma_book_enter(k->book, &g->entry);
+	pthread_rwlock_unlock(&k->lock);
+	if (!open)
+		endpoint_finish(rq, endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_NONE));
+}
+
+static struct slice
+source_of(struct arena *a, const struct req_input *in)
+{
+	if (in->peer == NULL)
+		return SLICE_NONE;
+	if (in->peer->kind == PEER_UNIX)
+		return arena_printf(a, "uid %u", in->peer->uid);
+	return arena_copy(a, in->peer->address);
+}
+
+static enum rc
+hand_out(struct kma *k, struct req *rq, const struct req_input *in, struct slice app_id)
+{
+	struct giving *g = ARENA_NEW(req_arena(rq), struct giving);
+	struct mas_connection conn = { .id = 0 };
+	enum rc rc;
+
+	live_each(k->conf.live, is_newer, &conn);
+	key_wipe(&conn.kmc);
+	if (conn.id == 0)
+		return endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_LIT("SEC_NO_CONNECTION"));
+	rc = g == NULL ? RC_UNAVAILABLE : may_get(k, &conn, app_id);
+	if (rc != RC_OK)
+		return refuse(k, rq, app_id, rc);
+	*g = (struct giving){
+		.kma = k, .rq = rq, .conn = conn,
+		.entry = { .app_id = arena_copy(req_arena(rq), app_id),
+		           .source = source_of(req_arena(rq), in), .connection = conn.id,
+		           .kmc_index = conn.kmc_index, .done = entered },
+	};
+	return g->entry.app_id.p == NULL ? refuse(k, rq, app_id, RC_UNAVAILABLE)
+	                                 : endpoint_pend(rq, enter, g);
 }
 
 /* ---- who asks ---- */
@@ -142,7 +222,7 @@ speaks_for_itself(const struct kma *k, struct req *rq, const struct req_input *i
 static enum rc
 serve(void *arg, struct req *rq, const struct req_input *in)
 {
-	const struct kma *k = arg;
+	struct kma *k = arg;
 	struct req_input asked = *in;
 	struct slice reason = SLICE_NONE, app_id;
 	struct issuer issuer;
@@ -165,13 +245,47 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 	if (k->conf.live == NULL)
 		return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("AUTH_FAILED"));
 	rc = identity_application(k->scl, req_arena(rq), app_id);
-	return rc == RC_OK ? hand_out(k, rq, app_id) : endpoint_refuse(rq, rc, SLICE_NONE);
+	return rc == RC_OK ? hand_out(k, rq, in, app_id) : endpoint_refuse(rq, rc, SLICE_NONE);
 }
 
 /* ---- life ---- */
 
+static void
+was_given(void *arg, struct slice app_id, uint64_t connection, uint32_t kmc_index)
+{
+	const struct kma *k = arg;
+
+	/* More than there is room for is in the book all the same. */
+	(void)app_table_give(issuers_apps(k->conf.issuers), app_id, connection, kmc_index);
+}
+
+static enum rc
+open_book(struct kma *k, const struct kma_conf *conf, char why[SEC_WHY_MAX])
+{
+	const struct store_ops *engine = conf->sec->engine;
+	struct kma_book_conf book = { .dir = conf->book, .engine = engine, .seal = conf->seal,
+		                      .clock = conf->sec->clock, .log = conf->sec->log,
+		                      .given = was_given, .arg = k };
+	struct key seal = { { 0 } };
+	enum rc rc = RC_OK;
+
+	if (conf->live == NULL)
+		return RC_OK;
+	/* Kmc outlives the process by the key store alone. */
+	if (engine == NULL || engine == &store_memory)
+		book.engine = &store_lmdb;
+	if (conf->book == NULL) {
+		rc = secret_random(seal.v, sizeof(seal.v));
+		book.seal = &seal;
+	}
+	if (rc == RC_OK)
+		rc = kma_book_open(&book, &k->book, why);
+	key_wipe(&seal);
+	return rc;
+}
+
 enum rc
-kma_add(const struct kma_conf *conf, struct scl *scl, struct kma **out)
+kma_add(const struct kma_conf *conf, struct scl *scl, struct kma **out, char why[SEC_WHY_MAX])
 {
 	static const char collection[] = "/applications/";
 	struct slice base = scl_base_path(scl);
@@ -179,17 +293,23 @@ kma_add(const struct kma_conf *conf, struct scl *scl, struct kma **out)
 	enum rc rc;
 
 	*out = NULL;
+	why[0] = '\0';
 	if (k == NULL || (k->path = malloc(base.n + sizeof(collection))) == NULL) {
 		free(k);
 		return RC_UNAVAILABLE;
 	}
 	memcpy(k->path, base.p, base.n);
 	memcpy(k->path + base.n, collection, sizeof(collection));
+	pthread_rwlock_init(&k->lock, NULL);
 	k->conf = *conf;
+	k->conf.book = NULL;
+	k->conf.seal = NULL;
 	k->scl = scl;
 	k->endpoint = (struct endpoint){ .path = k->path, .tail = TAIL, .serve_request = serve,
 		                         .serve = SERVE_MIA | SERVE_DIA, .arg = k };
-	rc = endpoint_add(scl, &k->endpoint);
+	rc = open_book(k, conf, why);
+	if (rc == RC_OK)
+		rc = endpoint_add(scl, &k->endpoint);
 	if (rc == RC_OK)
 		*out = k;
 	else
@@ -221,10 +341,26 @@ kma_start(struct kma *k)
 }
 
 void
+kma_stop(struct kma *k)
+{
+	struct kma_book *book;
+
+	if (k == NULL)
+		return;
+	pthread_rwlock_wrlock(&k->lock);
+	book = k->book;
+	k->book = NULL;
+	pthread_rwlock_unlock(&k->lock);
+	kma_book_close(book);
+}
+
+void
 kma_free(struct kma *k)
 {
 	if (k == NULL)
 		return;
+	kma_stop(k);
+	pthread_rwlock_destroy(&k->lock);
 	free(k->path);
 	free(k);
 }

@@ -36,6 +36,7 @@ struct entry {
 /* Reading in handshakes and for every request, writing when a connection comes or goes. */
 struct live {
 	struct live_conf conf;
+	_Atomic unsigned rate, burst; /* of live_set_rate */
 	pthread_rwlock_t lock;
 	struct entry **buckets, **scls;
 	unsigned mask; /* of both */
@@ -60,6 +61,7 @@ live_new(const struct live_conf *conf)
 		return NULL;
 	}
 	t->conf = *conf;
+	live_set_rate(t, conf->rate, conf->burst);
 	t->mask = n - 1;
 	return t;
 }
@@ -453,15 +455,25 @@ live_allow_objects(struct live *t, uint64_t id, uint64_t first, uint64_t last)
 
 /* ---- use ---- */
 
+void
+live_set_rate(struct live *t, unsigned rate, unsigned burst)
+{
+	atomic_store_explicit(&t->rate, rate, memory_order_relaxed);
+	atomic_store_explicit(&t->burst, burst, memory_order_relaxed);
+}
+
 /* Tokens of a bucket are counted in parts of one, so that a short time gives some as well. */
 static bool
-take_token(struct entry *e, unsigned *retry_after)
+take_token(const struct live *t, struct entry *e, unsigned *retry_after)
 {
 	bool low = (e->conn.flags & MAS_LOW_PRIORITY) != 0;
-	int64_t rate = low ? LIVE_RATE_LOW : LIVE_RATE;
-	int64_t burst = (low ? LIVE_BURST_LOW : LIVE_BURST) * CLOCK_SECOND;
-	int64_t at = clock_monotonic(), room = burst - e->tokens, passed = at - e->filled;
+	int64_t rate = low ? LIVE_RATE_LOW : atomic_load_explicit(&t->rate, memory_order_relaxed);
+	int64_t most = low ? LIVE_BURST_LOW : atomic_load_explicit(&t->burst, memory_order_relaxed);
+	int64_t burst = most * CLOCK_SECOND, room = burst - e->tokens;
+	int64_t at = clock_monotonic(), passed = at - e->filled;
 
+	if (rate == 0)
+		return true;
 	if (room > 0)
 		e->tokens = passed > room / rate ? burst : e->tokens + passed * rate;
 	else
@@ -483,7 +495,7 @@ live_allow(struct live *t, uint64_t id, unsigned *retry_after)
 
 	if (e == NULL)
 		return true;
-	allowed = take_token(e, retry_after);
+	allowed = take_token(t, e, retry_after);
 	let_go(t, e);
 	return allowed;
 }

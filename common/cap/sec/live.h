@@ -22,6 +22,7 @@ struct live_conf {
 	const struct clock *clock; /* outlives the table */
 	unsigned max; /* connections, ended ones that are remembered included */
 	int64_t remember; /* us that an ended connection is remembered */
+	unsigned rate, burst; /* as live_set_rate */
 };
 
 enum live_state {
@@ -88,12 +89,15 @@ void live_allow_objects(struct live *t, uint64_t id, uint64_t first, uint64_t la
 
 /* ---- use ---- */
 
-/* How many requests one connection may make, on an average of a second and at once. */
-#define LIVE_RATE 1000u
-#define LIVE_BURST 5000u
-#define LIVE_RATE_LOW 1u /* with MAS_LOW_PRIORITY */
+/* The same as live_set_rate for connections with MAS_LOW_PRIORITY. */
+#define LIVE_RATE_LOW 1u
 #define LIVE_BURST_LOW 10u
 
+/*
+ * How many requests each connection may make from now on: rate, the average of a second (0: any
+ * number), and burst (not 0), those at once.
+ */
+void live_set_rate(struct live *t, unsigned rate, unsigned burst);
 /* Takes one of them; false, and after how many seconds there is one: none is left. */
 bool live_allow(struct live *t, uint64_t id, unsigned *retry_after);
 /* requests (0 or 1) more, and octets of bodies and answers. True: the first request. */

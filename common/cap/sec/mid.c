@@ -23,7 +23,8 @@ mid_new(const struct mid_conf *conf, struct mid **mid)
 	m->conf = *conf;
 	m->strangers = msbf_rate_new(STRANGERS_RATE);
 	m->verdicts = msbf_rate_new(VERDICTS_RATE);
-	if (m->strangers == NULL || m->verdicts == NULL) {
+	m->names = mid_names_new();
+	if (m->strangers == NULL || m->verdicts == NULL || m->names == NULL) {
 		mid_free(m);
 		return RC_UNAVAILABLE;
 	}
@@ -38,6 +39,7 @@ mid_free(struct mid *mid)
 		return;
 	msbf_rate_free(mid->strangers);
 	msbf_rate_free(mid->verdicts);
+	mid_names_free(mid->names);
 	free(mid);
 }
 

@@ -12,6 +12,7 @@ struct mid {
 	struct scl *scl; /* NULL until mid_attach */
 	struct msbf_rate *strangers; /* requests that nobody has proved */
 	struct msbf_rate *verdicts; /* signatures */
+	struct mid_names *names; /* requestingEntities that are of no SCL */
 };
 
 /* A refusal: sets *reason and returns rc. */
@@ -35,6 +36,18 @@ enum rc mid_check_issuer(struct mid *mid, struct req_input *in, const struct mid
 /* Without a proof: true for what would be a request on mId. */
 bool mid_is_of_scl(struct mid *mid, const struct req_listener *listener,
                    const struct req_input *in, struct arena *arena);
+
+/* ---- mid_names.c ---- */
+
+/*
+ * Names that were found to be of no registered SCL, which holds for one generation of the tree
+ * (identity_generation): so that not every request is looked up in it. So many, and the last ones.
+ * Any thread.
+ */
+struct mid_names *mid_names_new(void);
+void mid_names_free(struct mid_names *s);
+bool mid_names_has(struct mid_names *s, uint64_t generation, struct slice text);
+void mid_names_add(struct mid_names *s, uint64_t generation, struct slice text);
 
 /* ---- mid_access.c ---- */
 

@@ -111,11 +111,30 @@ mid_check_issuer(struct mid *mid, struct req_input *in, const struct mid_peer *p
 	return check_claim(mid, claim, peer, arena, reason);
 }
 
+/* What is no URI is refused as such afterwards, and a path is of this SCL. */
+static bool
+is_owned(struct mid *mid, struct slice claim, struct arena *arena)
+{
+	uint64_t generation = identity_generation(mid->scl);
+	struct registered owner;
+	struct slice uri;
+	enum rc rc;
+
+	if (mid_names_has(mid->names, generation, claim))
+		return false;
+	uri = identity_comparable(mid->scl, arena, claim);
+	if (uri.n == 0 || uri.p[0] == '/')
+		return false;
+	rc = identity_owner(mid->scl, arena, uri, &owner);
+	if (rc == RC_NOT_FOUND)
+		mid_names_add(mid->names, generation, claim);
+	return rc != RC_NOT_FOUND;
+}
+
 bool
 mid_is_of_scl(struct mid *mid, const struct req_listener *listener, const struct req_input *in,
               struct arena *arena)
 {
-	struct registered owner;
 	struct slice claim, named;
 
 	/* Where mId is not served, the name of an SCL is no better. */
@@ -126,9 +145,6 @@ mid_is_of_scl(struct mid *mid, const struct req_listener *listener, const struct
 	if (identity_claimed(in, arena, &claim) != RC_OK)
 		return false;
 	/* A path is of this SCL, as most are. */
-	if (claim.p[0] == '/' || identity_begins_own(mid->scl, claim))
-		return false;
-	claim = identity_comparable(mid->scl, arena, claim);
-	return claim.n > 0 && claim.p[0] != '/' &&
-	       identity_owner(mid->scl, arena, claim, &owner) != RC_NOT_FOUND;
+	return claim.p[0] != '/' && !identity_begins_own(mid->scl, claim) &&
+	       is_owned(mid, claim, arena);
 }

@@ -178,7 +178,8 @@ static enum rc
 open_parts(struct sec *s, char why[SEC_WHY_MAX])
 {
 	const struct live_conf live = { .clock = s->conf.clock, .max = CONNECTIONS_MAX,
-		                        .remember = REMEMBER };
+		                        .remember = REMEMBER, .rate = s->conf.rate.rate,
+		                        .burst = s->conf.rate.burst };
 	enum rc rc;
 
 	s->live = live_new(&live);
@@ -318,7 +319,8 @@ network_attach(struct sec *s, struct scl *scl, char why[SEC_WHY_MAX])
 	if (s->roles.mas.ops != NULL)
 		rc = conn_endpoints_add(&conf, scl, &s->endpoints);
 	if (rc == RC_OK)
-		rc = kma_add(&(struct kma_conf){ .sec = &s->conf, .issuers = s->issuers }, scl, &s->kma);
+		rc = kma_add(&(struct kma_conf){ .sec = &s->conf, .issuers = s->issuers }, scl, &s->kma,
+		             why);
 	if (rc == RC_OK)
 		rc = network_roles_attach(&s->roles, &s->conf, scl);
 	if (rc != RC_OK)
@@ -357,10 +359,13 @@ network_start(struct sec *s, char why[SEC_WHY_MAX])
 }
 
 static void
-network_reload(struct sec *s)
+network_reload(struct sec *s, const struct sec_rate *rate, const struct mas_limits *limits)
 {
+	live_set_rate(s->live, rate->rate, rate->burst);
 	issuers_reload(s->issuers);
-	network_roles_reload(&s->roles);
+	network_roles_reload(&s->roles, limits);
+	if (s->endpoints != NULL)
+		conn_endpoints_set_overlap(s->endpoints, limits->kmc_overlap);
 }
 
 static void

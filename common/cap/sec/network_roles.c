@@ -38,14 +38,14 @@ open_mas(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY_
 		.kek_file = conf->network.kek_file,
 		.kek_next_file = conf->network.kek_next_file,
 		.reject_key_file = conf->network.reject_key,
-		.kmr_lifetime = conf->network.kmr_lifetime,
-		.kmc_lifetime = conf->network.kmc_lifetime,
-		.kmc_overlap = conf->network.kmc_overlap,
-		.audit_keep = conf->network.audit_keep,
-		.flags = conf->network.flags,
-		.ival_required = conf->network.ival_required,
+		.kmr_lifetime = conf->network.limits.kmr_lifetime,
+		.kmc_lifetime = conf->network.limits.kmc_lifetime,
+		.kmc_overlap = conf->network.limits.kmc_overlap,
+		.audit_keep = conf->network.limits.audit_keep,
+		.flags = conf->network.limits.flags,
+		.ival_required = conf->network.limits.ival_required,
 	};
-	enum rc rc = store_path(conf, "mas", path, &mas.store.path);
+	enum rc rc = store_path(conf, SEC_MAS_STORE, path, &mas.store.path);
 
 	if (rc == RC_OK)
 		rc = mas_open(&mas, &r->local, why);
@@ -114,11 +114,14 @@ open_msbf(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY
 		.old_documents = conf->old_documents,
 		.nscls = conf->network.nscls,
 		.mas_address = conf->network.mas_address,
-		.kmr_lifetime = conf->network.kmr_lifetime,
-		.ival_required = conf->network.ival_required,
-		.audit_keep = conf->network.audit_keep,
+		.kmr_lifetime = conf->network.limits.kmr_lifetime,
+		.ival_required = conf->network.limits.ival_required,
+		.audit_keep = conf->network.limits.audit_keep,
+		.ocsp = conf->network.ocsp,
+		.ocsp_responder = conf->network.ocsp_responder,
+		.ocsp_timeout = conf->network.ocsp_timeout,
 	};
-	enum rc rc = store_path(conf, "msbf", path, &msbf.store.path);
+	enum rc rc = store_path(conf, SEC_MSBF_STORE, path, &msbf.store.path);
 
 	if (r->mas.ops == NULL) {
 		snprintf(why, SEC_WHY_MAX, "the role msbf needs a MAS: the role mas, or mas.uri");
@@ -147,14 +150,14 @@ network_roles_open(struct network_roles *r, const struct sec_conf *conf, char wh
 {
 	enum rc rc = RC_OK;
 
-	*r = (struct network_roles){ 0 };
+	*r = (struct network_roles){ .log = conf->log };
 	if (conf->network.mas)
 		rc = open_mas(r, conf, why);
 	else if (conf->network.mas_uri != NULL)
 		rc = open_remote(r, conf, why);
 	if (rc == RC_OK && conf->network.msbf)
 		rc = open_msbf(r, conf, why);
-	if (rc == RC_OK && r->local != NULL)
+	if (rc == RC_OK && (r->local != NULL || r->msbf != NULL))
 		rc = open_admin(r, conf, why);
 	return rc;
 }
@@ -206,8 +209,13 @@ network_roles_reject(void *arg, const struct node_id *node, const uint8_t nonce[
 }
 
 void
-network_roles_reload(struct network_roles *r)
+network_roles_reload(struct network_roles *r, const struct mas_limits *limits)
 {
+	if (r->local != NULL && mas_set_limits(r->local, limits) != RC_OK)
+		LOG_ERROR(r->log, "limits-kept", LOG_Z("of", "MAS"));
+	if (r->msbf != NULL)
+		msbf_set_limits(r->msbf, limits->kmr_lifetime, limits->ival_required,
+		                limits->audit_keep);
 	if (r->admin != NULL)
 		admin_reload(r->admin);
 }

@@ -17,6 +17,7 @@ struct mas_rest;
 struct msbf;
 
 struct network_roles {
+	struct log *log;
 	struct mas mas; /* of this process, or of another; ops NULL: there is none */
 	struct mas_local *local; /* NULL: none is in this process */
 	struct mas_remote *remote; /* NULL: none is in another */
@@ -36,7 +37,7 @@ void network_roles_start(struct network_roles *r, struct scl *scl);
 bool network_roles_reject(void *arg, const struct node_id *node,
                           const uint8_t nonce[REJECT_NONCE_SIZE], unsigned cause, bool permanent,
                           uint32_t retry_after, char out[REJECT_TEXT_MAX + 1]);
-void network_roles_reload(struct network_roles *r);
+void network_roles_reload(struct network_roles *r, const struct mas_limits *limits);
 void network_roles_stop(struct network_roles *r);
 void network_roles_close(struct network_roles *r);
 

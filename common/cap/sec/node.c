@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,7 +355,8 @@ static enum rc
 open_rules(struct sec *n, char why[SEC_WHY_MAX])
 {
 	const struct live_conf live = { .clock = n->conf->clock, .max = LIVE_MAX,
-		                        .remember = REMEMBER };
+		                        .remember = REMEMBER, .rate = n->conf->rate.rate,
+		                        .burst = n->conf->rate.burst };
 	enum rc rc;
 
 	n->live = live_new(&live);
@@ -449,19 +451,36 @@ node_credential(void *arg, struct slice url, struct credential **out)
 }
 
 static enum rc
+add_kma(struct sec *n, struct scl *scl, char why[SEC_WHY_MAX])
+{
+	struct kma_conf conf = { .sec = n->conf, .issuers = n->issuers, .live = n->live };
+	char dir[PATH_MAX];
+	struct key seal;
+	enum rc rc = node_keys_book(n->keys, n->conf, &seal, dir, sizeof(dir));
+
+	if (rc == RC_OK) {
+		conf.book = dir;
+		conf.seal = &seal;
+	}
+	if (rc == RC_OK || rc == RC_NOT_FOUND)
+		rc = kma_add(&conf, scl, &n->kma, why);
+	key_wipe(&seal);
+	return rc;
+}
+
+static enum rc
 node_attach(struct sec *n, struct scl *scl, char why[SEC_WHY_MAX])
 {
 	enum rc rc;
 
+	why[0] = '\0';
 	n->scl = scl;
 	mid_attach(n->mid, scl);
 	sec_guard_attach(n->guard, scl);
 	n->work = node_work_new(scl);
-	rc = n->work == NULL
-	             ? RC_UNAVAILABLE
-	             : kma_add(&(struct kma_conf){ .sec = n->conf, .issuers = n->issuers,
-		                                   .live = n->live },
-		               scl, &n->kma);
+	rc = n->work == NULL ? RC_UNAVAILABLE : add_kma(n, scl, why);
+	if (rc != RC_OK && why[0] != '\0')
+		return rc;
 	return say(why, "security cannot be served", rc);
 }
 
@@ -491,8 +510,10 @@ node_start(struct sec *n, char why[SEC_WHY_MAX])
 }
 
 static void
-node_reload(struct sec *n)
+node_reload(struct sec *n, const struct sec_rate *rate, const struct mas_limits *limits)
 {
+	(void)limits;
+	live_set_rate(n->live, rate->rate, rate->burst);
 	issuers_reload(n->issuers);
 }
 
@@ -500,6 +521,7 @@ static void
 node_stop(struct sec *n)
 {
 	atomic_store(&n->stopping, true);
+	kma_stop(n->kma);
 	node_work_stop(n->work);
 }
 

@@ -214,6 +214,25 @@ node_keys_root(struct node_keys *nk, struct node_root *root, struct key *kmr)
 	return rc == RC_OK ? keystore_key(nk->ks, &id, kmr) : rc;
 }
 
+enum rc
+node_keys_book(struct node_keys *nk, const struct sec_conf *conf, struct key *seal, char *dir,
+               size_t size)
+{
+	const struct keystore_item item = { .id = { KS_DEVICE_KEY, 0, SLICE_INIT("kma-book") },
+		                            .not_after = RECORD_NEVER };
+	enum rc rc;
+
+	if (nk == NULL)
+		return RC_NOT_FOUND;
+	if ((size_t)snprintf(dir, size, "%s/" SEC_KMA_STORE, conf->keystore.path) >= size)
+		return RC_BAD_REQUEST;
+	rc = keystore_key(nk->ks, &item.id, seal);
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	rc = secret_random(seal->v, sizeof(seal->v));
+	return rc == RC_OK ? keystore_put(nk->ks, &item, slice_make(seal->v, sizeof(seal->v))) : rc;
+}
+
 /* The highest KmrIndex that there was. */
 static struct keystore_id
 seen_id(const struct node_id *node, char name[NODE_ID_TEXT + 4])

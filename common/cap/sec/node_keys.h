@@ -63,6 +63,13 @@ enum rc node_keys_root(struct node_keys *nk, struct node_root *root, struct key 
 /* The connection with that NSCL, Kmc in link->conn. RC_NOT_FOUND. */
 enum rc node_keys_link(struct node_keys *nk, const char *name, struct node_link *link);
 
+/*
+ * The key that the book of Kma is sealed with, and its directory, which goes with the key store;
+ * RC_NOT_FOUND: nothing is kept. It is made at the first call. The caller wipes seal.
+ */
+enum rc node_keys_book(struct node_keys *nk, const struct sec_conf *conf, struct key *seal,
+                       char *dir, size_t size);
+
 /* ---- on the worker; nk may be NULL ---- */
 
 /*

@@ -9,37 +9,11 @@
 #include "sec/hex.h"
 
 static bool
-keep(char *to, size_t size, struct slice s)
-{
-	if (s.n >= size)
-		return false;
-	memcpy(to, s.p, s.n);
-	to[s.n] = '\0';
-	return true;
-}
-
-static bool
-number(struct slice s, uint64_t max, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
-
-		if (digit > 9 || v > (max - digit) / 10)
-			return false;
-		v = v * 10 + digit;
-	}
-	*out = v;
-	return s.n > 0;
-}
-
-static bool
 time_of(struct slice s, int64_t *out)
 {
 	uint64_t v;
 
-	if (!number(s, INT64_MAX, &v))
+	if (!slice_number(s, INT64_MAX, &v))
 		return false;
 	*out = (int64_t)v;
 	return true;
@@ -96,7 +70,7 @@ root_scl(void *to, struct slice v)
 {
 	struct node_root *r = to;
 
-	return keep(r->scl_id, sizeof(r->scl_id), v);
+	return slice_copy(v, r->scl_id, sizeof(r->scl_id));
 }
 
 static bool
@@ -104,7 +78,7 @@ root_mas(void *to, struct slice v)
 {
 	struct node_root *r = to;
 
-	return keep(r->mas, sizeof(r->mas), v);
+	return slice_copy(v, r->mas, sizeof(r->mas));
 }
 
 static bool
@@ -122,7 +96,7 @@ root_nscl(void *to, struct slice v)
 	struct node_root *r = to;
 
 	return r->n_nscls < NODE_NSCLS_MAX &&
-	       keep(r->nscls[r->n_nscls++], sizeof(r->nscls[0]), v);
+	       slice_copy(v, r->nscls[r->n_nscls++], sizeof(r->nscls[0]));
 }
 
 bool
@@ -174,7 +148,7 @@ link_kmr(void *to, struct slice v)
 	struct node_link *l = to;
 	uint64_t n;
 
-	if (!number(v, UINT32_MAX, &n))
+	if (!slice_number(v, UINT32_MAX, &n))
 		return false;
 	l->conn.kmr_index = (uint32_t)n;
 	return n > 0;
@@ -185,7 +159,7 @@ link_scl(void *to, struct slice v)
 {
 	struct node_link *l = to;
 
-	return keep(l->conn.scl_id, sizeof(l->conn.scl_id), v);
+	return slice_copy(v, l->conn.scl_id, sizeof(l->conn.scl_id));
 }
 
 static bool
@@ -193,7 +167,7 @@ link_flags(void *to, struct slice v)
 {
 	uint64_t n;
 
-	if (!number(v, 0xffff, &n))
+	if (!slice_number(v, 0xffff, &n))
 		return false;
 	((struct node_link *)to)->conn.flags = (unsigned)n;
 	return true;

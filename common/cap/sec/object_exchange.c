@@ -25,9 +25,8 @@ content_type(struct exchange *ex)
 	return NULL;
 }
 
-/* Path and query of the request line, as the receiver takes them. */
-static struct slice
-request_target(const struct exchange *ex)
+struct slice
+exchange_target(const struct exchange *ex)
 {
 	struct slice whole = ex->target.n > 0 ? ex->target : ex->url;
 	struct uri u;
@@ -67,7 +66,7 @@ make_object(struct object_exchange *x, const struct exchange *ex)
 		                       .cty = x->type_value,
 		                       .seq = x->seq,
 		                       .method = ex->method,
-		                       .target = request_target(ex) };
+		                       .target = exchange_target(ex) };
 	struct key key;
 	enum rc rc = direction_key(x, x->direction, &key);
 

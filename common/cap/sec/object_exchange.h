@@ -24,6 +24,9 @@ struct object_exchange {
 	unsigned nheaders;
 };
 
+/* Path and query of the request line, as the receiver takes them; a view of ex. */
+struct slice exchange_target(const struct exchange *ex);
+
 /* True for what is sealed when bodies are to be: they, and requests whose answers have one. */
 bool object_exchange_wanted(const struct mas_connection *conn, const struct exchange *ex);
 /* RC_OK; else the request is as it was: RC_UNAVAILABLE, RC_TOO_LARGE, RC_INTERNAL. */

@@ -92,28 +92,12 @@ check(struct cursor *c, bool right, const char *name)
 		c->wrong = name;
 }
 
-static bool
-parse_number(struct slice s, uint64_t max, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
-
-		if (digit > 9 || v > (max - digit) / 10)
-			return false;
-		v = v * 10 + digit;
-	}
-	*out = v;
-	return s.n > 0;
-}
-
 static uint64_t
 need_number(struct cursor *c, const char *name, uint64_t max)
 {
 	uint64_t v = 0;
 
-	check(c, parse_number(need_text(c, name), max, &v) && v > 0, name);
+	check(c, slice_number(need_text(c, name), max, &v) && v > 0, name);
 	return v;
 }
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/rc.h"
 #include "core/guard.h"
+#include "mas/mas_local.h"
 #include "sec/credential.h"
 
 #include <stdbool.h>
@@ -31,11 +32,22 @@ struct scl;
 struct sec;
 struct store_ops;
 
+/* What is kept below sec_conf.state, and in a backup. */
+#define SEC_MAS_STORE "mas"
+#define SEC_MSBF_STORE "msbf"
+#define SEC_KEYSTORE "keystore"
+#define SEC_KMA_STORE "kma" /* below the key store */
+
 /* What the guard asks of requests of one listener. */
 struct listener_policy {
 	unsigned serve; /* enum req_serve bits */
 	bool proved; /* requestingEntity must be proved; false: a claim is taken (loopback alone) */
 	bool trusted_access; /* mId requests without TLS, bound by X-M2M-Connection */
+};
+
+/* Requests of one service connection: on an average of a second (0: any number), and at once. */
+struct sec_rate {
+	unsigned rate, burst;
 };
 
 /* Strings and lists live until close; lists end with NULL; NULL or "" = absent. Times: us. */
@@ -51,6 +63,7 @@ struct sec_conf {
 	/* mId */
 	bool static_credentials; /* a client certificate with urn:m2m:role:scl and the SCL-ID will do */
 	bool open_on_loopback; /* and on loopback nothing at all */
+	struct sec_rate rate;
 
 	/* Applications. */
 	const char *tokens; /* file: lines of "App-ID SHA-256 of the token in hex" */
@@ -93,17 +106,17 @@ struct sec_conf {
 		const char *mas_ca, *mas_certificate, *mas_key;
 		const char *kek_file; /* master key of MAS and MSBF */
 		const char *kek_next_file; /* the one to change to */
-		int64_t audit_keep; /* age of audit records; 0: for ever */
 		const char *reject_key; /* PEM, private */
 		const char *sp_id, *msbf_id;
 		const char *admission; /* "list" or "ca" */
 		bool local_mac; /* ppid.allow_local_mac */
 		const char *const *nscls; /* sclIdList */
 		const char *mas_address; /* securityMasFqdn */
+		bool ocsp; /* certificates of devices have to be good by OCSP */
+		const char *ocsp_responder; /* http URI; NULL: that of the certificate */
+		int64_t ocsp_timeout;
 		const char *admin_tokens; /* file: one bearer token */
-		int64_t kmr_lifetime, kmc_lifetime, kmc_overlap;
-		unsigned flags; /* securitymIdFlags of a new node */
-		uint64_t ival_required; /* of a new node */
+		struct mas_limits limits; /* of the start; what counts later comes with reload */
 	} network;
 };
 
@@ -127,8 +140,8 @@ struct sec_ops {
 	/* Adds endpoints; before scl_start. */
 	enum rc (*attach)(struct sec *sec, struct scl *scl, char why[SEC_WHY_MAX]);
 	enum rc (*start)(struct sec *sec, char why[SEC_WHY_MAX]);
-	/* Files that the configuration names are read again (tokens, revocation lists). */
-	void (*reload)(struct sec *sec);
+	/* rate and limits count; files that the configuration names are read again (tokens, revocation lists). */
+	void (*reload)(struct sec *sec, const struct sec_rate *rate, const struct mas_limits *limits);
 	/* In a bounded time; pending requests are answered. */
 	void (*stop)(struct sec *sec);
 	void (*close)(struct sec *sec);

@@ -74,9 +74,9 @@ def _stamp(days):
 
 
 class Authority:
-    """A CA in a directory of its own; cert and crl are its files."""
+    """A CA in a directory of its own, below parent if there is one; cert and crl are its files."""
 
-    def __init__(self, directory, name="device-ca"):
+    def __init__(self, directory, name="device-ca", parent=None):
         os.makedirs(directory)
         self.directory, self.count = directory, 0
         self.cert, self.key, self.crl = self._path("ca.pem"), self._path("ca.key"), self._path("crl.pem")
@@ -84,9 +84,14 @@ class Authority:
         self._write("ca.cnf", _CA_CONFIG.format(d=directory))
         for file, text in (("index.txt", ""), ("serial", "1000\n"), ("crlnumber", "01\n")):
             self._write(file, text)
-        private_key(self.key)
-        openssl("req", "-x509", "-new", "-key", self.key, "-out", self.cert, "-days", "3", "-subj", f"/CN={name}",
-                "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        may = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]
+        if parent:
+            for made, own in zip(parent._issue(name, [*may, "subjectKeyIdentifier=hash"]), (self.cert, self.key)):
+                os.replace(made, own)
+        else:
+            private_key(self.key)
+            openssl("req", "-x509", "-new", "-key", self.key, "-out", self.cert, "-days", "3", "-subj", f"/CN={name}",
+                    *(x for line in may for x in ("-addext", line)))
         self.publish()
 
     def _path(self, name):
@@ -117,9 +122,11 @@ class Authority:
         return self._issue("server", [f"subjectAltName=DNS:{dns},IP:127.0.0.1", "extendedKeyUsage=serverAuth",
                                       "basicConstraints=critical,CA:FALSE"], **more)
 
-    def client(self, *uris, usage="clientAuth", name="client", **more):
-        """A client with subjectAltName URIs."""
+    def client(self, *uris, usage="clientAuth", name="client", ocsp=(), **more):
+        """A client with subjectAltName URIs; ocsp: URIs of its responders."""
         lines = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:FALSE"]
+        if ocsp:
+            lines.append("authorityInfoAccess=" + ",".join(f"OCSP;URI:{u}" for u in ocsp))
         if uris:
             lines.append("subjectAltName=" + ",".join(f"URI:{u}" for u in uris))
         return self._issue(name, lines, **more)
@@ -136,6 +143,10 @@ class Authority:
         """An application."""
         return self.client(APP + app_id, name="app", **more)
 
+    def responder(self, **more):
+        """Who may sign what an OCSP responder says."""
+        return self.client(usage="OCSPSigning", name="responder", **more)
+
     def expired(self, ppid):
         """A device whose certificate was good until yesterday."""
         return self.device(ppid, start=-5, end=-1)
@@ -144,10 +155,11 @@ class Authority:
         """Signed by itself."""
         return self.device(ppid, sign=False)
 
-    def revoke(self, identity):
-        """Puts it on the list of revoked certificates, at once."""
+    def revoke(self, identity, *, publish=True):
+        """Puts it on the list of revoked certificates, at once; else only in the index of the authority."""
         openssl("ca", "-config", self.config, "-revoke", identity.cert)
-        self.publish()
+        if publish:
+            self.publish()
 
     def publish(self):
         """Writes the revocation list anew, as a whole."""

@@ -58,15 +58,15 @@ def options(groups):
 class Provider(Daemon):
     """nscl with all three roles: clear for applications, psk for mId, certificate for the MSBF, administration.
 
-    serves: on the clear listener. tapped: nodes reach mId through a tap, self.tap. roles: some of them alone,
-    with another process as mas.
+    serves: on the clear listener. tapped: nodes reach mId through a tap, or a relay of that class, self.tap.
+    roles: some of them alone, with another process as mas.
     """
 
     def __init__(self, bed, *, name="nscl", address="127.0.0.1", tapped=False, msbf=True, roles=None, mas=None, settings=None,
                  serves=("mia",), psk_more=None, **more):
         self.address, self.host, self.mas = address, "localhost" if address == "127.0.0.1" else address, mas
         self.mid_port, self.msbf_port, self.admin_port, self.mas_port = (pick_port() for _ in range(4))
-        self.tap = bed.add(psk.Tap(self.mid_port)) if tapped else None
+        self.tap = bed.add((psk.Tap if tapped is True else tapped)(self.mid_port)) if tapped else None
         self.roles = list(roles or (["msbf", "mas", "nscl"] if msbf else ["mas", "nscl"]))
         if "msbf" in self.roles:
             self.devices = pki.Authority(bed.path(f"{name}-devices"))
