@@ -27,6 +27,19 @@ buf_clear(struct buf *b)
 	b->failed = false;
 }
 
+static char *
+moved(struct buf *b, size_t cap)
+{
+	char *p = malloc(cap);
+
+	if (p == NULL || b->p == NULL)
+		return p;
+	memcpy(p, b->p, b->cap);
+	explicit_bzero(b->p, b->cap);
+	free(b->p);
+	return p;
+}
+
 static bool
 buf_grow(struct buf *b, size_t need)
 {
@@ -37,7 +50,7 @@ buf_grow(struct buf *b, size_t need)
 		cap *= 2;
 	if (cap > b->max)
 		cap = b->max;
-	p = realloc(b->p, cap);
+	p = b->secret ? moved(b, cap) : realloc(b->p, cap);
 	if (p == NULL)
 		return false;
 	b->p = p;

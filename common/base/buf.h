@@ -16,6 +16,7 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool failed;
+	bool secret; /* set after buf_init: growth erases what it leaves behind */
 };
 
 void buf_init(struct buf *b, size_t max);

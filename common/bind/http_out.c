@@ -277,6 +277,7 @@ reset_answer(struct exchange *ex)
 	buf_fini(&ex->answer);
 	buf_fini(&ex->answer_text);
 	buf_init(&ex->answer, ex->answer_max);
+	ex->answer.secret = ex->secret_answer;
 	buf_init(&ex->answer_text, TRANSFER_HEADER_MAX);
 	ex->rc = RC_OK;
 	ex->http_status = 0;

@@ -51,6 +51,7 @@ static const struct {
 #define COPIED(a, b) { offsetof(struct scl_call, a), offsetof(struct req_input, b) }
 	COPIED(authorization, authorization),
 	COPIED(app_id, app_id),
+	COPIED(scl_id, scl_id),
 	COPIED(content_type, content_type),
 	COPIED(accept, accept),
 	COPIED(body, body),
@@ -78,6 +79,7 @@ fill_input(struct req *rq, const struct scl_call *call)
 	}
 	if (call->authorization.n > 0)
 		rq->in.from = SLICE_NONE;
+	rq->in.connection_id = call->connection_id;
 	if (call->listener != NULL)
 		rq->listener = call->listener;
 	rq->in.has_length = true;

@@ -244,6 +244,9 @@ leg_done(struct scl_call *call)
 	f->all->calls--;
 	if (f->rq != NULL && !leg->late)
 		put_status(f, leg->member, call->rc, call);
+	/* What ended with a member's answer is the connection of the request to the group. */
+	if (f->rq != NULL && call->answer->close)
+		f->rq->out.close = true;
 	scl_call_end(call);
 	if (f->rq != NULL)
 		fanout_step(f);
@@ -313,6 +316,8 @@ leg_start(struct fanout *f, struct leg *leg)
 		.from = rq->who.self ? SLICE_NONE : rq->who.uri,
 		.authorization = in->from.p == NULL ? in->authorization : SLICE_NONE,
 		.app_id = in->app_id,
+		.scl_id = in->scl_id,
+		.connection_id = in->connection_id,
 		.listener = rq->listener,
 		.content_type = in->content_type,
 		.accept = f->plan->accept,

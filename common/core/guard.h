@@ -4,8 +4,9 @@
  * connection that it came by: the SEC capability behind it, the core in front. A scl without a
  * guard takes every requestingEntity as it is given.
  *
- * All functions are called on serving threads, by many at a time, and never block. Requests that
- * the scl makes itself, and those that the NSCL hands over through a channel, do not pass it.
+ * All functions are called on serving threads and, for what the scl makes in the name of others, on
+ * the courier thread, by many at a time, and never block. Requests that the scl makes in its own
+ * name do not pass it; of those that it makes in another's it sees behalf and defer alone.
  */
 #ifndef CORE_GUARD_H
 #define CORE_GUARD_H
@@ -39,6 +40,14 @@ struct guard {
 	 */
 	enum rc (*open)(void *arg, const struct req_listener *listener, struct req_input *in,
 	                struct arena *arena, struct req_answer *out, struct slice *reason);
+	/*
+	 * A request that the scl makes in the name of in->from: to a member of a group, to a contact, for
+	 * the NSCL through a channel. What that issuer could not ask by itself is refused; in->scl_id and
+	 * in->connection_id are those of the request that is the cause, as far as there is one. NULL:
+	 * never asked. As admit otherwise.
+	 */
+	enum rc (*behalf)(void *arg, const struct req_input *in, struct arena *arena,
+	                  struct slice *reason);
 	/*
 	 * A write with a document is about to be carried out: its issuer may do it, as far as is known.
 	 * RC_OK: it goes on; RC_PENDING: it waits until w->then is called, in, doc and out are there

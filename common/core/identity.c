@@ -68,8 +68,12 @@ identity_in_path(const struct scl *scl, const struct req_input *in, struct arena
 	while (n < 3 && slice_split(&path, '/', &seg)) {
 		if (seg.n == 0)
 			continue;
-		if (!uri_decode(a, seg, &seg))
+		if (!uri_decode(a, seg, scl_id)) {
+			*scl_id = seg;
 			return true;
+		}
+		seg = *scl_id;
+		*scl_id = SLICE_NONE;
 		if (n == 0 && !slice_eq(seg, slice_from(scl->base_path, 1)))
 			return false;
 		if (n == 1 && !slice_is(seg, scls->name) && !slice_is(seg, scls->short_name))
@@ -81,8 +85,34 @@ identity_in_path(const struct scl *scl, const struct req_input *in, struct arena
 	return n >= 2;
 }
 
+bool
+identity_is_of_scls(struct slice segment)
+{
+	return rtype_name_reserved(rtype_get(T_SCLS), segment);
+}
+
+bool
+identity_is_base(const struct scl *scl, const struct req_input *in, struct arena *a)
+{
+	struct slice seg, path;
+	struct uri u;
+	size_t n = 0;
+
+	if (!uri_parse(in->target, &u) || u.query.n > 0 || identity_foreign(scl, in))
+		return false;
+	path = u.path;
+	while (slice_split(&path, '/', &seg)) {
+		if (seg.n == 0)
+			continue;
+		if (n++ > 0 || !uri_decode(a, seg, &seg) ||
+		    !slice_eq(seg, slice_from(scl->base_path, 1)))
+			return false;
+	}
+	return n == 1;
+}
+
 static enum rc
-describe(struct rtx *tx, const struct res *scl, struct registered *out)
+describe(const struct scl *self, struct rtx *tx, const struct res *scl, struct registered *out)
 {
 	struct arena *a = repo_arena(tx);
 
@@ -91,6 +121,7 @@ describe(struct rtx *tx, const struct res *scl, struct registered *out)
 		.link = uri_normalise(a, val_text(scl->vals, A_LINK)),
 		.nscl = val_num(scl->vals, A_SCL_TYPE, SCL_GSCL) == SCL_NSCL,
 	};
+	out->peer = out->nscl && route_peer(self, a, out->link) != NULL;
 	return out->scl_id.p == NULL || out->link.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -116,7 +147,7 @@ registered(struct scl *scl, struct arena *a, struct slice text,
 	TRY(repo_begin_read(scl->repo, a, &tx));
 	rc = look(tx, text, &node);
 	if (rc == RC_OK)
-		rc = describe(tx, node, out);
+		rc = describe(scl, tx, node, out);
 	repo_end_read(tx);
 	return rc;
 }
@@ -133,6 +164,23 @@ identity_owner(struct scl *scl, struct arena *a, struct slice uri, struct regist
 	return registered(scl, a, uri, route_owner, out);
 }
 
+enum rc
+identity_domain(struct scl *scl, struct arena *a, struct slice uri, struct registered *out)
+{
+	struct res *node;
+	struct rtx *tx;
+	enum rc rc;
+
+	TRY(repo_begin_read(scl->repo, a, &tx));
+	rc = route_domain(scl, tx, uri, &node);
+	if (rc == RC_OK)
+		rc = describe(scl, tx, node, out);
+	if (rc == RC_OK && !out->peer)
+		rc = RC_NOT_FOUND;
+	repo_end_read(tx);
+	return rc;
+}
+
 /* ---- by authority ---- */
 
 struct reached {
@@ -140,6 +188,7 @@ struct reached {
 	struct slice authority; /* normalised */
 	struct res *scl;
 	bool found;
+	enum rc rc; /* what a look failed with: whether it is there is not known */
 };
 
 static bool
@@ -159,8 +208,9 @@ look_at_poc(void *arg, const struct child *c)
 	const struct val *info;
 	struct res *poc;
 
-	if (repo_get(r->tx, c->id, &poc) != RC_OK)
-		return true;
+	r->rc = repo_get(r->tx, c->id, &poc);
+	if (r->rc != RC_OK)
+		return false;
 	info = val_get(poc->vals, A_CONTACT_INFO);
 	r->found = info != NULL &&
 	           same_authority(r->tx, val_text(info->first, A_CONTACT_URI), r->authority);
@@ -171,13 +221,16 @@ static bool
 is_there(struct reached *r, const struct res *scl)
 {
 	const struct val *pocs = val_get(scl->vals, A_POCS);
+	enum rc rc = RC_OK;
 
 	r->found = same_authority(r->tx, val_text(scl->vals, A_LINK), r->authority);
 	/* Release 1 has points of contact in pocs. */
 	for (const struct val *v = pocs == NULL ? NULL : pocs->first; v != NULL && !r->found; v = v->next)
 		r->found = same_authority(r->tx, v->text, r->authority);
 	if (!r->found)
-		(void)repo_children(r->tx, scl->id, T_M2M_POCS, 0, look_at_poc, r);
+		rc = repo_children(r->tx, scl->id, T_M2M_POCS, 0, look_at_poc, r);
+	if (r->rc == RC_OK)
+		r->rc = arena_failed(repo_arena(r->tx)) ? RC_UNAVAILABLE : rc;
 	return r->found;
 }
 
@@ -185,8 +238,14 @@ static bool
 look_at_scl(void *arg, const struct child *c)
 {
 	struct reached *r = arg;
+	struct arena_mark mark = arena_mark(repo_arena(r->tx));
 
-	return repo_get(r->tx, c->id, &r->scl) != RC_OK || !is_there(r, r->scl);
+	r->rc = repo_get(r->tx, c->id, &r->scl);
+	if (r->rc != RC_OK || is_there(r, r->scl) || r->rc != RC_OK)
+		return false;
+	/* There may be any number of them. */
+	arena_rewind(repo_arena(r->tx), mark);
+	return true;
 }
 
 static struct slice
@@ -205,11 +264,16 @@ identity_at(struct scl *scl, struct arena *a, struct slice uri, struct registere
 	enum rc rc;
 
 	if (r.authority.n == 0)
-		return RC_NOT_FOUND;
+		return arena_failed(a) ? RC_UNAVAILABLE : RC_NOT_FOUND;
 	TRY(repo_begin_read(scl->repo, a, &r.tx));
 	rc = repo_children(r.tx, ID_SCL_BASE, T_SCLS, 0, look_at_scl, &r);
 	if (rc == RC_OK)
-		rc = r.found ? describe(r.tx, r.scl, out) : RC_NOT_FOUND;
+		rc = r.rc;
+	/* A child of the index is there, or the store is damaged. */
+	if (rc == RC_NOT_FOUND)
+		rc = RC_INTERNAL;
+	if (rc == RC_OK)
+		rc = r.found ? describe(scl, r.tx, r.scl, out) : RC_NOT_FOUND;
 	repo_end_read(r.tx);
 	return rc;
 }

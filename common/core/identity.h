@@ -15,7 +15,8 @@ struct scl;
 struct registered {
 	struct slice scl_id;
 	struct slice link; /* of its sclBase, as uri_normalise gives it */
-	bool nscl; /* of another provider (mIm) */
+	bool nscl; /* of another provider (mIm); at a gateway or device, its NSCL */
+	bool peer; /* the configuration names it as NSCL of another provider */
 };
 
 /*
@@ -37,22 +38,33 @@ bool identity_foreign(const struct scl *scl, const struct req_input *in);
 
 /*
  * True when the path of the request is that of the collection scls of this SCL or below it;
- * *scl_id is the segment that follows, empty for the collection. Also when a path is malformed there.
+ * *scl_id is the segment that follows, absent for the collection. Also when the path is malformed up
+ * to there: then *scl_id is the segment that is, as it stands.
  */
 bool identity_in_path(const struct scl *scl, const struct req_input *in, struct arena *a,
                       struct slice *scl_id);
+/* True when that segment is of the collection itself: an attribute, subscriptions and the like. */
+bool identity_is_of_scls(struct slice segment);
+/* True when the request is for the sclBase of this SCL as it is: without a query. */
+bool identity_is_base(const struct scl *scl, const struct req_input *in, struct arena *a);
 
 /* The registration of that SCL-ID. RC_NOT_FOUND: none. */
 enum rc identity_registered(struct scl *scl, struct arena *a, struct slice scl_id,
                             struct registered *out);
-/* The registered SCL that uri is of or below: the one with the longest link. RC_NOT_FOUND. */
+/* The registered SCL that uri is of or below: the one with the longest link. As route_owner. */
 enum rc identity_owner(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
 /*
+ * The NSCL of another provider, registered and configured as a peer, in whose publicDomain the host
+ * of uri is. RC_NOT_FOUND.
+ */
+enum rc identity_domain(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
+/*
  * The registered SCL that is reached at the authority of uri: by its link, or by one of its points
- * of contact. Looks at all there are: not for every request. RC_NOT_FOUND.
+ * of contact. Looks at all there are, within the memory of one: not for every request. RC_NOT_FOUND:
+ * none is; another failure: it is not known whether one is.
  */
 enum rc identity_at(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
-/* The same for one SCL: whether it is reached there. */
+/* The same for one SCL: whether it is reached there. False also when that is not known. */
 bool identity_is_at(struct scl *scl, struct arena *a, struct slice scl_id, struct slice uri);
 /*
  * Applications of this SCL. RC_OK: one with that App-ID is registered; RC_NOT_FOUND. Another outcome:

@@ -33,6 +33,7 @@ struct exchange {
 	struct slice body;
 	unsigned timeout_ms; /* for the whole exchange */
 	size_t answer_max; /* limit of the answer's body, octets */
+	bool secret_answer; /* growth of answer leaves nothing of it behind; its owner wipes it */
 	/*
 	 * By what TLS is made, alive until done; NULL: what port_conf.credential names for the URL. A
 	 * connection is used only by exchanges with the same credential.

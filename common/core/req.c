@@ -119,6 +119,18 @@ admit_peer(struct req *rq)
 	               reason);
 }
 
+/* The same of a request that this SCL makes in the name of somebody else. */
+static enum rc
+admit_behalf(struct req *rq)
+{
+	const struct guard *g = rq->scl->guard;
+	struct slice reason = SLICE_NONE;
+
+	if (rq->own || g == NULL || g->behalf == NULL)
+		return RC_OK;
+	return guarded(rq, g->behalf(g->arg, &rq->in, rq->arena, &reason), reason);
+}
+
 /* The body that was protected as an object is what the rest of the pipeline sees. */
 static enum rc
 open_sealed(struct req *rq)
@@ -151,6 +163,8 @@ req_admit(struct req *rq)
 		if (rq->endpoint != NULL)
 			return endpoint_admit(rq);
 		TRY(admit_peer(rq));
+	} else {
+		TRY(admit_behalf(rq));
 	}
 	TRY(admit_accept(rq));
 	TRY(admit_body(rq));
@@ -550,7 +564,7 @@ defer(struct req *rq)
 	struct slice reason = SLICE_NONE;
 	enum rc rc;
 
-	if (rq->local || rq->doc == NULL || g == NULL || g->defer == NULL)
+	if (rq->own || rq->doc == NULL || g == NULL || g->defer == NULL)
 		return RC_OK;
 	rq->wait.then = go_on;
 	rc = g->defer(g->arg, &rq->in, rq->doc, &rq->out, &rq->wait, &reason);

@@ -86,6 +86,7 @@ struct link_match {
 	struct rtx *tx;
 	struct slice link;
 	struct res *scl;
+	enum rc rc;
 };
 
 static bool
@@ -94,13 +95,16 @@ match_link(void *arg, uint64_t id, uint64_t seq)
 	struct link_match *m = arg;
 	struct res *node;
 
-	if (seq != 0 || repo_get(m->tx, id, &node) != RC_OK || node->type->number != T_SCL ||
-	    node->expires <= repo_now(m->tx))
+	if (seq != 0)
 		return true;
-	if (!slice_eq(uri_normalise(repo_arena(m->tx), val_text(node->vals, A_LINK)), m->link))
+	m->rc = repo_get(m->tx, id, &node);
+	if (m->rc != RC_OK)
+		return false;
+	if (node->type->number != T_SCL || node->expires <= repo_now(m->tx))
 		return true;
-	m->scl = node;
-	return false;
+	if (slice_eq(uri_normalise(repo_arena(m->tx), val_text(node->vals, A_LINK)), m->link))
+		m->scl = node;
+	return m->scl == NULL;
 }
 
 enum rc
@@ -110,7 +114,12 @@ route_registered(struct rtx *tx, struct slice uri, struct res **out)
 
 	TRY(repo_labelled(tx, uri, match_link, &m));
 	*out = m.scl;
-	return m.scl != NULL ? RC_OK : RC_NOT_FOUND;
+	if (m.scl != NULL)
+		return RC_OK;
+	/* What could not be read may be it. */
+	if (m.rc != RC_OK)
+		return m.rc == RC_NOT_FOUND ? RC_INTERNAL : m.rc;
+	return arena_failed(repo_arena(tx)) ? RC_UNAVAILABLE : RC_NOT_FOUND;
 }
 
 enum rc
@@ -120,7 +129,7 @@ route_owner(struct rtx *tx, struct slice uri, struct res **out)
 	struct uri u;
 
 	if (rest.p == NULL || !uri_parse(rest, &u) || u.scheme.n == 0)
-		return RC_NOT_FOUND;
+		return arena_failed(repo_arena(tx)) ? RC_UNAVAILABLE : RC_NOT_FOUND;
 	for (unsigned n = 0; n < SEGMENTS_MAX; n++) {
 		enum rc rc = route_registered(tx, rest, out);
 
@@ -132,7 +141,7 @@ route_owner(struct rtx *tx, struct slice uri, struct res **out)
 			rest.n--;
 		rest.n--;
 	}
-	return RC_NOT_FOUND;
+	return RC_BAD_REQUEST;
 }
 
 /* ---- NSCLs of other providers (mIm) ---- */
@@ -177,25 +186,35 @@ match_domain(void *arg, uint64_t id, uint64_t seq)
 	return false;
 }
 
-/* The peer whose publicDomain the host of uri is in; the narrowest domain wins. */
-static enum rc
-find_peer(struct req *rq, struct slice uri, struct res **out)
+const struct scl_peer *
+route_peer(const struct scl *scl, struct arena *a, struct slice link)
 {
-	const char *own = rq->scl->conf.public_domain;
+	const struct scl_conf *conf = &scl->conf;
+
+	for (size_t i = 0; i < conf->n_peers; i++)
+		if (slice_eq(uri_normalise(a, slice_of(conf->peers[i].uri)), link))
+			return &conf->peers[i];
+	return NULL;
+}
+
+enum rc
+route_domain(const struct scl *scl, struct rtx *tx, struct slice uri, struct res **out)
+{
+	const char *own = scl->conf.public_domain;
 	struct slice rest;
 	struct uri u;
 
 	if (!uri_parse(uri, &u) || u.scheme.n == 0 || !domain_is_public(u.host))
 		return RC_NOT_FOUND;
-	rest = domain_key(rq->arena, u.host);
+	rest = domain_key(repo_arena(tx), u.host);
 	for (unsigned n = 0; n < SEGMENTS_MAX && rest.n > 0; n++) {
-		struct domain_match m = { .tx = rq->tx, .domain = rest };
+		struct domain_match m = { .tx = tx, .domain = rest };
 		const char *dot = memchr(rest.p, '.', rest.n);
 
 		/* What is in this provider's domain is not a peer's. */
 		if (own != NULL && rest.n == strlen(own) && strncasecmp(rest.p, own, rest.n) == 0)
 			return RC_NOT_FOUND;
-		TRY(repo_labelled(rq->tx, rest, match_domain, &m));
+		TRY(repo_labelled(tx, rest, match_domain, &m));
 		if (m.scl != NULL) {
 			*out = m.scl;
 			return RC_OK;
@@ -289,7 +308,7 @@ find_next(struct req *rq, struct slice target, struct res **to)
 		return RC_NOT_FOUND;
 	rc = route_owner(rq->tx, target, to);
 	if (rc == RC_NOT_FOUND && rq->scl->conf.role == SCL_NSCL)
-		rc = find_peer(rq, target, to);
+		rc = route_domain(rq->scl, rq->tx, target, to);
 	if (rc == RC_NOT_FOUND)
 		rc = route_upstream(rq->scl, rq->tx, to);
 	return rc == RC_OK && has_passed(rq, (*to)->name) ? RC_NOT_FOUND : rc;
@@ -304,6 +323,8 @@ route_to(struct req *rq, struct slice target, struct hop *hop)
 
 	if (rc == RC_NOT_FOUND)
 		return req_fail(rq, rc, "the target is not on a known SCL");
+	if (rc == RC_BAD_REQUEST)
+		return req_fail(rq, rc, "the target has too many segments");
 	if (rc == RC_OK)
 		rc = choose_poc(rq->tx, to, &ch);
 	if (rc == RC_UNAVAILABLE)

@@ -29,7 +29,7 @@ enum rc route_known(struct scl *scl, struct rtx *tx, struct slice target);
 enum rc route_registered(struct rtx *tx, struct slice uri, struct res **out);
 /*
  * The scl whose link is the longest prefix of uri on a segment boundary. RC_NOT_FOUND when there is
- * none.
+ * none; RC_BAD_REQUEST: uri has too many segments to tell. Another failure: it is not known.
  */
 enum rc route_owner(struct rtx *tx, struct slice uri, struct res **out);
 /* The release (1 or 2) that a registered SCL, or the NSCL that this one is registered with, speaks. */
@@ -38,6 +38,13 @@ int route_release_of(const struct res *scl);
 int route_release(struct scl *scl, struct rtx *tx, struct slice target);
 /* The scl of the NSCL that this gateway or device is registered with; RC_UNAVAILABLE: with none. */
 enum rc route_upstream(struct scl *scl, struct rtx *tx, struct res **out);
+/* The NSCL of another provider that is configured with this link (normalised); NULL: none is. */
+const struct scl_peer *route_peer(const struct scl *scl, struct arena *a, struct slice link);
+/*
+ * The registered peer whose publicDomain the host of uri is in; the narrowest domain wins, and what
+ * is in this provider's is not a peer's. RC_NOT_FOUND when there is none.
+ */
+enum rc route_domain(const struct scl *scl, struct rtx *tx, struct slice uri, struct res **out);
 /* The form that publicDomain is found by. p NULL when the arena is exhausted. */
 struct slice domain_key(struct arena *a, struct slice domain);
 /*

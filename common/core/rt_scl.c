@@ -60,23 +60,26 @@ check_schedule(struct req *rq, struct res *self)
 static struct slice
 peer_domain(struct req *rq, struct slice link)
 {
-	const struct scl_conf *conf = &rq->scl->conf;
+	const struct scl_peer *peer = route_peer(rq->scl, rq->arena, link);
 	struct uri u;
 
-	for (size_t i = 0; i < conf->n_peers; i++)
-		if (conf->peers[i].public_domain != NULL &&
-		    slice_eq(uri_normalise(rq->arena, slice_of(conf->peers[i].uri)), link))
-			return slice_of(conf->peers[i].public_domain);
+	if (peer != NULL && peer->public_domain != NULL)
+		return slice_of(peer->public_domain);
 	return uri_parse(link, &u) && domain_is_public(u.host) ? u.host : SLICE_NONE;
 }
 
-/* publicDomain of an NSCL of another provider: requests for SCLs in it go there (mIm). */
+/*
+ * publicDomain of an NSCL of another provider: requests for SCLs in it go there (mIm). As such one
+ * that has proved who it is speaks for its domain: only whom the configuration names.
+ */
 static enum rc
 set_peer_domain(struct req *rq, struct res *self)
 {
 	struct slice link = uri_normalise(rq->arena, val_text(self->vals, A_LINK));
 	struct slice domain = peer_domain(rq, link);
 
+	if (rq->in.scl_id.p != NULL && route_peer(rq->scl, rq->arena, link) == NULL)
+		return req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");
 	if (domain.n == 0)
 		return RC_OK;
 	return val_set_text(rq->arena, &self->vals, A_PUBLIC_DOMAIN, domain) &&

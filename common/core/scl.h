@@ -182,7 +182,9 @@ struct scl_call {
 	 */
 	bool notification;
 	struct slice via; /* of the request that causes this one: what it has passed already */
-	struct slice app_id; /* that its issuer has proved, as in struct req_input */
+	/* What the connection of its issuer has proved, as in struct req_input. */
+	struct slice app_id, scl_id;
+	uint64_t connection_id;
 	struct slice group_request_id; /* X-etsi-group-request-id */
 	struct slice correlation_id; /* X-etsi-correlationID */
 	struct slice rcat, trpdt; /* X-etsi-rcat, X-etsi-trpdt */

@@ -202,17 +202,38 @@ is_elsewhere(const struct admin *a, const struct admin_op *op)
 }
 
 static enum rc
+refuse_method(struct admin_call *c, unsigned methods)
+{
+	static const struct {
+		enum req_op op;
+		const char *name;
+	} names[] = { { REQ_DELETE, "DELETE" },
+		      { REQ_RETRIEVE, "GET" },
+		      { REQ_CREATE, "POST" },
+		      { REQ_UPDATE, "PUT" } };
+	struct slice allow = SLICE_NONE;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((methods & 1u << names[i].op) != 0)
+			allow = arena_printf(c->arena, "%.*s%s%s", (int)allow.n,
+			                     allow.n == 0 ? "" : allow.p, allow.n == 0 ? "" : ", ",
+			                     names[i].name);
+	req_answer(c->rq)->allow = allow;
+	return refuse(c, RC_NOT_ALLOWED, "BAD_METHOD");
+}
+
+static enum rc
 find(struct admin_call *c)
 {
 	struct slice path = endpoint_rest(c->rq), id;
-	bool known = false;
+	unsigned methods = 0; /* that the path has, by enum req_op */
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct admin_op *op = tables[t]; op->path != NULL; op++) {
 			if ((op->at_msbf && c->admin->conf.msbf == NULL) ||
 			    !mas_path_is(op->path, path, &id))
 				continue;
-			known = true;
+			methods |= 1u << op->method;
 			if (op->method != c->in->op || (c->in->head && op->method != REQ_RETRIEVE))
 				continue;
 			c->op = op;
@@ -220,7 +241,7 @@ find(struct admin_call *c)
 			return is_elsewhere(c->admin, op) ? refuse(c, RC_NOT_IMPLEMENTED, "NO_MAS")
 			                                  : RC_OK;
 		}
-	return known ? refuse(c, RC_NOT_ALLOWED, "BAD_METHOD") : refuse(c, RC_NOT_FOUND, "NOT_FOUND");
+	return methods != 0 ? refuse_method(c, methods) : refuse(c, RC_NOT_FOUND, "NOT_FOUND");
 }
 
 /* ---- its arguments ---- */

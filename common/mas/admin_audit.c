@@ -170,12 +170,22 @@ verify_begin(struct admin_call *c)
 
 /* ---- a new master key ---- */
 
+static bool
+has_no_next_key(const struct mas_outcome *o)
+{
+	return o->rc == RC_BAD_REQUEST && strcmp(o->reason, "NO_NEXT_KEY") == 0;
+}
+
+/* One of the two stores may have the new key already, of a call that was cut off between them. */
 static void
 rewrapped_msbf(struct mas_rewrap *r)
 {
 	struct admin_call *c = r->owner;
 
-	admin_outcome(c, &r->outcome, RC_OK);
+	if (c->rewrapped && has_no_next_key(&r->outcome))
+		admin_answer(c, RC_OK);
+	else
+		admin_outcome(c, &r->outcome, RC_OK);
 }
 
 static void
@@ -195,7 +205,8 @@ rewrapped_mas(struct mas_rewrap *r)
 	buf_char(&c->out, '{');
 	json_put_number(&c->out, "records", (int64_t)r->records);
 	buf_char(&c->out, '}');
-	if (outcome.rc == RC_OK && c->admin->conf.msbf != NULL)
+	c->rewrapped = outcome.rc == RC_OK;
+	if ((outcome.rc == RC_OK || has_no_next_key(&outcome)) && c->admin->conf.msbf != NULL)
 		rewrap_msbf(c);
 	else
 		admin_outcome(c, &outcome, RC_OK);

@@ -29,7 +29,7 @@ struct provision {
 	struct msbf_admit admit;
 	struct slice rest; /* lines that are to come */
 	uint64_t number; /* of the first line of the chunk */
-	size_t n; /* lines of the chunk; admit has those that could be read */
+	size_t n; /* lines of the chunk; admit has those that could be read, and how many not */
 	bool bad[CHUNK]; /* could not */
 	struct msbf_line lines[CHUNK];
 	struct device_fingerprint fingerprints[CHUNK][MSBF_FINGERPRINTS];
@@ -96,7 +96,7 @@ read_chunk(struct provision *p)
 {
 	struct slice line;
 
-	p->n = p->admit.n = 0;
+	p->n = p->admit.n = p->admit.unreadable = 0;
 	while (p->n < CHUNK && slice_split(&p->rest, '\n', &line)) {
 		union admin_args args = { .device = { .ppid = SLICE_NONE } };
 		size_t at = p->admit.n;
@@ -106,6 +106,7 @@ read_chunk(struct provision *p)
 		p->bad[p->n] = !json_read(line, provision_fields, NITEMS(provision_fields), &args) ||
 		               !line_of(&args, &p->lines[at], p->fingerprints[at]);
 		p->admit.n += !p->bad[p->n];
+		p->admit.unreadable += p->bad[p->n];
 		p->n++;
 	}
 }
@@ -115,16 +116,11 @@ next_chunk(struct admin_call *c)
 {
 	struct provision *p = c->state;
 
-	do {
-		read_chunk(p);
-		if (p->admit.n > 0) {
-			msbf_admit(c->admin->conf.msbf, &p->admit);
-			return;
-		}
-		put_chunk(c, p);
-		p->number += p->n;
-	} while (p->n > 0);
-	admin_answer(c, RC_OK);
+	read_chunk(p);
+	if (p->n > 0)
+		msbf_admit(c->admin->conf.msbf, &p->admit);
+	else
+		admin_answer(c, RC_OK);
 }
 
 static void

@@ -91,6 +91,7 @@ struct admin_call {
 	union admin_args args;
 	bool secret; /* a key is in args, u or out */
 	bool lines; /* the body is, and the answer is to be, one object in each line */
+	bool rewrapped; /* the MAS has a new master key */
 
 	/* The answer under way. */
 	struct buf out;

@@ -4,9 +4,11 @@
 
 #include "mas/admin_impl.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/times.h"
+#include "mas/mas_pack.h"
 #include "sec/hex.h"
 
 #define ISSUE_FIELD(name, member, kind)                                                            \
@@ -249,13 +251,51 @@ set_text(struct admin_call *c, struct slice s, size_t max, const char **to)
 	return *to != NULL;
 }
 
+/* An address, or a network in CIDR form. */
+static bool
+network_ok(struct slice s)
+{
+	unsigned char octets[sizeof(struct in6_addr)];
+	char text[INET6_ADDRSTRLEN];
+	struct slice bits = s, address;
+	uint64_t n, max;
+
+	if (!slice_split(&bits, '/', &address) || !string_set(text, sizeof(text) - 1, address))
+		return false;
+	if (inet_pton(AF_INET, text, octets) == 1)
+		max = 32;
+	else if (inet_pton(AF_INET6, text, octets) == 1)
+		max = 128;
+	else
+		return false;
+	return address.n == s.n || admin_number(bits, max, &n);
+}
+
+/* What would silently allow nothing is refused. */
+static bool
+networks_ok(struct slice list)
+{
+	struct slice one;
+
+	if (list.n > 0 && list.p[list.n - 1] == ',')
+		return false;
+	while (list.n > 0 && slice_split(&list, ',', &one)) {
+		while (one.n > 0 && one.p[0] == ' ')
+			one = slice_from(one, 1);
+		if (!network_ok(one))
+			return false;
+	}
+	return true;
+}
+
 static enum rc
 set_check(struct admin_call *c)
 {
 	struct mas_change *ch = &c->u.change;
 
 	(void)change_of(c, MAS_SET);
-	if (!set_text(c, c->args.set.allowed_sources, MAS_SOURCES_MAX, &ch->allowed_sources) ||
+	if (!networks_ok(c->args.set.allowed_sources) ||
+	    !set_text(c, c->args.set.allowed_sources, MAS_SOURCES_MAX, &ch->allowed_sources) ||
 	    !set_text(c, c->args.set.sub_id, MAS_SUB_ID_MAX, &ch->sub_id))
 		return RC_BAD_REQUEST;
 	if (c->args.set.flags > UINT16_MAX || c->args.set.ival_required < -1)

@@ -79,7 +79,11 @@ struct mas_connect {
 	struct slice nscl; /* who asks: a node has one connection per NSCL; empty = the only one */
 
 	struct mas_outcome outcome;
-	struct mas_connection connection; /* RC_OK; wiped by the caller */
+	/*
+	 * RC_OK; wiped by the caller. Else one whose id is not 0 was made, and is not to be served: the
+	 * caller ends it.
+	 */
+	struct mas_connection connection;
 	uint8_t wrapped[KEYWRAP_BYTES]; /* RC_OK: its Kmc under KEK_conn (securityEncryptedM2MKey) */
 	void (*done)(struct mas_connect *c);
 	void *owner;
@@ -130,7 +134,7 @@ struct mas_provision {
 
 	/*
 	 * RC_CONFLICT SCLID_TAKEN; RC_CONFLICT NODE_TAKEN: ppid and node are not of one device;
-	 * RC_CONFLICT KMR_INDEX: kmr_index is the highest; RC_FORBIDDEN AUTH_FAILED: node revoked.
+	 * RC_CONFLICT KMR_INDEX: kmr_index is not above all; RC_FORBIDDEN AUTH_FAILED: node revoked.
 	 */
 	struct mas_outcome outcome;
 	void (*done)(struct mas_provision *c);
@@ -143,7 +147,10 @@ struct mas_provision {
 /* live: all connections that are to be served, after a start. */
 struct mas_live {
 	struct slice nscl; /* as in mas_connect */
-	/* On a thread of the MAS; c lives for the call. */
+	uint64_t after; /* those with larger ids; as limit, for the MAS of this process alone */
+	unsigned limit; /* 0 = all */
+	bool more; /* out: than limit */
+	/* On a thread of the MAS, by their ids; some may come again. c lives for the call. */
 	void (*each)(struct mas_live *l, const struct mas_connection *c);
 	struct mas_outcome outcome;
 	void (*done)(struct mas_live *l);

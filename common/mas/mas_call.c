@@ -128,6 +128,12 @@ mas_job_settle(struct mas_job *j, enum rc rc)
 
 /* ---- audit ---- */
 
+const char *
+mas_actor(struct slice nscl, char text[MAS_NSCL_MAX + 1])
+{
+	return nscl.n == 0 || !string_set(text, MAS_NSCL_MAX, nscl) ? "nscl" : text;
+}
+
 enum rc
 mas_trace_text(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
                struct slice object)

@@ -236,18 +236,12 @@ check_all(struct work *w, enum refusal_number *no)
 
 /* ---- refused ---- */
 
-static const char *
-actor_of(const struct mas_connect *c, char text[MAS_NSCL_MAX + 1])
-{
-	return c->nscl.n == 0 || !string_set(text, MAS_NSCL_MAX, c->nscl) ? "nscl" : text;
-}
-
 /* The answer, its audit record, and what show tells of it. */
 static enum rc
 refuse(struct work *w, const struct refusal *r)
 {
 	char actor[MAS_NSCL_MAX + 1];
-	struct mas_trace t = { .actor = actor_of(w->c, actor), .action = "connect",
+	struct mas_trace t = { .actor = mas_actor(w->c->nscl, actor), .action = "connect",
 		               .result = r->really, .source = w->c->source };
 	enum rc rc = mas_trace_node(w->m, w->tx, &t, &w->c->node, w->c->kmr_index);
 
@@ -267,6 +261,24 @@ refuse(struct work *w, const struct refusal *r)
 
 /* ---- made ---- */
 
+static enum rc
+trace_kmr(struct work *w, const char *action, uint32_t index)
+{
+	char actor[MAS_NSCL_MAX + 1];
+	struct mas_trace t = { .actor = mas_actor(w->c->nscl, actor), .action = action,
+		               .source = w->c->source };
+
+	return mas_trace_node(w->m, w->tx, &t, &w->c->node, index);
+}
+
+static enum rc
+retire_older(struct work *w, struct mas_kmr *older)
+{
+	enum rc rc = mas_kmr_retire(w->m, w->tx, older, w->effects);
+
+	return rc != RC_OK ? rc : trace_kmr(w, "kmr-retired", older->index);
+}
+
 /* A key that is used for the first time puts the older ones out of use. */
 static enum rc
 activate(struct work *w)
@@ -281,10 +293,12 @@ activate(struct work *w)
 	w->kmr.first_used = w->now;
 	rc = mas_kmr_store(w->tx, &w->kmr, &was);
 	if (rc == RC_OK)
+		rc = trace_kmr(w, "kmr-activated", w->kmr.index);
+	if (rc == RC_OK)
 		rc = mas_kmrs_of(w->tx, &w->kmr.node, &kmrs);
 	for (size_t i = 0; rc == RC_OK && i < kmrs.n; i++)
 		if (kmrs.all[i].state == MAS_KMR_ACTIVE && kmrs.all[i].index != w->kmr.index)
-			rc = mas_kmr_retire(w->m, w->tx, &kmrs.all[i], w->effects);
+			rc = retire_older(w, &kmrs.all[i]);
 	return rc;
 }
 
@@ -365,7 +379,7 @@ static enum rc
 accept(struct work *w)
 {
 	char actor[MAS_NSCL_MAX + 1];
-	struct mas_trace t = { .actor = actor_of(w->c, actor), .action = "connect",
+	struct mas_trace t = { .actor = mas_actor(w->c->nscl, actor), .action = "connect",
 		               .source = w->c->source };
 	struct mas_conn conn;
 	enum rc rc = activate(w);
@@ -442,13 +456,18 @@ alarm_of(struct mas_local *m, const struct mas_connect *c)
 	         LOG_S("source", c->source));
 }
 
-/* Failures that somebody may cause on purpose are counted against them. */
+/*
+ * Failures that somebody may cause on purpose are counted against them: not that of a node whose
+ * key was replaced, which tries until it has bootstrapped.
+ */
 static void
 count_failure(struct mas_local *m, const struct mas_connect *c)
 {
 	char node[NODE_ID_TEXT];
 
 	if (c->outcome.rc != RC_FORBIDDEN && c->outcome.rc != RC_CONFLICT)
+		return;
+	if (c->refused == MAS_COUNT_CONNECT_REBOOTSTRAP)
 		return;
 	if (!failures_add(m->failures, subject_of(c), c->source))
 		return;

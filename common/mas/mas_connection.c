@@ -52,7 +52,9 @@ end_run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct mas_end *c = MAS_CALL(j, struct mas_end);
 	struct mas_effects *effects = mas_job_effects(j);
-	struct mas_trace t = { .actor = "nscl", .action = "end", .result = c->why };
+	char actor[MAS_NSCL_MAX + 1];
+	struct mas_trace t = { .actor = mas_actor(c->nscl, actor), .action = "end",
+		               .result = c->why };
 	struct mas_local *m = j->self;
 	struct mas_conn conn;
 	enum rc rc;
@@ -125,7 +127,9 @@ static enum rc
 report_failed(struct mas_local *m, struct mas_tx *tx, struct mas_report *c, struct mas_conn *conn,
               struct mas_effects *effects)
 {
-	struct mas_trace t = { .actor = "nscl", .action = "integrity-report", .result = "IVAL_FAILED" };
+	char actor[MAS_NSCL_MAX + 1];
+	struct mas_trace t = { .actor = mas_actor(c->nscl, actor), .action = "integrity-report",
+		               .result = "IVAL_FAILED" };
 	enum rc rc = mas_conn_end(m, tx, conn, MAS_ENDED, effects);
 
 	mas_outcome(&c->outcome, RC_FORBIDDEN, "IVAL_FAILED");
@@ -192,6 +196,7 @@ mas_local_report(void *self, struct mas_report *c)
 /* Where a walk over the connections is. */
 struct live_walk {
 	uint64_t at, next; /* stored, and of this step */
+	unsigned given, next_given; /* the same */
 	size_t n;
 	struct mas_conn found[LIVE_STEP];
 };
@@ -206,18 +211,21 @@ live_collect(void *arg, const struct mas_conn *c)
 	return true;
 }
 
+static bool
+live_wanted(const struct mas_local *m, const struct mas_live *l, const struct mas_conn *c)
+{
+	return c->state == MAS_CONN_ACTIVE && c->expires > clock_now(m->conf.clock) &&
+	       slice_is(l->nscl, c->nscl);
+}
+
 static enum rc
 live_give(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, const struct mas_conn *c)
 {
 	struct mas_connection out;
 	struct mas_node n;
 	struct key kmc;
-	enum rc rc;
+	enum rc rc = mas_node_get(tx, &c->node, &n);
 
-	if (c->state != MAS_CONN_ACTIVE || c->expires <= clock_now(m->conf.clock) ||
-	    !slice_is(l->nscl, c->nscl))
-		return RC_OK;
-	rc = mas_node_get(tx, &c->node, &n);
 	if (rc == RC_OK)
 		rc = mas_kmc_unwrap(m->keys, c, &kmc);
 	if (rc != RC_OK)
@@ -229,6 +237,35 @@ live_give(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, const stru
 	return RC_OK;
 }
 
+/* What was found in this step, as far as the limit goes. */
+static enum rc
+live_give_found(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, struct live_walk *w)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < w->n && rc == RC_OK; i++) {
+		if (!live_wanted(m, l, &w->found[i]))
+			continue;
+		if (l->limit > 0 && w->next_given == l->limit) {
+			l->more = true;
+			break;
+		}
+		rc = live_give(m, tx, l, &w->found[i]);
+		w->next_given++;
+	}
+	return rc;
+}
+
+static struct live_walk *
+live_begin(struct mas_job *j, const struct mas_live *l)
+{
+	struct live_walk *w = j->memory = calloc(1, sizeof(*w));
+
+	if (w != NULL)
+		w->at = l->after;
+	return w;
+}
+
 static enum rc
 live_run(struct mas_job *j, struct mas_tx *tx)
 {
@@ -236,17 +273,17 @@ live_run(struct mas_job *j, struct mas_tx *tx)
 	struct live_walk *w = j->memory;
 	enum rc rc;
 
-	if (w == NULL)
-		j->memory = w = calloc(1, sizeof(*w));
-	if (w == NULL)
+	if (w == NULL && (w = live_begin(j, l)) == NULL)
 		return RC_UNAVAILABLE;
 	mas_outcome(&l->outcome, RC_OK, NULL);
+	l->more = false;
 	w->n = 0;
 	w->next = w->at;
+	w->next_given = w->given;
 	rc = mas_conn_scan(tx, w->at, LIVE_STEP, live_collect, w);
-	for (size_t i = 0; i < w->n && rc == RC_OK; i++)
-		rc = live_give(j->self, tx, l, &w->found[i]);
-	return rc == RC_OK && w->n == LIVE_STEP ? RC_PENDING : rc;
+	if (rc == RC_OK)
+		rc = live_give_found(j->self, tx, l, w);
+	return rc == RC_OK && w->n == LIVE_STEP && !l->more ? RC_PENDING : rc;
 }
 
 static void
@@ -255,6 +292,7 @@ live_stored(struct mas_job *j)
 	struct live_walk *w = j->memory;
 
 	w->at = w->next;
+	w->given = w->next_given;
 }
 
 static void

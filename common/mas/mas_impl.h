@@ -29,7 +29,7 @@ struct mas_local {
 	struct mas_live_table *live;
 	struct failures *failures;
 	struct sign_key *reject_key; /* NULL: none */
-	struct key next_kek; /* zero: none */
+	struct key *next_kek; /* in secret memory; zero: none */
 	struct mas_tick *tick; /* the worker's, mas_timer.c */
 	struct mas_rewrap *rewrapping; /* the worker's; NULL: none is under way */
 	struct mas_rewrap resumed; /* that of an earlier start */
@@ -65,6 +65,9 @@ void mas_tell_keys(struct mas_local *m);
 void mas_outcome(struct mas_outcome *o, enum rc rc, const char *reason);
 /* The outcome of a job that the worker could not carry out. */
 void mas_outcome_failed(struct mas_outcome *o, enum rc rc);
+
+/* Who has called for an NSCL: its name in text, or "nscl" for that of this process. */
+const char *mas_actor(struct slice nscl, char text[MAS_NSCL_MAX + 1]);
 
 /* The audit record of a change; object is printed. */
 struct mas_trace {

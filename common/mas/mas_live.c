@@ -237,8 +237,9 @@ mas_live_stored(struct mas_live_table *t, const struct mas_use *uses, size_t n)
 
 		if (p->id == 0)
 			continue;
-		p->requests -= uses[i].requests;
-		p->octets -= uses[i].octets;
+		/* It may have come anew meanwhile, and have counted less. */
+		p->requests -= uses[i].requests < p->requests ? uses[i].requests : p->requests;
+		p->octets -= uses[i].octets < p->octets ? uses[i].octets : p->octets;
 		p->first = p->first && !uses[i].first;
 		t->at = (size_t)(p - t->places) + 1;
 	}

@@ -114,6 +114,7 @@ struct loading {
 	struct mas_local *m;
 	int64_t now, monotonic;
 	enum rc rc;
+	char *why; /* 256 octets */
 };
 
 static bool
@@ -151,7 +152,10 @@ load_conn(void *arg, const struct mas_conn *c)
 
 	if (c->state != MAS_CONN_ACTIVE)
 		return true;
-	l->rc = mas_live_room(l->m->live, 1);
+	if (mas_live_count(l->m->live) >= l->m->conf.connections_max)
+		l->rc = bad(l->why, "the store has more connections than this MAS may have");
+	else
+		l->rc = mas_live_room(l->m->live, 1);
 	if (l->rc == RC_OK)
 		mas_live_put(l->m->live, c->id, mas_live_owner(slice_of(c->nscl)),
 		             l->monotonic + c->expires - l->now);
@@ -159,9 +163,10 @@ load_conn(void *arg, const struct mas_conn *c)
 }
 
 static enum rc
-load(struct mas_local *m, struct mas_tx *tx)
+load(struct mas_local *m, struct mas_tx *tx, char why[256])
 {
-	struct loading l = { .m = m, .now = clock_now(m->conf.clock), .monotonic = clock_monotonic() };
+	struct loading l = { .m = m, .now = clock_now(m->conf.clock), .monotonic = clock_monotonic(),
+		             .why = why };
 	enum rc rc = mas_counters_load(m->counters, tx);
 
 	if (rc == RC_OK)
@@ -195,10 +200,10 @@ read_store(struct mas_local *m, const struct mas_conf *conf, char why[256])
 		secret_wipe(kek, sizeof(kek));
 		return rc;
 	}
-	rc = mas_master_open(tx, kek, n, &m->keys, &m->next_kek, why);
+	rc = mas_master_open(tx, kek, n, &m->keys, m->next_kek, why);
 	secret_wipe(kek, sizeof(kek));
 	if (rc == RC_OK)
-		rc = load(m, tx);
+		rc = load(m, tx, why);
 	if (rc == RC_OK)
 		rc = trace_start(m, tx);
 	if (rc == RC_OK)
@@ -225,7 +230,9 @@ make_tables(struct mas_local *m)
 	m->counters = mas_counters_new(counter_names, MAS_COUNTERS);
 	m->psk = mas_psk_new(m->conf.clock);
 	m->live = mas_live_new(m->conf.connections_max);
-	if (m->counters == NULL || m->psk == NULL || m->live == NULL || mas_tick_new(m) != RC_OK)
+	m->next_kek = secret_alloc(sizeof(*m->next_kek));
+	if (m->counters == NULL || m->psk == NULL || m->live == NULL || m->next_kek == NULL ||
+	    mas_tick_new(m) != RC_OK)
 		return RC_UNAVAILABLE;
 	return failures_new(&failures, &m->failures);
 }
@@ -305,7 +312,7 @@ mas_close(struct mas_local *m)
 	sign_key_free(m->reject_key);
 	mas_tick_free(m);
 	pthread_mutex_destroy(&m->watching);
-	key_wipe(&m->next_kek);
+	secret_free(m->next_kek, sizeof(*m->next_kek));
 	free(m);
 }
 

@@ -135,12 +135,20 @@ choose_index(struct work *w)
 	return false;
 }
 
+static enum rc
+erase(struct work *w, const struct mas_kmr *k, const char *action)
+{
+	struct mas_trace t = { .actor = w->p->actor == NULL ? "msbf" : w->p->actor,
+		               .action = action };
+	enum rc rc = mas_kmr_erase(w->m, w->tx, k, MAS_ENDED, w->effects);
+
+	return rc != RC_OK ? rc : mas_trace_node(w->m, w->tx, &t, &k->node, k->index);
+}
+
 /* A key that was issued and never used gives way to the new one. */
 static enum rc
 replace_pending(struct work *w)
 {
-	struct mas_trace t = { .actor = w->p->actor == NULL ? "msbf" : w->p->actor,
-		               .action = "kmr-replaced" };
 	size_t kept = 0;
 	enum rc rc = mas_kmrs_of(w->tx, &w->node.id, &w->kmrs);
 
@@ -151,9 +159,7 @@ replace_pending(struct work *w)
 			w->kmrs.all[kept++] = *k;
 			continue;
 		}
-		rc = mas_kmr_erase(w->m, w->tx, k, MAS_ENDED, w->effects);
-		if (rc == RC_OK)
-			rc = mas_trace_node(w->m, w->tx, &t, &k->node, k->index);
+		rc = erase(w, k, "kmr-replaced");
 	}
 	w->kmrs.n = kept;
 	return rc;
@@ -165,7 +171,7 @@ make_room(struct work *w)
 {
 	for (size_t i = 0; w->kmrs.n == MAS_KMRS_PER_NODE && i < w->kmrs.n; i++)
 		if (w->kmrs.all[i].state == MAS_KMR_RETIRED || w->kmrs.all[i].state == MAS_KMR_REVOKED)
-			return mas_kmr_erase(w->m, w->tx, &w->kmrs.all[i], MAS_ENDED, w->effects);
+			return erase(w, &w->kmrs.all[i], "kmr-erased");
 	return w->kmrs.n == MAS_KMRS_PER_NODE ? RC_INTERNAL : RC_OK;
 }
 

@@ -172,6 +172,8 @@ trace(struct mas_local *m, struct mas_tx *tx, const struct mas_query *q)
 
 	if (q->actor == NULL)
 		return RC_OK;
+	if (q->outcome.rc != RC_OK)
+		t.result = status_of(q->outcome.rc)->text;
 	if (q->list != MAS_SHOW_NODE)
 		return mas_trace_text(m, tx, &t, slice_of(objects[q->list]));
 	t.action = "show";
@@ -203,13 +205,13 @@ run(struct mas_job *j, struct mas_tx *tx)
 		q->limit = MAS_PAGE_MAX;
 	if (!cursor_of(q, octets, &after) || (q->list == MAS_SHOW_NODE && !q->has_node)) {
 		mas_outcome(&q->outcome, RC_BAD_REQUEST, "BAD_PARAM");
-		return RC_OK;
+		return trace(j->self, tx, q);
 	}
 	q->begin(q);
 	rc = lists[q->list](&p, tx, &after);
 	if (rc == RC_NOT_FOUND || rc == RC_BAD_REQUEST) {
 		mas_outcome(&q->outcome, rc, rc == RC_NOT_FOUND ? NULL : "BAD_PARAM");
-		return RC_OK;
+		return trace(j->self, tx, q);
 	}
 	if (rc == RC_OK && p.full)
 		hex_encode(p.at, p.n_at, q->next);

@@ -85,7 +85,7 @@ call_landed(struct remote_flight *f)
 
 	r->n_flights--;
 	remote_outcome(f, o);
-	if (o->rc == RC_OK && !kind->read(r, f->call, buf_view(&f->ex.answer))) {
+	if (o->rc == RC_OK && !kind->read(f, f->call, buf_view(&f->ex.answer))) {
 		LOG_ERROR(r->conf.log, "mas-nonsense", LOG_Z("call", kind->name));
 		mas_outcome_failed(o, RC_UNAVAILABLE);
 	}

@@ -41,9 +41,9 @@ put_ival(struct buf *b, const struct ival_report *r)
 }
 
 static bool
-no_answer(struct mas_remote *r, void *call, struct slice answer)
+no_answer(struct remote_flight *f, void *call, struct slice answer)
 {
-	(void)r;
+	(void)f;
 	(void)call;
 	return answer.n == 0;
 }
@@ -130,14 +130,21 @@ connect_write(const void *call, struct buf *b)
 }
 
 static bool
-connect_read(struct mas_remote *r, void *call, struct slice answer)
+connect_read(struct remote_flight *f, void *call, struct slice answer)
 {
 	struct mas_connect *c = call;
 	struct slice wrapped;
 
-	return remote_read_connection(answer, &c->connection, &wrapped) &&
-	       hex_decode(wrapped, c->wrapped, KEYWRAP_BYTES) &&
-	       remote_know(r, &c->connection) == RC_OK;
+	if (!remote_read_connection(answer, &c->connection, &wrapped) ||
+	    !hex_decode(wrapped, c->wrapped, KEYWRAP_BYTES))
+		return false;
+	/* Of one that may be over, the next try says what there is to say. */
+	if (remote_news_of(f, &c->connection) != REMOTE_LASTS ||
+	    remote_know(f->r, &c->connection) != RC_OK) {
+		key_wipe(&c->connection.kmc);
+		mas_outcome_failed(&c->outcome, RC_UNAVAILABLE);
+	}
+	return true;
 }
 
 KIND_COMMON(connect, struct mas_connect)
@@ -166,11 +173,11 @@ end_write(const void *call, struct buf *b)
 }
 
 static bool
-end_read(struct mas_remote *r, void *call, struct slice answer)
+end_read(struct remote_flight *f, void *call, struct slice answer)
 {
 	const struct mas_end *c = call;
 
-	remote_forget(r, c->connection_id);
+	remote_forget(f->r, c->connection_id);
 	return answer.n == 0;
 }
 
@@ -241,7 +248,7 @@ struct wire_provision {
 };
 
 static bool
-provision_read(struct mas_remote *r, void *call, struct slice answer)
+provision_read(struct remote_flight *f, void *call, struct slice answer)
 {
 	static const struct json_field fields[] = {
 		JSON_FIELD(struct wire_provision, node, "nodeId", JSON_TEXT, true),
@@ -257,7 +264,7 @@ provision_read(struct mas_remote *r, void *call, struct slice answer)
 	          string_set(p->scl_id, MAS_SCL_ID_MAX, w.scl_id) &&
 	          key_is_zero(&w.kmr) == p->has_kmr;
 
-	(void)r;
+	(void)f;
 	if (ok) {
 		p->kmr_index = (uint32_t)w.kmr_index;
 		p->expires = w.expires;
@@ -377,7 +384,7 @@ struct wire_verdict {
 };
 
 static bool
-verdict_read(struct mas_remote *r, void *call, struct slice answer)
+verdict_read(struct remote_flight *f, void *call, struct slice answer)
 {
 	static const struct json_field fields[] = {
 		JSON_FIELD(struct wire_verdict, cause, "cause", JSON_NUMBER, true),
@@ -386,7 +393,7 @@ verdict_read(struct mas_remote *r, void *call, struct slice answer)
 	struct mas_verdict *v = call;
 	struct wire_verdict w = { .cause = -1 };
 
-	(void)r;
+	(void)f;
 	if (!json_read(answer, fields, NITEMS(fields), &w) || w.cause < 0 || w.cause >= REJECT_CAUSES)
 		return false;
 	v->cause = (unsigned)w.cause;

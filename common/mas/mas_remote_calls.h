@@ -14,8 +14,8 @@ struct remote_kind {
 	size_t job; /* offset of its struct mas_job */
 	void (*path)(const void *call, char *out, size_t size);
 	void (*write)(const void *call, struct buf *body);
-	/* What the answer says; false: it is none. */
-	bool (*read)(struct mas_remote *r, void *call, struct slice answer);
+	/* What the answer says, which may be another outcome; false: it is none. */
+	bool (*read)(struct remote_flight *f, void *call, struct slice answer);
 	struct mas_outcome *(*outcome)(void *call);
 	void (*done)(void *call);
 	/* Instead of all that but outcome and done: it is carried out another way. */

@@ -82,6 +82,43 @@ remote_forget(struct mas_remote *r, uint64_t id)
 	memmove(&f->known[i], &f->known[i + 1], (f->n_known - i) * sizeof(f->known[0]));
 }
 
+static bool
+is_known(const struct remote_feed *f, uint64_t id)
+{
+	size_t i = place_of(f, id);
+
+	return i < f->n_known && f->known[i].id == id;
+}
+
+static void
+note_ended(struct remote_feed *f, const struct node_id *node, uint64_t id)
+{
+	f->ended[f->n_ended++ % REMOTE_ENDED] = (struct remote_ended){ .node = *node, .id = id };
+}
+
+/* Whatever is under way may be of what has ended. */
+static void
+note_lost(struct remote_feed *f)
+{
+	f->n_ended += REMOTE_ENDED + 1;
+}
+
+enum remote_news
+remote_news_of(const struct remote_flight *flight, const struct mas_connection *c)
+{
+	const struct remote_feed *f = &flight->r->feed;
+
+	if (f->n_ended - flight->ended > REMOTE_ENDED)
+		return REMOTE_UNSURE;
+	for (uint64_t i = flight->ended; i < f->n_ended; i++) {
+		const struct remote_ended *e = &f->ended[i % REMOTE_ENDED];
+
+		if (e->id == c->id || (e->id == 0 && node_id_eq(&e->node, &c->node)))
+			return REMOTE_OVER;
+	}
+	return REMOTE_LASTS;
+}
+
 static void
 tell_ended(struct mas_remote *r, const struct node_id *node, uint64_t id, enum mas_why why)
 {
@@ -111,6 +148,8 @@ list_end(struct mas_remote *r, enum rc rc)
 {
 	struct mas_live *l = r->feed.waiting;
 
+	if (rc != RC_OK && r->feed.relisting)
+		r->feed.relist = true;
 	r->feed.waiting = r->feed.late;
 	r->feed.late = NULL;
 	r->feed.list_after[0] = '\0';
@@ -148,22 +187,38 @@ struct wire_list {
 	struct slice connections, after;
 };
 
+/* False: without memory. */
 static bool
-take_one(struct mas_remote *r, struct slice item)
+take_connection(struct remote_flight *flight, const struct mas_connection *c)
+{
+	struct mas_remote *r = flight->r;
+	enum remote_news news = remote_news_of(flight, c);
+
+	/* One that is known was ended by what the feed has said, unless it is younger. */
+	if (news == REMOTE_OVER && !is_known(&r->feed, c->id))
+		return true;
+	if (news == REMOTE_UNSURE)
+		r->feed.relist = true;
+	if (remote_know(r, c) != RC_OK)
+		return false;
+	for (struct mas_live *l = r->feed.waiting; news != REMOTE_OVER && l != NULL; l = l->job.self)
+		l->each(l, c);
+	return true;
+}
+
+static bool
+take_one(struct remote_flight *flight, struct slice item)
 {
 	struct mas_connection c;
 	struct slice wrapped;
-	bool ok = remote_read_connection(item, &c, &wrapped) && remote_know(r, &c) == RC_OK;
+	bool ok = remote_read_connection(item, &c, &wrapped) && take_connection(flight, &c);
 
-	if (ok)
-		for (struct mas_live *l = r->feed.waiting; l != NULL; l = l->job.self)
-			l->each(l, &c);
 	secret_wipe(&c, sizeof(c));
 	return ok;
 }
 
 static bool
-take_list(struct mas_remote *r, struct slice text)
+take_list(struct remote_flight *flight, struct slice text)
 {
 	static const struct json_field fields[] = {
 		JSON_FIELD(struct wire_list, connections, "connections", JSON_LIST, true),
@@ -178,9 +233,9 @@ take_list(struct mas_remote *r, struct slice text)
 	    (w.after.n > 0 && !conn_id_parse_hex(w.after, &id)))
 		return false;
 	while ((more = json_item(&w.connections, &item)) == 1)
-		if (!take_one(r, item))
+		if (!take_one(flight, item))
 			return false;
-	return more == 0 && string_set(r->feed.list_after, CONN_ID_HEX - 1, w.after);
+	return more == 0 && string_set(flight->r->feed.list_after, CONN_ID_HEX - 1, w.after);
 }
 
 static void
@@ -191,7 +246,7 @@ list_landed(struct remote_flight *flight)
 
 	r->feed.list = NULL;
 	remote_outcome(flight, &o);
-	if (o.rc == RC_OK && !take_list(r, buf_view(&flight->ex.answer)))
+	if (o.rc == RC_OK && !take_list(flight, buf_view(&flight->ex.answer)))
 		o.rc = RC_UNAVAILABLE;
 	remote_free(flight);
 	if (o.rc != RC_OK) {
@@ -200,8 +255,9 @@ list_landed(struct remote_flight *flight)
 		list_next(r);
 	} else {
 		drop_unseen(r);
-		r->feed.relist = false;
 		list_end(r, RC_OK);
+		if (r->feed.relist && r->feed.list == NULL)
+			list_start(r);
 	}
 }
 
@@ -224,6 +280,8 @@ list_next(struct mas_remote *r)
 static void
 list_start(struct mas_remote *r)
 {
+	r->feed.relisting = r->feed.relist;
+	r->feed.relist = false;
 	for (size_t i = 0; i < r->feed.n_known; i++)
 		r->feed.known[i].seen = false;
 	list_next(r);
@@ -361,6 +419,7 @@ take_ended(struct mas_remote *r, struct slice item)
 		return false;
 	if (id != 0)
 		remote_forget(r, id);
+	note_ended(&r->feed, &node, id);
 	tell_ended(r, &node, id, (enum mas_why)w.why);
 	return true;
 }
@@ -374,8 +433,10 @@ take_events(struct mas_remote *r, const struct wire_feed *w)
 	while ((more = json_item(&list, &item)) == 1)
 		if (!take_ended(r, item))
 			return false;
-	if (w->events_reset)
-		r->feed.relist = r->feed.n_known > 0;
+	if (w->events_reset) {
+		note_lost(&r->feed);
+		r->feed.relist = r->feed.n_known > 0 || r->feed.list != NULL;
+	}
 	if (w->events_reset || (uint64_t)w->events > r->feed.events)
 		r->feed.events = (uint64_t)w->events;
 	return more == 0;

@@ -16,6 +16,7 @@
 #define REMOTE_ANSWER_MAX (4u << 20)
 #define REMOTE_BODY_MAX 65536u
 #define REMOTE_URL_MAX 2048u
+#define REMOTE_ENDED 1024u /* ends that are remembered; a power of 2 */
 
 /* A connection that is to be served, as far as is known. */
 struct remote_known {
@@ -24,12 +25,19 @@ struct remote_known {
 	bool seen; /* in the list that is being fetched */
 };
 
+/* What is not to be served any more: a connection, or (id 0) all of the node. */
+struct remote_ended {
+	struct node_id node;
+	uint64_t id;
+};
+
 /* One exchange with the MAS; the courier's. */
 struct remote_flight {
 	struct mas_remote *r;
 	struct exchange ex;
 	char url[REMOTE_URL_MAX];
 	struct buf body; /* wiped at the end */
+	uint64_t ended; /* feed.n_ended when it was sent */
 	/* On the courier thread; the flight is freed by its caller afterwards. */
 	void (*landed)(struct remote_flight *f);
 	const struct remote_kind *kind;
@@ -53,6 +61,9 @@ struct remote_feed {
 	struct remote_flight *list;
 	char list_after[CONN_ID_HEX];
 	bool relist; /* after an event was lost */
+	bool relisting; /* the list under way is for that */
+	struct remote_ended ended[REMOTE_ENDED]; /* number i at i % REMOTE_ENDED */
+	uint64_t n_ended; /* all since the start */
 	struct mas_live *waiting; /* who has asked for them; by job.self */
 	struct mas_live *late;    /* the same, while a list was under way: for the next one */
 	struct remote_known *known; /* by their ids */
@@ -104,6 +115,13 @@ void remote_feed_start(struct mas_remote *r);
 void remote_feed_close(struct mas_remote *r);
 /* A key was asked for that is not there. Any thread, in handshakes. */
 void remote_feed_missed(struct mas_remote *r);
+/*
+ * Answers and the feed come by ways of their own: what the feed says of a connection may be here
+ * before the answer that brings it.
+ */
+enum remote_news { REMOTE_LASTS, REMOTE_OVER, REMOTE_UNSURE /* an event was lost */ };
+/* What the feed has said of c since f was sent. Courier. */
+enum remote_news remote_news_of(const struct remote_flight *f, const struct mas_connection *c);
 /* RC_OK; RC_UNAVAILABLE: without memory. Courier. */
 enum rc remote_know(struct mas_remote *r, const struct mas_connection *c);
 void remote_forget(struct mas_remote *r, uint64_t id);

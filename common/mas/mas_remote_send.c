@@ -27,6 +27,7 @@ remote_flight(struct mas_remote *r, const char *method, const char *path)
 		return NULL;
 	f->r = r;
 	buf_init(&f->body, REMOTE_BODY_MAX);
+	f->body.secret = f->ex.secret_answer = true;
 	n = snprintf(f->url, sizeof(f->url), "%s/%s", r->uri, path);
 	if (n < 0 || (size_t)n >= sizeof(f->url)) {
 		free(f);
@@ -45,6 +46,7 @@ remote_flight(struct mas_remote *r, const char *method, const char *path)
 void
 remote_send(struct remote_flight *f, unsigned timeout_ms)
 {
+	f->ended = f->r->feed.n_ended;
 	f->ex.timeout_ms = timeout_ms;
 	f->ex.body = buf_view(&f->body);
 	if (f->body.n > 0)

@@ -4,7 +4,6 @@
 
 #include "mas/mas_rest_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "mas/mas_impl.h"
@@ -77,13 +76,18 @@ roles_of(const struct peer *peer)
 	return found;
 }
 
-static void
+/* What it owns goes by this name: one that is cut could be the name of another. */
+static bool
 name_nscl(struct rest_call *c, const struct peer *peer)
 {
 	struct slice name = peer->n_dns_names > 0 ? peer->dns_names[0] : peer->subject;
 
-	if (name.n == 0 || !string_set(c->nscl, MAS_NSCL_MAX, name))
-		snprintf(c->nscl, sizeof(c->nscl), "?");
+	if (name.n > 0 && memchr(name.p, '\0', name.n) == NULL &&
+	    string_set(c->nscl, MAS_NSCL_MAX, name))
+		return true;
+	LOG_WARN(c->rest->conf.log, "client-unnamed", LOG_S("subject", peer->subject),
+	         LOG_S("source", peer->address));
+	return false;
 }
 
 /* ---- which operation ---- */
@@ -147,8 +151,10 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 		return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("AUTH_FAILED"));
 	if (rc != RC_OK)
 		return endpoint_refuse(rq, rc, SLICE_NONE);
-	name_nscl(c, in->peer);
+	if (c->op->roles == ROLE_NSCL_URI && !name_nscl(c, in->peer))
+		return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("AUTH_FAILED"));
 	buf_init(&c->out, REST_ANSWER_MAX);
+	c->out.secret = true;
 	if (read_arguments(c) && c->op->check(c))
 		return endpoint_pend(rq, begin, c);
 	secret_wipe(&c->args, sizeof(c->args));

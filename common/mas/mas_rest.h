@@ -3,7 +3,7 @@
  * The MAS for NSCLs and MSBFs in other processes: /mas/v1/ on the listeners that serve it, mutual
  * TLS, JSON, keys in base64url. The certificate of a client says what it may do (subjectAltName URI
  * urn:m2m:role:nscl or urn:m2m:role:msbf) and which NSCL it is (its first dNSName, else its
- * subject). The other side is mas_remote.h.
+ * subject; 1 to 64 octets, or it is refused with 403). The other side is mas_remote.h.
  *
  *   POST nodes                    msbf   a new Kmr of a node
  *   POST nodes/{nodeId}/revoke    msbf   its Kmr

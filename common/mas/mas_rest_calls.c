@@ -242,19 +242,13 @@ live_check(struct rest_call *c)
 	return c->args.after.n == 0 || conn_id_parse_hex(c->args.after, &c->last);
 }
 
-/* Connections come in the order of their ids; some may come again from the start. */
 static void
 live_each(struct mas_live *l, const struct mas_connection *conn)
 {
 	struct rest_call *c = l->owner;
 
-	if (conn->id <= c->last || c->more)
+	if (conn->id <= c->last)
 		return;
-	if (c->number == REST_PAGE) {
-		c->more = true;
-		return;
-	}
-	c->number++;
 	c->last = conn->id;
 	json_put_open(&c->out, NULL, '{');
 	rest_put_connection(&c->out, conn);
@@ -268,7 +262,7 @@ live_done(struct mas_live *l)
 	char after[CONN_ID_HEX];
 
 	buf_char(&c->out, ']');
-	if (c->more) {
+	if (l->more) {
 		conn_id_hex(c->last, after);
 		json_put_text(&c->out, "after", slice_of(after));
 	}
@@ -282,7 +276,8 @@ live_begin(struct rest_call *c)
 	struct mas mas = mas_of(c->rest->conf.mas);
 
 	buf_puts(&c->out, "{\"connections\":[");
-	c->u.live = (struct mas_live){ .nscl = slice_of(c->nscl), .each = live_each,
+	c->u.live = (struct mas_live){ .nscl = slice_of(c->nscl), .after = c->last,
+		                       .limit = REST_PAGE, .each = live_each,
 		                       .done = live_done, .owner = c };
 	mas.ops->live(mas.self, &c->u.live);
 }
@@ -374,6 +369,19 @@ change_begin(struct rest_call *c)
 	mas_change(c->rest->conf.mas, &c->u.change);
 }
 
+/* Whom an MSBF names stands behind what its certificate names. */
+static const char *
+actor_of(struct rest_call *c, struct slice named)
+{
+	const struct peer *peer = c->in->peer;
+	struct slice msbf = peer->n_dns_names > 0 ? peer->dns_names[0] : peer->subject;
+	struct slice text = arena_printf(c->arena, "%.*s/%.*s", (int)msbf.n,
+	                                 msbf.n == 0 ? "" : msbf.p, (int)named.n,
+	                                 named.n == 0 ? "" : named.p);
+
+	return text.p == NULL ? NULL : arena_str(c->arena, text);
+}
+
 static bool
 change_of(struct rest_call *c, enum mas_change_kind kind)
 {
@@ -384,7 +392,7 @@ change_of(struct rest_call *c, enum mas_change_kind kind)
 		                           .fingerprints = c->fingerprints, .owner = c };
 	if (a->reason.p != NULL)
 		c->u.change.reason = arena_str(c->arena, a->reason);
-	c->u.change.actor = a->actor.p == NULL ? "msbf" : arena_str(c->arena, a->actor);
+	c->u.change.actor = actor_of(c, a->actor.p == NULL ? SLICE_LIT("msbf") : a->actor);
 	return a->actor.n <= AUDIT_ACTOR_MAX && a->reason.n <= AUDIT_RESULT_MAX &&
 	       a->source.n <= SOURCE_MAX && c->u.change.actor != NULL &&
 	       index_of(a->kmr_index, &c->u.change.index) && node_id_parse(c->id, &c->u.change.node);

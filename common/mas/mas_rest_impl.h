@@ -82,9 +82,7 @@ struct rest_call {
 	} u;
 	struct ival_report ival;
 	struct device_fingerprint fingerprints[MAS_FINGERPRINTS];
-	uint64_t number; /* rows so far */
 	uint64_t last; /* connection id that a page has come to */
-	bool more;
 
 	/* A long poll. */
 	uint64_t since, events;

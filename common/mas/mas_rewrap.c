@@ -136,7 +136,7 @@ static enum rc
 name_next(struct mas_local *m, struct mas_tx *tx, struct progress *p)
 {
 	uint8_t now[MAS_CHECK_BYTES], next[MAS_CHECK_BYTES];
-	enum rc rc = mas_keys_prepare(m->keys, &m->next_kek);
+	enum rc rc = mas_keys_prepare(m->keys, m->next_kek);
 
 	p->next_phase = KMRS;
 	if (rc != RC_OK)
@@ -276,6 +276,17 @@ begin(struct mas_local *m, struct mas_job *j, struct mas_rewrap *r)
 }
 
 static enum rc
+refuse_change(struct mas_local *m, struct mas_tx *tx, struct mas_rewrap *r, enum rc rc,
+              const char *reason)
+{
+	struct mas_trace t = { .actor = r->actor, .action = "rewrap", .result = reason,
+		               .source = r->source };
+
+	mas_outcome(&r->outcome, rc, reason);
+	return mas_trace_text(m, tx, &t, SLICE_LIT("master key"));
+}
+
+static enum rc
 run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct mas_rewrap *r = MAS_CALL(j, struct mas_rewrap);
@@ -285,14 +296,10 @@ run(struct mas_job *j, struct mas_tx *tx)
 	mas_outcome(&r->outcome, RC_OK, NULL);
 	if (p == NULL && (p = begin(m, j, r)) == NULL)
 		return RC_UNAVAILABLE;
-	if (!p->own) {
-		mas_outcome(&r->outcome, RC_CONFLICT, "IN_PROGRESS");
-		return RC_OK;
-	}
-	if (p->phase == NAME_NEXT && key_is_zero(&m->next_kek)) {
-		mas_outcome(&r->outcome, RC_BAD_REQUEST, "NO_NEXT_KEY");
-		return RC_OK;
-	}
+	if (!p->own)
+		return refuse_change(m, tx, r, RC_CONFLICT, "IN_PROGRESS");
+	if (p->phase == NAME_NEXT && key_is_zero(m->next_kek))
+		return refuse_change(m, tx, r, RC_BAD_REQUEST, "NO_NEXT_KEY");
 	return step(m, tx, r, p);
 }
 
@@ -324,7 +331,7 @@ done(struct mas_job *j, enum rc rc)
 		m->rewrapping = NULL;
 		if (r->outcome.rc == RC_OK) {
 			mas_keys_settle(m->keys);
-			key_wipe(&m->next_kek);
+			key_wipe(m->next_kek);
 			LOG_INFO(m->conf.log, "master-key-changed", LOG_N("records", r->records));
 		}
 	}
@@ -341,12 +348,17 @@ mas_rewrap(struct mas_local *m, struct mas_rewrap *r)
 static void
 resumed(struct mas_rewrap *r)
 {
-	(void)r;
+	struct mas_local *m = r->owner;
+
+	if (r->outcome.rc != RC_OK)
+		LOG_ERROR(m->conf.log, "master-key-not-changed",
+		          LOG_Z("reason", status_of(r->outcome.rc)->text));
 }
 
 void
 mas_rewrap_resume(struct mas_local *m)
 {
-	m->resumed = (struct mas_rewrap){ .actor = "start", .done = resumed };
+	m->resumed = (struct mas_rewrap){ .actor = "start", .done = resumed,
+		                           .owner = m };
 	mas_rewrap(m, &m->resumed);
 }

@@ -424,6 +424,14 @@ msbf_outcome_failed(struct mas_outcome *o, enum rc rc)
 		o->retry_after = MSBF_RETRY_AFTER;
 }
 
+const char *
+msbf_result(const struct mas_outcome *o)
+{
+	if (o->rc == RC_OK)
+		return "ok";
+	return o->reason[0] != '\0' ? o->reason : status_of(o->rc)->text;
+}
+
 void
 msbf_submit(struct msbf *m, struct mas_job *j, enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
             void (*stored)(struct mas_job *j), void (*done)(struct mas_job *j, enum rc rc))

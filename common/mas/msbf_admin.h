@@ -36,6 +36,7 @@ struct msbf_line {
 struct msbf_admit {
 	struct msbf_line *lines;
 	size_t n; /* at most MSBF_LINES_MAX */
+	unsigned unreadable; /* lines beside them that were none; for the audit */
 	const char *actor; /* for the audit */
 	struct slice source;
 	struct mas_outcome outcome; /* RC_OK: see the lines */

@@ -96,6 +96,7 @@ admit(struct boot *b, struct mas_tx *tx)
 			refuse(b, RC_FORBIDDEN, "AUTH_FAILED", "OTHER_NODE");
 			return trace_refusal(b, tx);
 		}
+		b->proved = true;
 	}
 	rc = msbf_device_admit(b->m, tx, &c, &b->device, &b->created, &b->refusal);
 	return rc == RC_OK && b->refusal.rc != RC_OK ? trace_refusal(b, tx) : rc;
@@ -195,6 +196,15 @@ reserved(struct mas_job *j, enum rc rc)
 
 /* ---- POST, last step: what was issued ---- */
 
+/* An administrator was faster than the MAS. */
+static void
+refuse_late(struct boot *b)
+{
+	b->too_late = true;
+	refuse(b, RC_FORBIDDEN, "AUTH_FAILED",
+	       b->device.state == MSBF_REPLACED ? "REPLACED" : "REVOKED");
+}
+
 static enum rc
 issued_run(struct mas_job *j, struct mas_tx *tx)
 {
@@ -205,6 +215,8 @@ issued_run(struct mas_job *j, struct mas_tx *tx)
 
 	if (rc != RC_OK)
 		return rc;
+	if (b->refusal.rc == RC_OK && d->state != MSBF_BOOTSTRAPPING)
+		refuse_late(b);
 	if (b->refusal.rc == RC_OK)
 		rc = msbf_device_alive(b->m, tx, d);
 	if (rc != RC_OK)
@@ -224,13 +236,44 @@ issued_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
+taken_back(struct mas_change *c)
+{
+	struct boot *b = c->owner;
+	char node[NODE_ID_TEXT];
+
+	node_id_text(&c->node, node);
+	if (c->outcome.rc != RC_OK && c->outcome.rc != RC_NOT_FOUND)
+		LOG_ERROR(b->m->conf.log, "bootstrap-not-revoked", LOG_Z("node", node),
+		          LOG_N("index", c->index));
+	msbf_boot_finish(b);
+}
+
+/* That Kmr alone: the node may belong to the device that has replaced this one. */
+static void
+take_back(struct boot *b)
+{
+	b->change = (struct mas_change){ .kind = MAS_REVOKE_KMR,
+		                         .node = b->provision.node,
+		                         .index = b->provision.kmr_index,
+		                         .actor = "msbf",
+		                         .source = slice_of(b->source),
+		                         .reason = b->refusal.truth,
+		                         .done = taken_back,
+		                         .owner = b };
+	b->m->conf.more.change(b->m->conf.more.self, &b->change);
+}
+
+static void
 issued(struct mas_job *j, enum rc rc)
 {
 	struct boot *b = boot_of(j);
 
 	if (rc != RC_OK && b->refusal.rc == RC_OK)
 		fail(b, rc);
-	msbf_boot_finish(b);
+	if (b->too_late)
+		take_back(b);
+	else
+		msbf_boot_finish(b);
 }
 
 /* ---- POST, between them: the MAS ---- */
@@ -264,7 +307,7 @@ adopt_run(struct mas_job *j, struct mas_tx *tx)
 	return rc != RC_OK ? rc : trace(b, tx, "kmr-reserve", NULL);
 }
 
-/* p->kmr_index: the highest that the MAS has. */
+/* b->provision: what the MAS has issued last, to nobody. */
 static void
 adopt(struct boot *b)
 {
@@ -287,15 +330,23 @@ learned(struct mas_provision *p)
 		adopt(b);
 		return;
 	}
-	fail(b, p->outcome.rc);
+	if (strcmp(p->outcome.reason, "KMR_INDEX") == 0)
+		refuse(b, RC_CONFLICT, "KMR_INDEX", "KMR_INDEX");
+	else
+		fail(b, p->outcome.rc);
 	submit(b, issued_run, issued);
 }
 
-/* Asks by the PPID alone: the answer says which node has it. The key in it is replaced at once. */
+/*
+ * Asks by the PPID alone, or by the node: the answer says which node has it, and the index that is
+ * the highest now. The key in it is replaced at once.
+ */
 static void
-learn(struct boot *b)
+learn(struct boot *b, bool by_node)
 {
-	b->provision = (struct mas_provision){ .ppid = ppid_octets(&b->ppid),
+	b->provision = (struct mas_provision){ .ppid = by_node ? SLICE_NONE : ppid_octets(&b->ppid),
+		                               .has_node = by_node,
+		                               .node = b->device.node,
 		                               .origin = b->variant->origin,
 		                               .source = slice_of(b->source),
 		                               .done = learned,
@@ -353,9 +404,9 @@ provisioned(struct mas_provision *p)
 	else if (p->outcome.rc == RC_OK)
 		submit(b, issued_run, issued);
 	else if (again && strcmp(p->outcome.reason, "NODE_TAKEN") == 0 && !b->device.inherited)
-		learn(b);
+		learn(b, false);
 	else if (again && strcmp(p->outcome.reason, "KMR_INDEX") == 0)
-		adopt(b);
+		learn(b, true);
 	else
 		refused_by_mas(b);
 }

@@ -37,6 +37,7 @@ struct boot {
 	struct ocsp_question *question; /* about its certificate; NULL: none is asked */
 	struct msbf_ocsp_check ocsp;
 	struct msbf_refusal before; /* without the store */
+	bool proved; /* that it is the device with ppid, or the node of that device */
 
 	/* What comes of it. */
 	struct msbf_refusal refusal;
@@ -44,6 +45,7 @@ struct boot {
 	bool created;
 	int64_t ival_time; /* accepted; 0: none */
 	unsigned tries; /* to agree with the MAS about node and index */
+	bool too_late; /* the device was revoked or replaced before the MAS had answered */
 	struct mas_provision provision;
 	struct mas_change change;
 };

@@ -2,6 +2,8 @@
 /* What an administrator changes: devices that may bootstrap, replaced modules, bindings. */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "mas/msbf_impl.h"
 
 #define CALL(j, type) ((type *)(void *)((char *)(j)-offsetof(type, job)))
@@ -41,6 +43,38 @@ line_ends(struct msbf_line *l, enum rc rc, const char *reason)
 	l->rc = rc;
 	l->reason = reason;
 	return RC_OK;
+}
+
+/* object: as the line says it, for it may be no identifier. */
+static enum rc
+trace_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct slice object,
+           const char *result)
+{
+	struct audit_entry e = { .actor = slice_of(a->actor),
+		                 .action = SLICE_LIT("device-provision"),
+		                 .object = object,
+		                 .result = slice_of(result),
+		                 .source = a->source };
+
+	return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &e);
+}
+
+static enum rc
+refuse_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct msbf_line *l,
+            const char *reason)
+{
+	(void)line_ends(l, RC_BAD_REQUEST, reason);
+	return trace_line(m, tx, a, l->ppid, reason);
+}
+
+/* What could not be read at all, in one record. */
+static enum rc
+trace_unreadable(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a)
+{
+	char object[32];
+
+	snprintf(object, sizeof(object), "%u lines", a->unreadable);
+	return trace_line(m, tx, a, slice_of(object), "BAD_PARAM");
 }
 
 /* A device that the CA has brought in is now on the list, with what the list says. */
@@ -100,13 +134,13 @@ admit_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct
 	l->is_new = false;
 	(void)line_ends(l, RC_OK, "");
 	if (fault != PPID_OK)
-		return line_ends(l, RC_BAD_REQUEST, ppid_token(fault));
+		return refuse_line(m, tx, a, l, ppid_token(fault));
 	rc = ppid_hash(&ppid, l->hash);
 	if (rc != RC_OK)
 		return rc;
 	msbf_device_new(m, &ppid, l->hash, MSBF_ADMITTED, MSBF_BY_LIST, &said);
 	if (!texts_ok(l, &said))
-		return line_ends(l, RC_BAD_REQUEST, "BAD_PARAM");
+		return refuse_line(m, tx, a, l, "BAD_PARAM");
 	take_fingerprints(&said, l->fingerprints, l->n_fingerprints);
 	rc = msbf_device_get(tx, l->hash, &known);
 	if (rc == RC_OK)
@@ -127,6 +161,8 @@ admit_run(struct mas_job *j, struct mas_tx *tx)
 	msbf_outcome(&a->outcome, RC_OK, NULL);
 	if (a->n > MSBF_LINES_MAX)
 		msbf_outcome(&a->outcome, RC_BAD_REQUEST, "BAD_PARAM");
+	else if (a->unreadable > 0)
+		rc = trace_unreadable(j->self, tx, a);
 	for (size_t i = 0; i < a->n && rc == RC_OK && a->outcome.rc == RC_OK; i++) {
 		rc = admit_line(j->self, tx, a, &a->lines[i], added);
 		added += a->lines[i].is_new;
@@ -295,13 +331,16 @@ change_run(struct mas_job *j, struct mas_tx *tx)
 	                        : msbf_device_get(tx, c->hash, w.d);
 
 	msbf_outcome(&c->outcome, rc, NULL);
-	if (rc == RC_NOT_FOUND)
-		return RC_OK;
+	if (rc == RC_NOT_FOUND) {
+		/* The change of a node is in the audit of the MAS. */
+		t.result = status_of(rc)->text;
+		return c->by_node ? RC_OK : msbf_trace(w.m, tx, &t, c->hash, NULL);
+	}
 	if (rc == RC_OK)
 		rc = kinds[c->kind].apply(&w);
 	if (rc != RC_OK)
 		return rc;
-	t.result = c->outcome.rc == RC_OK ? NULL : c->outcome.reason;
+	t.result = msbf_result(&c->outcome);
 	return msbf_trace(w.m, tx, &t, w.d->hash, w.d->has_node ? &w.d->node : NULL);
 }
 

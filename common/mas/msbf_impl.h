@@ -59,6 +59,9 @@ void msbf_outcome(struct mas_outcome *o, enum rc rc, const char *reason);
 /* The outcome of a job that the worker could not carry out. */
 void msbf_outcome_failed(struct mas_outcome *o, enum rc rc);
 
+/* For the audit: its reason, or what the code says. */
+const char *msbf_result(const struct mas_outcome *o);
+
 /* Submits the job of an administrative call; refused: calls done with RC_UNAVAILABLE. */
 void msbf_submit(struct msbf *m, struct mas_job *j,
                  enum rc (*run)(struct mas_job *j, struct mas_tx *tx),

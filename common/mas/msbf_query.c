@@ -68,14 +68,26 @@ some_devices(struct msbf_query *q, struct mas_tx *tx)
 }
 
 static enum rc
+trace_query(struct msbf *m, struct mas_tx *tx, const struct msbf_query *q)
+{
+	struct audit_entry e = { .actor = slice_of(q->actor),
+		                 .action = SLICE_LIT("device-list"),
+		                 .result = slice_of(msbf_result(&q->outcome)),
+		                 .source = q->source };
+	char device[2 * PPID_HASH + 1];
+
+	if (q->has_hash) {
+		hex_encode(q->hash, PPID_HASH, device);
+		e.action = SLICE_LIT("device-show");
+		e.object = slice_of(device);
+	}
+	return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &e);
+}
+
+static enum rc
 query_run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct msbf_query *q = CALL(j, struct msbf_query);
-	struct msbf *m = j->self;
-	struct audit_entry e = { .actor = slice_of(q->actor),
-		                 .action = SLICE_LIT("device-list"),
-		                 .result = SLICE_LIT("ok"),
-		                 .source = q->source };
 	enum rc rc;
 
 	msbf_outcome(&q->outcome, RC_OK, NULL);
@@ -83,9 +95,7 @@ query_run(struct mas_job *j, struct mas_tx *tx)
 	if (q->begin != NULL)
 		q->begin(q);
 	rc = q->has_hash ? one_device(q, tx) : some_devices(q, tx);
-	if (rc != RC_OK || q->actor == NULL)
-		return rc;
-	return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &e);
+	return rc != RC_OK || q->actor == NULL ? rc : trace_query(j->self, tx, q);
 }
 
 static void
@@ -208,6 +218,8 @@ verify_done(struct mas_job *j, enum rc rc)
 		v->check = v->step;
 	else
 		msbf_outcome_failed(&v->outcome, rc);
+	if (v->check.bad != 0 || v->check.bad_head)
+		LOG_ERROR(m->conf.log, "audit-damaged", LOG_N("record", v->check.bad));
 	v->done(v);
 	msbf_leave(m);
 }
@@ -237,7 +249,8 @@ rewrap_run(struct mas_job *j, struct mas_tx *tx)
 	if (key_is_zero(m->next_seal) || key_equal(m->seal, m->next_seal) ||
 	    msbf_seal(m, tx) == m->next_seal) {
 		msbf_outcome(&r->outcome, RC_BAD_REQUEST, "NO_NEXT_KEY");
-		return RC_OK;
+		e.result = SLICE_LIT("NO_NEXT_KEY");
+		return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &e);
 	}
 	rc = audit_add(tx, m->seal, clock_now(m->conf.clock), &e);
 	m->changing = true;

@@ -228,6 +228,7 @@ msbf_boot_prove(struct boot *b, const struct peer *peer)
 	}
 	b->variant->authenticate(peer, &b->ppid, b->m->conf.local_mac, &b->before);
 	keep_key(b, peer);
+	b->proved = b->before.rc == RC_OK;
 	if (b->before.rc == RC_OK && b->op == BOOT_POST &&
 	    b->variant->secret(peer, &b->secret) != RC_OK)
 		not_proved(b, "NO_EXPORTER");

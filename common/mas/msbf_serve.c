@@ -66,6 +66,13 @@ count_refusal(struct msbf *m, const char *reason)
 	mas_count(m->counters, c, 1);
 }
 
+/* An identifier is no secret: who has not proved it cannot lock it, but the own address alone. */
+static struct slice
+subject_of(const struct boot *b)
+{
+	return b->proved ? ppid_octets(&b->ppid) : SLICE_NONE;
+}
+
 /* What somebody may have tried on purpose. */
 static void
 count_failure(struct boot *b, const struct msbf_refusal *r)
@@ -76,7 +83,7 @@ count_failure(struct boot *b, const struct msbf_refusal *r)
 		return;
 	LOG_INFO(m->conf.log, "bootstrap-refused", LOG_Z("source", b->source),
 	         LOG_Z("reason", r->truth));
-	if (!failures_add(m->failures, ppid_octets(&b->ppid), slice_of(b->source)))
+	if (!failures_add(m->failures, subject_of(b), slice_of(b->source)))
 		return;
 	mas_count(m->counters, MSBF_COUNT_ALARM, 1);
 	LOG_WARN(m->conf.log, "bootstrap-locked", LOG_Z("source", b->source));

@@ -12,7 +12,7 @@
 struct entry {
 	struct record sealed;
 	struct keystore_item item; /* slices into octets */
-	bool kept;                 /* for set_adopt */
+	bool kept;                 /* set_release: the other set has it as well */
 	char octets[];
 };
 

@@ -48,7 +48,8 @@ enum rc record_parse(struct slice *rest, struct record *r);
 /*
  * Decrypts into out, which has room for max octets; *n is the length of the secret. RC_TOO_LARGE
  * when max is too small, RC_DENIED when the record was not sealed with kek or has been changed,
- * RC_INTERNAL when the library fails. out is erased unless RC_OK; the caller wipes it.
+ * RC_INTERNAL when the library fails. out is erased by both, untouched by RC_TOO_LARGE; what RC_OK
+ * leaves in it, the caller wipes.
  */
 enum rc record_open(const struct key *kek, const struct record *r, void *out, size_t max,
                     size_t *n);

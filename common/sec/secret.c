@@ -13,6 +13,8 @@
 
 /* The smallest block of the heap: below it the book-keeping outweighs what is kept. */
 #define HEAP_BLOCK 32
+/* What fills pages loses nothing in them, and leaves the heap to what is smaller. */
+#define WHOLE_PAGES_FROM 4096u
 
 void
 key_wipe(struct key *k)
@@ -112,16 +114,24 @@ alloc_pages(size_t n)
 	return p;
 }
 
+static void *
+alloc_heap(size_t n)
+{
+	return CRYPTO_secure_malloc_initialized() ? OPENSSL_secure_zalloc(n) : NULL;
+}
+
 void *
 secret_alloc(size_t n)
 {
-	void *p = NULL;
+	bool small = n < WHOLE_PAGES_FROM;
+	void *p;
 
 	if (n == 0)
 		return NULL;
-	if (CRYPTO_secure_malloc_initialized())
-		p = OPENSSL_secure_zalloc(n);
-	return p != NULL ? p : alloc_pages(n);
+	p = small ? alloc_heap(n) : alloc_pages(n);
+	if (p != NULL)
+		return p;
+	return small ? alloc_pages(n) : alloc_heap(n);
 }
 
 void

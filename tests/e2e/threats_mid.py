@@ -358,6 +358,80 @@ def speaks_for_another(row, world):
     row.equal(answer.status, 200, "its own application it speaks for")
     answer = on_session(1, "GET", f"/m2m/scls/{other}", b"")
     row.ok(answer.status == 200 and xml.text(answer.xml(), "link") == links[1], "the other is as it was", answer)
+    _by_a_group(row, world, on_session, names)
+    _reports_to_a_group(row, world)
+    _in_nobodys_name(row, world)
+
+
+def _make_group(row, provider, name, member):
+    """A group that everybody may use; its membersContent."""
+    body = (f'<m2m:group {xml.NS} m2m:id="{name}"><m2m:accessRightID>{xml.RIGHT}</m2m:accessRightID><m2m:memberType>MIXED'
+            f"</m2m:memberType><m2m:members><reference>{member}</reference></m2m:members></m2m:group>")
+    client = provider.client("http://127.0.0.1/e2e")
+    answer = client.post("/m2m/groups", body)
+    client.close()
+    row.equal(answer.status, 201, f"group {name}", answer)
+    return f"/m2m/groups/{name}/membersContent"
+
+
+def _given_away(more=""):
+    """PUT of an scl with which everybody may do everything, as far as access rights say."""
+    return (f"<m2m:scl {xml.NS}><m2m:accessRightID>{xml.RIGHT}</m2m:accessRightID>"
+            f"<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>{more}</m2m:scl>")
+
+
+def _by_a_group(row, world, on_session, names):
+    """What is refused to the SCL, it does not get by a group either."""
+    mine, other = names
+    answer = on_session(1, "PUT", f"/m2m/scls/{other}", _given_away())
+    row.equal(answer.status, 204, "the other one lets everybody change its scl", answer)
+    members = _make_group(row, world.provider, "others", f"/m2m/scls/{other}")
+    answer = on_session(0, "DELETE", f"/m2m/scls/{other}")
+    row.equal(answer.status, 403, "DELETE of it all the same", answer)
+    answer = on_session(0, "DELETE", members)
+    row.ok(b"STATUS_OK" not in answer.body and on_session(1, "GET", f"/m2m/scls/{other}").status == 200,
+           "DELETE by a group", answer)
+    row.ok(b"STATUS_OK" in on_session(0, "GET", members).body, f"what {mine} may, it may by a group")
+
+
+def _reports_to_a_group(row, world):
+    """A forged integrity report is not stored by way of a group."""
+    provider, name = world.provider, world.name()
+    _, kmc, session = provider.node(name)
+    row.equal(register(session, name).status, 201, f"{name} registers")
+    row.equal(session.request("PUT", f"/m2m/scls/{name}", _given_away()).status, 204, "its scl is everybody's")
+    members = _make_group(row, provider, "reports", f"/m2m/scls/{name}")
+    forged = ("<m2m:integrityValResults><ivalResults>31</ivalResults><signedIvalResult>1</signedIvalResult>"
+              f"<secureTimeStamp>{now_plus(0)}</secureTimeStamp></m2m:integrityValResults>")
+    answer = session.request("PUT", members, _given_away(forged))
+    row.ok(b"STATUS_FORBIDDEN" in answer.body, "a forged report by a group", answer)
+    row.ok(session.is_closed(3), "its session is closed")
+    row.ok(not psk.handshakes(provider.mid_port, kmc.identity(), kmc.psk()), "and its connection is ended")
+    session.close()
+
+
+def _in_nobodys_name(row, world):
+    """An SCL that is not registered, or calls itself an NSCL, for whoever is no SCL."""
+    provider, name, boss = world.provider, world.name(), "https://boss.example.org/"
+    kmc = provider.connected(provider.issue(name), name)
+
+    def ask(*request):
+        with provider.session_b(kmc) as session:
+            return session.request(*request)
+
+    def refused(label):
+        answer = ask("GET", "/m2m/applications", b"", {"From": boss})
+        row.ok(answer.status == 403 and reason(answer, "SEC_IDENTITY"), f"{label}: requestingEntity that is nobody's", answer)
+    refused("not registered")
+    row.equal(ask("GET", "/m2m", b"", {"From": link_of(name)}).status, 200, "not registered: it sees the sclBase")
+    answer = ask("POST", "/m2m/scls", registration(name, link_of(name)).replace("GSCL", "NSCL"), {"From": link_of(name)})
+    row.ok(answer.status == 403 and reason(answer, "SEC_IDENTITY"), "registration as NSCL", answer)
+    refused("as NSCL")
+    answer = ask("POST", "/m2m/scls", registration(name, link_of(name)), {"From": link_of(name)})
+    row.ok(answer.status in (201, 409), "it registers as what it is", answer)
+    refused("registered")
+    row.equal(ask("DELETE", f"/m2m/scls/{name}", b"", {"From": link_of(name)}).status, 204, "it leaves")
+    refused("de-registered")
 
 
 @threat(10)

@@ -239,6 +239,14 @@ peer_set(struct peers *ps, unsigned peer, enum peer_mode mode)
 	pthread_mutex_unlock(&ps->lock);
 }
 
+void
+peer_grants(struct peers *ps, unsigned peer, int64_t lifetime)
+{
+	pthread_mutex_lock(&ps->lock);
+	ps->v[peer].grants = lifetime;
+	pthread_mutex_unlock(&ps->lock);
+}
+
 struct peer
 peer_look(struct peers *ps, unsigned peer)
 {

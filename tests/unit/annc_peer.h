@@ -48,6 +48,8 @@ void peers_begin(struct peers *ps);
 void peers_fini(struct peers *ps);
 void peer_register(struct peers *ps, unsigned peer, const char *type);
 void peer_set(struct peers *ps, unsigned peer, enum peer_mode mode);
+/* Changes the lifetime that it gives. */
+void peer_grants(struct peers *ps, unsigned peer, int64_t lifetime);
 /* What it counts and sets, not what it has. */
 struct peer peer_look(struct peers *ps, unsigned peer);
 size_t peer_count(struct peers *ps, unsigned peer);

@@ -78,6 +78,19 @@ sign(void *arg, const struct node_id *node, const uint8_t nonce[REJECT_NONCE_SIZ
 }
 
 static void
+configure(struct scl_conf *conf)
+{
+	static const struct scl_peer peer = { .uri = LINK_PEER "/", .public_domain = "peer.example" };
+
+	conf->peers = &peer;
+	conf->n_peers = 1;
+	conf->public_domain = "own.peer.example";
+	conf->group_parallel = 4;
+	conf->group_member_timeout_ms = 5000;
+	conf->group_timeout_ms = 10000;
+}
+
+static void
 begin(enum mid_side side)
 {
 	struct live_conf live_conf = { .clock = &mb.clock.clock, .max = 64, .remember = BED_HOUR };
@@ -94,6 +107,7 @@ begin(enum mid_side side)
 	ck_assert_int_eq(psk_front_new(mid, NULL, NULL, &psk), RC_OK);
 	guard = sec_guard_new(&(struct sec_guard_conf){ .mid = mid, .live = live, .mas = conf.mas });
 	core_init_alone(&bed);
+	configure(&bed.conf);
 	bed.guard = sec_guard_of(guard);
 	bed.attach = attach;
 	core_start(&bed);

@@ -15,6 +15,8 @@
 
 #define LINK_1 "https://scl-1.example/m2m"
 #define LINK_2 "https://scl-2.example/m2m"
+/* An NSCL of another provider that the configuration names, with publicDomain peer.example. */
+#define LINK_PEER "https://nscl.elsewhere.example/m2m"
 
 /* How a request comes in; PSK unless the test says otherwise. */
 enum { PSK, CLEAR, TRUSTED, MIXED };

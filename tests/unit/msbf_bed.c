@@ -29,6 +29,15 @@ done_in_silence(struct mas_provision *p)
 	tell_gone(p);
 }
 
+static void
+done_tersely(struct mas_provision *p)
+{
+	p->done = the_bed->provision_done;
+	if (p->outcome.rc != RC_OK)
+		p->kmr_index = the_bed->asked_index;
+	p->done(p);
+}
+
 static void *
 gone_main(void *p)
 {
@@ -67,7 +76,20 @@ faulty_provision(void *self, struct mas_provision *p)
 	case MAS_HELD:
 		atomic_store(&b->held, p);
 		break;
+	case MAS_TERSE:
+		b->provision_done = p->done;
+		b->asked_index = p->kmr_index;
+		p->done = done_tersely;
+		b->mas.mas.ops->provision(b->mas.mas.self, p);
+		break;
 	}
+}
+
+void
+msbf_bed_await(struct msbf_bed *b)
+{
+	while (atomic_load(&b->held) == NULL)
+		usleep(1000);
 }
 
 void
@@ -75,8 +97,8 @@ msbf_bed_release(struct msbf_bed *b)
 {
 	struct mas_provision *p;
 
-	while ((p = atomic_exchange(&b->held, NULL)) == NULL)
-		usleep(1000);
+	msbf_bed_await(b);
+	p = atomic_exchange(&b->held, NULL);
 	b->mas.mas.ops->provision(b->mas.mas.self, p);
 }
 

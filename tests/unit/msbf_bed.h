@@ -20,7 +20,8 @@ enum msbf_fault {
 	MAS_WORKS,
 	MAS_GONE, /* it is not asked, the MSBF is told that it cannot be reached */
 	MAS_SILENT, /* it does it, the MSBF is told that it cannot be reached */
-	MAS_HELD /* it does it when the test lets it */
+	MAS_HELD, /* it does it when the test lets it */
+	MAS_TERSE /* a refusal says nothing but its reason, as that of a MAS behind REST */
 };
 
 struct msbf_bed {
@@ -34,6 +35,7 @@ struct msbf_bed {
 	_Atomic unsigned provisions; /* that were asked for */
 	_Atomic(struct mas_provision *) held;
 	void (*provision_done)(struct mas_provision *p);
+	uint32_t asked_index; /* MAS_TERSE */
 	struct mas_ops ops;
 };
 
@@ -44,6 +46,8 @@ void msbf_bed_close(struct msbf_bed *b);
 /* Both, with what was stored (LMDB). */
 void msbf_bed_restart(struct msbf_bed *b);
 void msbf_bed_free(struct msbf_bed *b);
+/* Waits until a provision is held. */
+void msbf_bed_await(struct msbf_bed *b);
 /* Lets the held provision go on. */
 void msbf_bed_release(struct msbf_bed *b);
 

@@ -10,6 +10,10 @@
 
 #include "base/clock.h"
 
+#define PIECE 512u
+/* What is held is looked at as often. */
+#define HELD_TICK 2000
+
 struct flight {
 	struct exchange *ex;
 	struct port_answer answer;
@@ -74,6 +78,18 @@ put_header(struct exchange *ex, const char *name, const char *value)
 		                          slice_from(buf_view(&ex->answer_text), at) };
 }
 
+/* As it comes from a network. */
+static void
+put_body(struct exchange *ex, struct slice body)
+{
+	while (body.n > 0) {
+		size_t n = body.n < PIECE ? body.n : PIECE;
+
+		buf_add(&ex->answer, body.p, n);
+		body = slice_from(body, n);
+	}
+}
+
 static void
 complete(struct exchange *ex, const struct port_answer *a)
 {
@@ -87,7 +103,7 @@ complete(struct exchange *ex, const struct port_answer *a)
 	ex->tls_failed = a->tls_failed;
 	ex->tls_refused = a->tls_refused;
 	if (a->body != NULL)
-		buf_add(&ex->answer, a->body, a->body_len > 0 ? a->body_len : strlen(a->body));
+		put_body(ex, slice_make(a->body, a->body_len > 0 ? a->body_len : strlen(a->body)));
 	/* The views stay where they are. */
 	(void)buf_reserve(&ex->answer_text, 2048);
 	if (a->location != NULL)
@@ -136,6 +152,12 @@ fake_send(struct port *p, struct exchange *ex)
 		atomic_store(&fake.most, p->n);
 }
 
+static bool
+is_held(const struct flight *f)
+{
+	return f->answer.held != NULL && atomic_load(f->answer.held);
+}
+
 /* Ends one that is due; false when there is none. */
 static bool
 land(struct port *p, int64_t now)
@@ -143,7 +165,7 @@ land(struct port *p, int64_t now)
 	for (struct flight **at = &p->flights; *at != NULL; at = &(*at)->next) {
 		struct flight *f = *at;
 
-		if (f->due > now)
+		if (f->due > now || is_held(f))
 			continue;
 		*at = f->next;
 		p->n--;
@@ -159,9 +181,12 @@ until_next(const struct port *p, int64_t now, int timeout_ms)
 {
 	int64_t due = now + (int64_t)timeout_ms * 1000;
 
-	for (const struct flight *f = p->flights; f != NULL; f = f->next)
-		if (f->due < due)
-			due = f->due;
+	for (const struct flight *f = p->flights; f != NULL; f = f->next) {
+		int64_t at = is_held(f) ? now + HELD_TICK : f->due;
+
+		if (at < due)
+			due = at;
+	}
 	return due;
 }
 

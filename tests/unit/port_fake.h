@@ -6,6 +6,8 @@
 #ifndef UNIT_PORT_FAKE_H
 #define UNIT_PORT_FAKE_H
 
+#include <stdatomic.h>
+
 #include "core/port.h"
 
 /* Instead of an HTTP status. */
@@ -15,6 +17,7 @@
 struct port_answer {
 	int status;
 	int64_t delay; /* microseconds */
+	const _Atomic bool *held; /* NULL, or what has to be false before it comes */
 	const char *body; /* or NULL */
 	const char *location; /* or NULL */
 	size_t body_len; /* of a body that is no text; 0: it is one */

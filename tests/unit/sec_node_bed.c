@@ -15,6 +15,8 @@
 #include "sec/jose.h"
 #include "sec/psk_id.h"
 
+#define LONG_TEXT 3000u
+
 static struct node_bed *bed; /* of the test that runs */
 
 /* ---- keys of the provider ---- */
@@ -33,7 +35,7 @@ signer(uint8_t which)
 static char *
 text(struct node_bed *w)
 {
-	return w->text[w->n_text++ % 4];
+	return w->text[w->n_text++ % NITEMS(w->text)];
 }
 
 /* ---- the MSBF ---- */
@@ -79,6 +81,48 @@ write_set(struct node_bed *w, const struct param_set *set)
 	return out;
 }
 
+/* The set with k in clear, of which there is no copy but in the text. */
+static const char *
+write_clear(struct node_bed *w, struct param_set *set, const struct key *k)
+{
+	struct key place;
+	char *out, *at, hex[2 * KEY_BYTES + 1];
+	size_t n;
+
+	memset(&place, 0x5a, sizeof(place));
+	hex_encode(place.v, sizeof(place.v), hex);
+	set->clear = &place;
+	out = (char *)(uintptr_t)write_set(w, set);
+	at = strstr(out, hex);
+	ck_assert_ptr_nonnull(at);
+	/* The text is long, as one that comes in many pieces. */
+	n = strlen(out);
+	ck_assert_uint_lt(n, LONG_TEXT);
+	memset(out + n, ' ', LONG_TEXT - n);
+	out[LONG_TEXT] = '\0';
+	for (size_t i = 0; i < KEY_BYTES; i++) {
+		at[2 * i] = "0123456789abcdef"[k->v[i] >> 4];
+		at[2 * i + 1] = "0123456789abcdef"[k->v[i] & 15];
+	}
+	return out;
+}
+
+/* Kmr as it is sent, not derived. */
+static const char *
+write_sent(struct node_bed *w, struct param_set *set)
+{
+	uint8_t wrapped[KEYWRAP_BYTES];
+	struct key kek;
+
+	ck_assert_int_eq(key_random(&w->kmrs[w->kmr_index]), RC_OK);
+	if (w->boot == BOOT_CLEAR)
+		return write_clear(w, set, &w->kmrs[w->kmr_index]);
+	ck_assert_int_eq(key_random(&kek), RC_OK);
+	ck_assert_int_eq(key_wrap(&kek, &w->kmrs[w->kmr_index], wrapped), RC_OK);
+	set->wrapped = wrapped;
+	return write_set(w, set);
+}
+
 static struct port_answer
 answer_boot(struct node_bed *w, const struct exchange *ex)
 {
@@ -96,6 +140,8 @@ answer_boot(struct node_bed *w, const struct exchange *ex)
 		return (struct port_answer){ .status = 409 };
 	set.kmr_index = ++w->kmr_index;
 	ck_assert_uint_lt(w->kmr_index, 8);
+	if (w->boot >= BOOT_CLEAR)
+		return (struct port_answer){ .status = 201, .body = write_sent(w, &set) };
 	ck_assert(hex_decode(SLICE_LIT(PPID_HEX), ppid, sizeof(ppid)));
 	ck_assert_int_eq(kmr_derive(&ex->exported, slice_make(ppid, sizeof(ppid)), &w->node,
 	                            w->kmr_index, SLICE_LIT("msbf.sp1.example"),
@@ -106,7 +152,8 @@ answer_boot(struct node_bed *w, const struct exchange *ex)
 		ck_assert_int_eq(key_random(&wrong), RC_OK);
 		set.clear = &wrong;
 	}
-	return (struct port_answer){ .status = 201, .body = write_set(w, &set) };
+	return (struct port_answer){ .status = 201, .body = write_set(w, &set),
+		                     .held = &w->boot_held };
 }
 
 /* Octets of a verdict to that nonce. */
@@ -190,15 +237,17 @@ answer_set(struct node_bed *w, const struct exchange *ex)
 	sent = w->kmc;
 	if (w->link == LINK_TAMPERED)
 		sent.v[31] ^= 1;
-	ck_assert_int_eq(key_wrap(&kek, &sent, wrapped), RC_OK);
-	set.wrapped = wrapped;
 	set.lifetime = clock_now(&w->core.clock.clock) + w->kmc_lifetime;
 	set.connection_id = terms.connection;
 	set.kmc_index = terms.kmc_index;
+	if (w->link == LINK_CLEAR)
+		return (struct port_answer){ .status = 201, .body = write_clear(w, &set, &sent) };
+	ck_assert_int_eq(key_wrap(&kek, &sent, wrapped), RC_OK);
+	set.wrapped = wrapped;
 	out = write_set(w, &set);
 	if (w->captured[0] == '\0')
 		snprintf(w->captured, sizeof(w->captured), "%s", out);
-	return (struct port_answer){ .status = 201,
+	return (struct port_answer){ .status = 201, .held = &w->link_held,
 		                     .body = w->link == LINK_CAPTURED ? w->captured : out };
 }
 
@@ -233,7 +282,7 @@ answer_link(struct node_bed *w, const struct exchange *ex)
 	b64url_encode(out, out + 1024, n);
 	out[B64URL_LEN(n)] = '\0';
 	return (struct port_answer){ .status = 403, .body = error_info(w, "AUTH_FAILED"),
-		                     .reject = out };
+		                     .reject = out, .held = &w->link_held };
 }
 
 /* The answer to a request that came as an object, as one. */
@@ -273,6 +322,13 @@ answer_request(struct node_bed *w, const struct exchange *ex)
 	if (w->cut_sessions > 0) {
 		w->cut_sessions--;
 		return (struct port_answer){ .status = ANSWER_REFUSED, .tls_failed = true };
+	}
+	if (slice_starts(ex->url, SLICE_LIT("http:"))) {
+		w->tagged = header(ex, "X-M2M-Connection").n > 0;
+		if (w->forged)
+			return (struct port_answer){ .status = 401,
+				                     .body = error_info(w, "SEC_KMC_EXPIRED") };
+		return (struct port_answer){ .status = 200, .body = "plain" };
 	}
 	if (w->unreachable)
 		return (struct port_answer){ .status = ANSWER_REFUSED };
@@ -404,6 +460,7 @@ report(void *owner)
 
 static struct gate_listener listener;
 static struct scl_task want_task;
+static const char *wanted;
 
 static void
 want(struct scl_task *task)
@@ -413,13 +470,20 @@ want(struct scl_task *task)
 	(void)task;
 	listener = (struct gate_listener){ changed, report, bed };
 	g->listen(g->arg, &listener);
-	if (g->enter(g->arg, NSCL) == RC_OK)
-		changed(bed, NSCL, true);
+	if (g->enter(g->arg, wanted) == RC_OK)
+		changed(bed, wanted, true);
 }
 
 void
 node_want(struct node_bed *w)
 {
+	node_want_at(w, NSCL);
+}
+
+void
+node_want_at(struct node_bed *w, const char *nscl)
+{
+	wanted = nscl;
 	want_task = (struct scl_task){ .run = want };
 	scl_post(w->core.scl, &want_task, 0);
 }
@@ -511,8 +575,15 @@ sent_run(struct scl_task *task)
 void
 node_send(struct node_bed *w, struct sent *s, const char *method, const char *body)
 {
+	node_send_to(w, s, NSCL "/scls?a=b", method, body);
+}
+
+void
+node_send_to(struct node_bed *w, struct sent *s, const char *url, const char *method,
+             const char *body)
+{
 	*s = (struct sent){ .w = w };
-	s->ex = (struct exchange){ .method = slice_of(method), .url = SLICE_LIT(NSCL "/scls?a=b"),
+	s->ex = (struct exchange){ .method = slice_of(method), .url = slice_of(url),
 		                   .body = slice_of(body), .timeout_ms = 20000,
 		                   .answer_max = 65536, .done = sent_done, .owner = s };
 	exchange_add_header(&s->ex, SLICE_LIT("Content-Type"), SLICE_LIT("application/xml"));
@@ -541,9 +612,15 @@ node_sent(struct sent *s)
 int
 node_ask(struct node_bed *w)
 {
+	return node_ask_at(w, NSCL "/scls?a=b");
+}
+
+int
+node_ask_at(struct node_bed *w, const char *url)
+{
 	struct sent s;
 
-	node_send(w, &s, "GET", "");
+	node_send_to(w, &s, url, "GET", "");
 	node_sent(&s);
 	return s.status;
 }

@@ -14,14 +14,20 @@
 
 #define MSBF "https://msbf.sp1.example:8444/m2m/msbf"
 #define NSCL "https://nscl.sp1.example:8443/m2m"
+#define NSCL_CLEAR "http://nscl.sp1.example:8080/m2m" /* the same without TLS */
+#define NSCL_2 "https://nscl2.sp1.example:8443/m2m"
 #define SCL_ID "gscl-0102"
 #define PPID_HEX "503c71bf0a1b2c00124b0001020304"
 
-/* How the MSBF answers a bootstrap. */
-enum boot_mode { BOOT_OK, BOOT_LOST, BOOT_WRONG, BOOT_TAKEN };
+/*
+ * How the MSBF answers a bootstrap. The last two are for a Kmr that is sent: in clear, or wrapped
+ * for another session.
+ */
+enum boot_mode { BOOT_OK, BOOT_LOST, BOOT_WRONG, BOOT_TAKEN, BOOT_CLEAR, BOOT_FOREIGN };
 /* How the NSCL answers on session A. */
 enum link_mode {
 	LINK_OK,
+	LINK_CLEAR, /* Kmc as version 1.1 has it */
 	LINK_TAMPERED, /* another Kmc is in the set */
 	LINK_CAPTURED, /* the first set that it ever made */
 	LINK_NO_TLS,
@@ -61,9 +67,12 @@ struct node_bed {
 	const char *nscls[4]; /* sclIdList, ends with NULL */
 	int64_t kmr_lifetime, kmc_lifetime;
 	const char *sets_scl_id;
+	_Atomic bool boot_held, link_held; /* sets, and whatever else is answered on session A, wait */
 	int64_t delay; /* of answers on session B */
 	int status; /* of answers on session B */
 	bool says_expired; /* 401 SEC_KMC_EXPIRED on session B */
+	bool forged; /* the same without TLS */
+	bool tagged; /* the last request without TLS had a tag */
 	unsigned refused_sessions; /* so many session Bs are refused */
 	unsigned cut_sessions; /* after those, so many are cut off */
 	bool unreachable; /* after those, no connection is made */
@@ -78,7 +87,7 @@ struct node_bed {
 	unsigned first_index; /* KmrIndex of the last session A */
 	bool ups, downs; /* the gate has told so */
 	char captured[2048];
-	char text[4][4096]; /* answers that are under way */
+	char text[8][4096]; /* answers that are under way */
 	unsigned n_text;
 };
 
@@ -91,6 +100,8 @@ void node_fini(struct node_bed *w);
 
 /* Asks the gate for the NSCL. */
 void node_want(struct node_bed *w);
+/* For another one. */
+void node_want_at(struct node_bed *w, const char *nscl);
 /* Until the connection stands, or fails once; false: not within a minute. */
 bool node_await_up(struct node_bed *w);
 bool node_await_down(struct node_bed *w);
@@ -109,8 +120,12 @@ struct sent {
 
 /* A request to the NSCL; may be waited for once. */
 void node_send(struct node_bed *w, struct sent *s, const char *method, const char *body);
+/* The same to another URL. */
+void node_send_to(struct node_bed *w, struct sent *s, const char *url, const char *method,
+                  const char *body);
 void node_sent(struct sent *s);
 /* Both; the status. */
 int node_ask(struct node_bed *w);
+int node_ask_at(struct node_bed *w, const char *url);
 
 #endif

@@ -31,7 +31,8 @@ make_msbf(void)
 {
 	const struct msbf_conf conf = { .engine = &store_memory, .clock = &w.mas.clock.clock,
 		                        .mas = w.mas.mas, .more = msbf_mas_of(w.mas.m),
-		                        .kek_file = w.mas.kek, .sp_id = "sp1.example",
+		                        .kek_file = w.mas.kek, .kek_next_file = w.mas.next,
+		                        .sp_id = "sp1.example",
 		                        .msbf_id = "msbf.sp1.example",
 		                        .reject_key_file = w.mas.reject };
 	char why[256] = "";
@@ -40,7 +41,7 @@ make_msbf(void)
 }
 
 static void
-setup(void)
+setup_with(bool next_key)
 {
 	struct admin_conf conf;
 	char why[ADMIN_WHY] = "";
@@ -48,6 +49,8 @@ setup(void)
 	memset(&w, 0, sizeof(w));
 	core_start_alone(&w.core);
 	bed_make(&w.mas, 1);
+	if (next_key)
+		bed_write(w.mas.next, w.mas.kek_octets[1], KEY_BYTES);
 	bed_open(&w.mas);
 	make_msbf();
 	snprintf(w.token, sizeof(w.token), "%s/token", w.mas.dir);
@@ -58,6 +61,18 @@ setup(void)
 	ck_assert_int_eq(admin_attach(w.admin, w.core.scl), RC_OK);
 	w.who = asker_plain(SERVE_ADMIN);
 	w.who.authorization = GOOD;
+}
+
+static void
+setup(void)
+{
+	setup_with(false);
+}
+
+static void
+setup_next_key(void)
+{
+	setup_with(true);
 }
 
 static void
@@ -264,6 +279,15 @@ END_TEST
 START_TEST(rotate_bind_set_unlock)
 {
 	static const char print[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const struct {
+		const char *text;
+		int status;
+	} networks[] = { { "10.0.0.0/8", 204 },     { "10.0.0.1, 2001:db8::/32", 204 },
+		         { "2001:db8::1", 204 },    { "", 204 },
+		         { "10.0.0.0/33", 400 },    { "10.0.0.0/", 400 },
+		         { "gateway.example", 400 }, { "10.0.0.1;10.0.0.2", 400 },
+		         { "10.0.0.1,", 400 },      { "::/129", 400 },
+		         { "10.0.0/8", 400 },       { "10.0.0.0/0x8", 400 } };
 	const char *node = issue("{\"sclId\":\"a\"}");
 	char path[128], body[256];
 	struct told t;
@@ -277,6 +301,10 @@ START_TEST(rotate_bind_set_unlock)
 	ck_assert_int_eq(status("POST", path, NULL), 204);
 	ck_assert_int_eq(status("POST", path, "{}"), 204);
 	snprintf(path, sizeof(path), "nodes/%s", node);
+	for (size_t i = 0; i < NITEMS(networks); i++) {
+		snprintf(body, sizeof(body), "{\"allowedSources\":\"%s\"}", networks[i].text);
+		ck_assert_msg(status("PUT", path, body) == networks[i].status, "%s", body);
+	}
 	ck_assert_int_eq(status("PUT", path, "{\"flags\":8192,\"priority\":\"low\",\"subId\":\"x\"}"), 204);
 	t = call("GET", path, NULL);
 	ck_assert_str_eq(told_text(&t, "deadline"), "2030-01-01T00:00:00.000Z");
@@ -311,6 +339,42 @@ START_TEST(devices)
 	ck_assert_int_eq(status("POST", path, NULL), 204);
 	t = call("GET", "devices?state=REVOKED", NULL);
 	ck_assert_str_eq(told_text(&t, "device"), hash);
+	told_fini(&t);
+}
+END_TEST
+
+#define NOBODY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* What is not there, or is none, is in the audit as well. */
+START_TEST(device_calls_are_audited)
+{
+	static const char *const records[] = {
+		"\"device-provision\",\"object\":\"zz\",\"result\":\"BAD_PARAM\"",
+		"\"device-provision\",\"object\":\"202a\",\"result\":\"PPID_NOT_UNIQUE\"",
+		"\"device-show\",\"object\":\"" NOBODY "\",\"result\":\"not found\"",
+		"\"device-unlock\",\"object\":\"" NOBODY "\",\"result\":\"not found\"",
+		"\"device-bind\",\"object\":\"" NOBODY "\",\"result\":\"not found\"",
+		"\"device-revoke\",\"object\":\"" NOBODY "\",\"result\":\"not found\"",
+		"\"device-link\",\"object\":\"" NOBODY "\",\"result\":\"not found\"",
+		"\"device-list\",\"object\":\"\",\"result\":\"BAD_PARAM\"",
+		"\"device-provision\",\"object\":\"2 lines\",\"result\":\"BAD_PARAM\"",
+	};
+	struct told t;
+
+	ck_assert_int_eq(status("POST", "devices", "{\"ppid\":\"zz\"}"), 400);
+	ck_assert_int_eq(status("POST", "devices", "{\"ppid\":\"202a\"}"), 400);
+	ck_assert_int_eq(status("GET", "devices/" NOBODY, NULL), 404);
+	ck_assert_int_eq(status("POST", "devices/" NOBODY "/unlock", NULL), 404);
+	ck_assert_int_eq(status("PUT", "devices/" NOBODY "/fingerprints", "{\"fingerprints\":[]}"), 404);
+	ck_assert_int_eq(status("POST", "devices/" NOBODY "/revoke", NULL), 404);
+	ck_assert_int_eq(status("POST", "devices/" NOBODY "/link", "{\"old\":\"" NOBODY "\"}"), 404);
+	ck_assert_int_eq(status("GET", "devices?after=zz", NULL), 400);
+	t = ask(&w.core, &w.who, "POST", "/admin/devices", "application/x-ndjson", "{\nrubbish\n");
+	ck_assert_int_eq(t.status, 200);
+	told_fini(&t);
+	t = call("GET", "msbf/audit", NULL);
+	for (size_t i = 0; i < NITEMS(records); i++)
+		ck_assert_msg(strstr(t.body, records[i]) != NULL, "%s in %s", records[i], t.body);
 	told_fini(&t);
 }
 END_TEST
@@ -421,6 +485,39 @@ START_TEST(calls_are_audited)
 }
 END_TEST
 
+/* ---- a new master key ---- */
+
+static void
+rewrapped(struct mas_rewrap *r)
+{
+	bed_over(r->owner);
+}
+
+/* A call was cut off between MAS and MSBF: the next one does what is left. */
+START_TEST(rewrap_goes_on)
+{
+	struct bed_call call = { .b = &w.mas };
+	struct mas_rewrap r = { .actor = "admin", .done = rewrapped, .owner = &call };
+
+	if (_i == 0) {
+		ck_assert_int_eq(bed_rewrap(&w.mas, &r), RC_OK);
+	} else {
+		msbf_rewrap(w.msbf, &r);
+		bed_wait(&call);
+		ck_assert_int_eq(r.outcome.rc, RC_OK);
+	}
+	ck_assert_int_eq(status("POST", "rewrap", NULL), 200);
+	ck_assert_int_eq(status("POST", "rewrap", NULL), 400);
+	r.owner = &call;
+	call.over = false;
+	r.done = rewrapped;
+	msbf_rewrap(w.msbf, &r);
+	bed_wait(&call);
+	ck_assert_str_eq(r.outcome.reason, "NO_NEXT_KEY");
+	ck_assert_int_eq(bed_rewrap(&w.mas, &r), RC_BAD_REQUEST);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -428,6 +525,7 @@ main(void)
 		                              token_is_read_again,  issue_list_show_revoke,
 		                              connections_end,      lists_have_pages,
 		                              rotate_bind_set_unlock, devices,
+		                              device_calls_are_audited,
 		                              bulk,                 strictness,
 		                              calls_are_audited };
 	Suite *s = suite_create("admin");
@@ -437,6 +535,10 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < NITEMS(tests); i++)
 		tcase_add_test(tc, tests[i]);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("next key");
+	tcase_add_checked_fixture(tc, setup_next_key, teardown);
+	tcase_add_loop_test(tc, rewrap_goes_on, 0, 2);
 	suite_add_tcase(s, tc);
 	return core_run(s);
 }

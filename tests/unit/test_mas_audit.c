@@ -240,7 +240,7 @@ END_TEST
 
 /* ---- through the MAS ---- */
 
-#define SEEN_MAX 64
+#define SEEN_MAX 128
 
 struct seen {
 	struct bed_call call;
@@ -291,10 +291,11 @@ read_page(struct mas_bed *b, uint64_t after, unsigned limit, struct seen *s)
 START_TEST(test_all_recorded)
 {
 	static const char *const actions[] = { "start", "provision", "kmr-replaced", "provision",
-		                               "connect", "connect", "end", "rotate", "set",
-		                               "revoke-node" };
-	static const char *const results[] = { "ok", "ok", "ok", "ok", "ok", "UNKNOWN_KMR", "test",
-		                               "ok", "bad request", "STOLEN" };
+		                               "kmr-activated", "connect", "connect", "end",
+		                               "rotate", "set", "revoke-node", "show", "list" };
+	static const char *const results[] = { "ok", "ok", "ok", "ok", "ok", "ok", "UNKNOWN_KMR",
+		                               "test", "ok", "bad request", "STOLEN", "not found",
+		                               "bad request" };
 	static struct seen s;
 	struct mas_bed *b = &bed;
 	struct mas_change rotate = { .kind = MAS_ROTATE, .node = bed_node(1), .actor = "admin" };
@@ -302,6 +303,10 @@ START_TEST(test_all_recorded)
 	struct mas_change revoke = { .kind = MAS_REVOKE_NODE, .node = bed_node(1),
 		                     .reason = "STOLEN" };
 	struct mas_connect wrong = bed_connecting(1, 3);
+	struct mas_query show = { .list = MAS_SHOW_NODE, .has_node = true, .node = bed_node(9),
+		                  .actor = "admin" };
+	struct mas_query list = { .list = MAS_LIST_NODES, .after = SLICE_LIT("00"),
+		                  .actor = "admin" };
 	struct audit_check check;
 
 	bed_make(b, _i);
@@ -313,10 +318,12 @@ START_TEST(test_all_recorded)
 	ck_assert_int_eq(bed_change(b, &rotate), RC_OK);
 	ck_assert_int_eq(bed_change(b, &set), RC_BAD_REQUEST);
 	ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
+	ck_assert_int_eq(bed_query(b, &show), RC_NOT_FOUND);
+	ck_assert_int_eq(bed_query(b, &list), RC_BAD_REQUEST);
 	read_page(b, 0, 0, &s);
 	for (unsigned i = 0, at = 0; i < NITEMS(actions); i++, at++) {
 		/* The end and the refused connect in the order in which they came. */
-		unsigned want = i == 5 ? 6 : i == 6 ? 5 : i;
+		unsigned want = i == 6 ? 7 : i == 7 ? 6 : i;
 
 		if (strcmp(s.actions[at], "kmr-retired") == 0)
 			at++;
@@ -327,6 +334,37 @@ START_TEST(test_all_recorded)
 	ck_assert(check.ended && check.bad == 0 && !check.bad_head);
 	read_page(b, 3, 2, &s);
 	ck_assert_uint_eq(s.n, 2);
+	bed_free(b);
+}
+END_TEST
+
+static unsigned
+times_seen(const struct seen *s, const char *action)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		n += strcmp(s->actions[i], action) == 0;
+	return n;
+}
+
+/* A Kmr becomes active, is retired by the next one, and goes when there are too many. */
+START_TEST(test_kmr_recorded)
+{
+	static struct seen s;
+	struct mas_bed *b = &bed;
+	unsigned n = MAS_KMRS_PER_NODE + 2;
+
+	bed_make(b, 0);
+	bed_open(b);
+	for (unsigned i = 1; i <= n; i++) {
+		ck_assert_uint_eq(bed_issue(b, 1, (uint8_t)i), i);
+		(void)bed_connected(b, 1, i);
+	}
+	read_page(b, 0, 0, &s);
+	ck_assert_uint_eq(times_seen(&s, "kmr-activated"), n);
+	ck_assert_uint_eq(times_seen(&s, "kmr-retired"), n - 1);
+	ck_assert_uint_eq(times_seen(&s, "kmr-erased"), n - MAS_KMRS_PER_NODE);
 	bed_free(b);
 }
 END_TEST
@@ -384,6 +422,7 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	for (size_t i = 0; i < NITEMS(tests); i++)
 		tcase_add_loop_test(tc, tests[i], 0, BED_ENGINES);
+	tcase_add_test(tc, test_kmr_recorded);
 	tcase_add_test(tc, test_edited_on_disk);
 	suite_add_tcase(s, tc);
 	return run_suite(s);

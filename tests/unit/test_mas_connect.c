@@ -269,6 +269,26 @@ START_TEST(test_failures)
 }
 END_TEST
 
+/* A node whose key is to be replaced tries until it has another one, and others with its address. */
+START_TEST(test_rotated_is_no_failure)
+{
+	struct mas_bed *b = start(_i);
+	struct mas_change rotate = { .kind = MAS_ROTATE, .node = bed_node(1), .deadline = BED_START };
+
+	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
+	rotate.deadline += BED_DAY;
+	ck_assert_int_eq(bed_change(b, &rotate), RC_OK);
+	for (unsigned i = 0; i <= FAILURES_PER_SOURCE; i++)
+		refuses(b, 1, 1, "SEC_REBOOTSTRAP", REJECT_EXPIRED);
+	ck_assert_str_eq((bed_show(b, &rotate.node), b->nodes[0].last_reason), "KMR_ROTATED");
+	(void)bed_connected(b, 2, 1);
+	(void)bed_issue(b, 1, 11);
+	(void)bed_connected(b, 1, 2);
+	bed_free(b);
+}
+END_TEST
+
 /* ---- integrity ---- */
 
 static struct ival_report
@@ -425,7 +445,7 @@ main(void)
 	const TTest *const tests[] = {
 		test_connect, test_connect_bad, test_connect_refused, test_overlap,
 		test_in_flight, test_limits, test_end, test_conn_room, test_connections_max,
-		test_failures, test_ival, test_report, test_binding,
+		test_failures, test_rotated_is_no_failure, test_ival, test_report, test_binding,
 	};
 	Suite *s = suite_create("mas connect");
 	TCase *c = suite_case(s, "engines", NULL, NULL);

@@ -48,6 +48,67 @@ lives(struct mas_bed *b, struct slice nscl, struct lives *to)
 	return to->n;
 }
 
+/* A connection that goes and comes while its use is being stored: the new use is its own. */
+START_TEST(test_use_of_a_newcomer)
+{
+	struct mas_live_table *t = mas_live_new(8);
+	struct mas_use uses[2];
+
+	ck_assert_ptr_nonnull(t);
+	mas_live_put(t, 5, MAS_LIVE_SAME, CLOCK_NEVER);
+	(void)mas_live_used(t, 5, 10, 1000);
+	ck_assert_uint_eq(mas_live_take(t, 0, uses, 2), 1);
+	mas_live_del(t, 5);
+	mas_live_put(t, 5, MAS_LIVE_SAME, CLOCK_NEVER);
+	(void)mas_live_used(t, 5, 3, 30);
+	mas_live_stored(t, uses, 1);
+	(void)mas_live_used(t, 5, 1, 1);
+	ck_assert_uint_eq(mas_live_take(t, 0, uses, 2), 1);
+	ck_assert_uint_le(uses[0].requests, 4);
+	ck_assert_uint_le(uses[0].octets, 31);
+	mas_live_free(t);
+}
+END_TEST
+
+/* Page after page: no connection is unwrapped that the page does not have. */
+START_TEST(test_live_pages)
+{
+	struct mas_bed *b = &bed;
+	struct lives some, all;
+	struct mas_live l = { .limit = 2, .each = lives_each, .done = lives_done, .owner = &some };
+	unsigned seen = 0;
+
+	bed_make(b, 0);
+	bed_open(b);
+	for (uint8_t i = 1; i <= 5; i++) {
+		(void)bed_issue(b, i, i);
+		(void)bed_connected(b, i, 1);
+	}
+	ck_assert_uint_eq(lives(b, SLICE_NONE, &all), 5);
+	do {
+		some = (struct lives){ .call.b = b };
+		b->mas.ops->live(b->mas.self, &l);
+		bed_wait(&some.call);
+		ck_assert_int_eq(l.outcome.rc, RC_OK);
+		ck_assert_uint_eq(some.n, seen < 4 ? 2 : 1);
+		for (unsigned i = 0; i < some.n; i++)
+			ck_assert_uint_eq(some.all[i].id, all.all[seen + i].id);
+		seen += some.n;
+		l.after = some.all[some.n - 1].id;
+	} while (l.more);
+	ck_assert_uint_eq(seen, 5);
+	/* A full page that is the last one. */
+	l.limit = 5;
+	l.after = 0;
+	some = (struct lives){ .call.b = b };
+	b->mas.ops->live(b->mas.self, &l);
+	bed_wait(&some.call);
+	ck_assert(!l.more);
+	ck_assert_uint_eq(some.n, 5);
+	bed_free(b);
+}
+END_TEST
+
 /* Makes everything that there is, then dies without a word. */
 static void
 child(struct mas_bed *b, int to)
@@ -439,7 +500,9 @@ int
 main(void)
 {
 	const TTest *const tests[] = {
-		test_killed, test_restart, test_nothing_in_clear, test_erased, test_wrong_key,
+		test_killed, test_use_of_a_newcomer, test_live_pages, test_restart,
+		test_nothing_in_clear,
+		test_erased, test_wrong_key,
 		test_options, test_rewrap, test_rewrap_interrupted, test_moved_record,
 		test_rubbish,
 	};

@@ -28,6 +28,10 @@ struct world {
 	_Atomic enum weather weather;
 	_Atomic unsigned exchanges, told, told_node;
 	_Atomic uint64_t last_told;
+	/* Of the exchange whose URL ends so: what happens at the MAS before the answer comes. */
+	_Atomic(const char *) during;
+	struct mas_change meanwhile;
+	_Atomic bool held; /* that answer */
 	/* Bodies live until the end. */
 	char *bodies[ANSWERS];
 	unsigned at;
@@ -63,6 +67,23 @@ target_of(const struct exchange *ex, char *out, size_t size)
 		memcpy(wait, "wait=00", 7);
 }
 
+/* The answer is made, and comes after the feed has told what has happened since. */
+static const _Atomic bool *
+hold(const struct exchange *ex)
+{
+	const char *during = atomic_load(&w.during);
+	size_t n = during == NULL ? 0 : strlen(during);
+
+	if (during == NULL || ex->url.n < n || memcmp(ex->url.p + ex->url.n - n, during, n) != 0)
+		return NULL;
+	atomic_store(&w.during, NULL);
+	atomic_store(&w.held, true);
+	ck_assert_int_eq(bed_show(&w.mas, &w.meanwhile.node), RC_OK);
+	w.meanwhile.connection = w.mas.conns[0].id;
+	ck_assert_int_eq(bed_change(&w.mas, &w.meanwhile), RC_OK);
+	return &w.held;
+}
+
 static struct port_answer
 carry(void *arg, const struct exchange *ex)
 {
@@ -90,7 +111,7 @@ carry(void *arg, const struct exchange *ex)
 	t = ask(&w.core, &who, method, target, "application/json", body);
 	free(body);
 	return (struct port_answer){ .status = t.status, .body = keep(t.body),
-		                     .delay = poll ? 20000 : 0 };
+		                     .delay = poll ? 20000 : 0, .held = hold(ex) };
 }
 
 static void
@@ -104,6 +125,7 @@ told_revoked(struct mas_watcher *watcher, const struct node_id *node, uint64_t i
 	else
 		atomic_store(&w.last_told, id);
 	atomic_fetch_add(&w.told, 1);
+	atomic_store(&w.held, false);
 }
 
 /* ---- life ---- */
@@ -358,6 +380,85 @@ START_TEST(connections_come_back)
 }
 END_TEST
 
+/* The end of a connection is here before the connection: it is not taken for a live one. */
+START_TEST(ends_overtake)
+{
+	static const enum mas_change_kind kinds[] = { MAS_REVOKE_NODE, MAS_REVOKE_CONNECTION };
+	struct mas_live l = { .each = each };
+	struct mas_connect c;
+	uint8_t node = 1;
+
+	for (size_t i = 0; i < 2 * NITEMS(kinds); i++, node++) {
+		bool listed = i >= NITEMS(kinds);
+
+		bed_issue(&w.mas, node, node);
+		w.meanwhile = (struct mas_change){ .kind = kinds[i % NITEMS(kinds)], .actor = "t",
+			                           .node = bed_node(node) };
+		c = bed_connecting(node, 1);
+		if (listed) {
+			ck_assert_int_eq(far_connect(&c), RC_OK);
+			n_live = 0;
+			atomic_store(&w.during, "/connections");
+			ck_assert_int_eq(far_live(&l), RC_OK);
+			ck_assert_uint_eq(n_live, 0);
+			continue;
+		}
+		atomic_store(&w.during, "/connect");
+		ck_assert_int_eq(far_connect(&c), RC_UNAVAILABLE);
+		ck_assert_uint_eq(c.outcome.reject, REJECT_OVERLOAD);
+		/* For whoever asked to end it. */
+		ck_assert_uint_eq(c.connection.id, w.meanwhile.connection);
+		ck_assert(key_is_zero(&c.connection.kmc));
+		c = bed_connecting(node, 1);
+		ck_assert_int_eq(far_connect(&c), i == 0 ? RC_FORBIDDEN : RC_OK);
+		w.meanwhile.connection = c.connection.id;
+		ck_assert(i == 0 || bed_change(&w.mas, &w.meanwhile) == RC_OK);
+	}
+	ck_assert_ptr_null(atomic_load(&w.during));
+}
+END_TEST
+
+/* ---- the audit ---- */
+
+struct looking {
+	struct bed_call call;
+	const char *action, *actor;
+	unsigned found;
+};
+
+static void
+looking_begin(struct mas_audit_page *p)
+{
+	((struct looking *)p->owner)->found = 0;
+}
+
+static void
+looking_row(struct mas_audit_page *p, const struct audit_row *row)
+{
+	struct looking *l = p->owner;
+
+	l->found += slice_is(row->entry.action, l->action) && slice_is(row->entry.actor, l->actor);
+}
+
+static void
+looking_done(struct mas_audit_page *p)
+{
+	bed_over(&((struct looking *)p->owner)->call);
+}
+
+static unsigned
+audited(const char *action, const char *actor)
+{
+	struct looking l = { .call = { .b = &w.mas }, .action = action, .actor = actor };
+	struct mas_audit_page p = { .begin = looking_begin, .row = looking_row,
+		                    .done = looking_done, .owner = &l };
+
+	mas_audit_page(w.mas.m, &p);
+	bed_wait(&l.call);
+	ck_assert_int_eq(p.outcome.rc, RC_OK);
+	return l.found;
+}
+
 START_TEST(bootstrap_calls)
 {
 	static const uint8_t octets[] = { 0x50, 0x3c, 0x71 };
@@ -384,6 +485,12 @@ START_TEST(bootstrap_calls)
 	ck_assert(v.permanent);
 	c.kind = MAS_REVOKE_NODE;
 	ck_assert_int_eq(far_change(&c), RC_NOT_IMPLEMENTED);
+	/* Whoever the MSBF says that it was. */
+	c.kind = MAS_REVOKE_KMR;
+	c.actor = "timer";
+	ck_assert_int_eq(far_change(&c), RC_OK);
+	ck_assert_uint_eq(audited("revoke-kmr", "nscl1.example.net/timer"), 1);
+	ck_assert_uint_eq(audited("revoke-kmr", "timer"), 0);
 }
 END_TEST
 
@@ -474,6 +581,33 @@ START_TEST(roles_count)
 }
 END_TEST
 
+/* Two NSCLs with names that cannot be kept would be one owner of connections. */
+START_TEST(nscl_needs_a_name)
+{
+	char name[MAS_NSCL_MAX + 2];
+	struct slice dns_name;
+	struct asker who = asker_certified(SERVE_MAS, &nscl_uri, &dns_name);
+
+	memset(name, 'n', sizeof(name));
+	dns_name = slice_make(name, MAS_NSCL_MAX);
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/connections", NULL), 200);
+	dns_name = slice_make(name, MAS_NSCL_MAX + 1);
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/connections", NULL), 403);
+	ck_assert_int_eq(ask_status(&w.core, &who, "POST", "/mas/v1/connect", "{}"), 403);
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/stats", NULL), 200);
+	name[3] = '\0';
+	dns_name = slice_make(name, 5);
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/connections", NULL), 403);
+	who.peer.n_dns_names = 0;
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/connections", NULL), 200);
+	memset(name, 's', sizeof(name));
+	who.peer.subject = slice_make(name, MAS_NSCL_MAX + 1);
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/connections", NULL), 403);
+	who.peer.subject = SLICE_NONE;
+	ck_assert_int_eq(ask_status(&w.core, &who, "GET", "/mas/v1/connections", NULL), 403);
+}
+END_TEST
+
 START_TEST(server_is_strict)
 {
 	static const char *const bad[] = {
@@ -536,6 +670,7 @@ START_TEST(another_nscl)
 	ck_assert_uint_eq(bed_conn(&w.mas, c.connection.id)->requests, 3);
 	ck_assert_int_eq(bed_conn(&w.mas, c.connection.id)->state, MAS_CONN_ACTIVE);
 	ck_assert_int_eq(ask_status(&w.core, &mine, "POST", report, ival), 403);
+	ck_assert_uint_eq(audited("integrity-report", "nscl1.example.net"), 1);
 	ck_assert_int_eq(ask_status(&w.core, &mine, "POST", end, "{}"), 204);
 	ck_assert_int_eq(ask_status(&w.core, &other, "POST", end, "{}"), 404);
 }
@@ -606,8 +741,9 @@ int
 main(void)
 {
 	const TTest *const tests[] = { keys_follow,     many_keys,   connect_and_end,
-		                              connections_come_back, bootstrap_calls, away_and_back,
+		                              connections_come_back, ends_overtake, bootstrap_calls, away_and_back,
 		                              stuck,           rubbish,     roles_count,
+		                              nscl_needs_a_name,
 		                              server_is_strict, another_nscl, poll_waits, stop_answers_polls };
 	Suite *s = suite_create("mas_rest");
 	TCase *tc = tcase_create("mas_rest");

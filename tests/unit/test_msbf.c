@@ -289,6 +289,31 @@ START_TEST(test_older_store)
 }
 END_TEST
 
+/* Keys that were issued beside the MSBF: one question is enough, also of a MAS behind REST. */
+START_TEST(test_index_behind)
+{
+	static const enum msbf_fault faults[] = { MAS_WORKS, MAS_TERSE };
+	struct msbf_bed *b = start_admitted(0);
+	struct told t = msbf_post(b, PPID_A, 1, "");
+	struct mas_provision p = { .has_node = true, .node = node_of(&t), .origin = "B0" };
+	struct key kmr;
+
+	told_free(&t);
+	for (unsigned i = 0; i < 8; i++) {
+		p.kmr_index = 0;
+		ck_assert_int_eq(bed_provision(&b->mas, &p), RC_OK);
+	}
+	atomic_store(&b->fault, faults[_i]);
+	t = msbf_post(b, PPID_A, 2, "");
+	ck_assert_msg(t.status == 201, "%d %s", t.status, t.body);
+	ck_assert_uint_gt(index_of(&t), p.kmr_index);
+	kmr = kmr_of(&t, PPID_A, 2);
+	ck_assert(mas_has_kmr(b, &t, &kmr));
+	told_free(&t);
+	msbf_bed_free(b);
+}
+END_TEST
+
 START_TEST(test_in_progress)
 {
 	struct msbf_bed *b = start_admitted(0);
@@ -340,6 +365,7 @@ main(void)
 	tcase_add_loop_test(c, test_broken, 0, 2);
 	tcase_add_test(c, test_index_first);
 	tcase_add_test(c, test_older_store);
+	tcase_add_loop_test(c, test_index_behind, 0, 2);
 	tcase_add_test(c, test_in_progress);
 	tcase_add_test(c, test_scl_id_taken);
 	return run_suite(s);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "mas/msbf_impl.h"
 #include "msbf_case.h"
@@ -215,6 +216,63 @@ START_TEST(test_lock)
 }
 END_TEST
 
+/* An identifier is no secret: only who has proved it can lock it. */
+START_TEST(test_claims_do_not_lock)
+{
+	struct msbf_bed *b = start_admitted(0);
+	struct test_peer p;
+	struct asked a = { .method = "POST", .target = SET "?ppid=" PPID_A, .peer = &p };
+	struct psk_id psk = { .kind = PSK_MR, .tls = PSK_TLS_1_3, .index = 1 };
+	char id[PSK_ID_TEXT];
+
+	psk.node = bed_node(7);
+	ck_assert_uint_gt(psk_id_format(&psk, id), 0);
+	for (unsigned i = 0; i <= FAILURES_PER_SUBJECT; i++) {
+		peer_of(&p, PPID_B, 1);
+		a.method = "POST";
+		refused(msbf_ask(b, &a), 403, "AUTH_FAILED");
+		p.peer.kind = PEER_UNPROVED;
+		refused(msbf_ask(b, &a), 401, "AUTH_FAILED");
+		p.peer.kind = PEER_PSK;
+		p.peer.psk_identity = slice_of(id);
+		a.method = "DELETE";
+		refused(msbf_ask(b, &a), 403, "AUTH_FAILED");
+	}
+	ck_assert_int_eq(msbf_status_of(b, PPID_A, 1, ""), 201);
+	msbf_bed_free(b);
+}
+END_TEST
+
+/* As often as the rate of one source permits: its 503 is for a second. */
+static struct told
+ask_slowly(struct msbf_bed *b, const struct asked *a)
+{
+	struct told t = msbf_ask(b, a);
+
+	while (t.status == 503 && t.retry_after == 1) {
+		told_free(&t);
+		usleep(20000);
+		t = msbf_ask(b, a);
+	}
+	return t;
+}
+
+/* The address is counted all the same. */
+START_TEST(test_claims_lock_the_source)
+{
+	struct msbf_bed *b = start_admitted(0);
+	struct test_peer p;
+	struct asked a = { .method = "POST", .target = SET "?ppid=" PPID_A, .peer = &p };
+
+	peer_of(&p, PPID_B, 1);
+	for (unsigned i = 0; i < FAILURES_PER_SOURCE; i++)
+		refused(ask_slowly(b, &a), 403, "AUTH_FAILED");
+	refused(ask_slowly(b, &a), 503, "OVERLOAD");
+	ck_assert_int_eq(msbf_status_of(b, PPID_A, 1, ""), 201);
+	msbf_bed_free(b);
+}
+END_TEST
+
 /* More than the rate of one source; another source is not concerned. */
 START_TEST(test_rate)
 {
@@ -296,6 +354,48 @@ START_TEST(test_replaced_module)
 }
 END_TEST
 
+/* Revoked, or replaced, while the MAS makes the key: nobody has it. */
+START_TEST(test_too_late)
+{
+	struct msbf_bed *b = start_admitted(_i);
+	struct test_peer p;
+	struct asked a = { .method = "POST", .target = SET "?ppid=" PPID_A, .peer = &p };
+	struct msbf_call c;
+	struct msbf_device d;
+	struct told t;
+	struct key k;
+	char why[MAS_REASON_MAX];
+
+	peer_of(&p, PPID_A, 1);
+	atomic_store(&b->fault, MAS_HELD);
+	msbf_begin(b, &c, &a);
+	msbf_bed_await(b);
+	atomic_store(&b->fault, MAS_WORKS);
+	if (_i == 0) {
+		ck_assert_int_eq(change(b, MSBF_REVOKE, PPID_A), RC_OK);
+	} else {
+		refused(msbf_post(b, PPID_A2, 1, ""), 409, "PPID_PARTIAL_MATCH");
+		ck_assert_int_eq(link_to(b, PPID_A2, PPID_A, why), RC_OK);
+	}
+	msbf_bed_release(b);
+	refused(msbf_end(&c), 403, "AUTH_FAILED");
+	ck_assert_uint_eq(msbf_audited(b, "bootstrap", _i == 0 ? "REVOKED" : "REPLACED"), 1);
+	ck_assert(msbf_device_of(b, PPID_A, &d));
+	ck_assert_int_eq(d.state, _i == 0 ? MSBF_REVOKED : MSBF_REPLACED);
+	ck_assert_uint_eq(d.kmr_index, 0);
+	ck_assert(!bed_psk(&b->mas, &d.node, 1, PSK_TLS_1_3, &k));
+	ck_assert_int_eq(bed_show(&b->mas, &d.node), RC_OK);
+	ck_assert_int_eq(bed_kmr(&b->mas, 1)->state, MAS_KMR_REVOKED);
+	if (_i == 1) {
+		t = msbf_post(b, PPID_A2, 2, "");
+		ck_assert_int_eq(t.status, 201);
+		ck_assert_mem_eq(node_of(&t).v, d.node.v, NODE_ID_BYTES);
+		told_free(&t);
+	}
+	msbf_bed_free(b);
+}
+END_TEST
+
 START_TEST(test_duplicate_address)
 {
 	struct msbf_bed *b = start_admitted(0);
@@ -350,8 +450,11 @@ main(void)
 	tcase_add_test(c, test_revoked_node);
 	tcase_add_test(c, test_admission_ca);
 	tcase_add_test(c, test_lock);
+	tcase_add_test(c, test_claims_do_not_lock);
+	tcase_add_test(c, test_claims_lock_the_source);
 	tcase_add_test(c, test_rate);
 	tcase_add_test(c, test_replaced_module);
+	tcase_add_loop_test(c, test_too_late, 0, 2);
 	tcase_add_test(c, test_duplicate_address);
 	return run_suite(s);
 }

@@ -363,7 +363,8 @@ START_TEST(test_many_subscriptions)
 	}
 	for (unsigned i = 0; i < SUBSCRIBERS; i++)
 		notify_await(&b, i, 10);
-	ck_assert_uint_le(port_fake_most(), 32);
+	/* Of 64 exchanges half are for the prompt, an eighth for those that were late, if any was. */
+	ck_assert_uint_le(port_fake_most(), 32 + 8);
 	notify_settled(&b, 300);
 	notify_fini(&b);
 }

@@ -2,12 +2,29 @@
 /* Keys of handshakes, and how a connection is made and ended. */
 #include "config.h"
 
+#include <dlfcn.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 
 #include "mid_bed.h"
 #include "sec/hex.h"
 
 #define SET BASE "/connectionParamSet"
+
+/* ---- how much a look-up costs ---- */
+
+static atomic_uint derivations;
+
+/* In place of the library's own, which it calls: every block of a derivation is a MAC. */
+int
+EVP_MAC_init(EVP_MAC_CTX *c, const unsigned char *key, size_t n, const OSSL_PARAM params[])
+{
+	int (*real)(EVP_MAC_CTX *, const unsigned char *, size_t, const OSSL_PARAM *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "EVP_MAC_init");
+	atomic_fetch_add(&derivations, 1);
+	return real(c, key, n, params);
+}
 
 /* ---- handshakes ---- */
 
@@ -56,6 +73,40 @@ START_TEST(handshakes)
 	ck_assert(!key_equal(&got, &want));
 	want = found("rubbish", 0x0304);
 	ck_assert(!key_equal(&got, &want));
+}
+END_TEST
+
+static unsigned
+cost_of(enum psk_kind kind, enum psk_tls tls, uint64_t connection, uint32_t index)
+{
+	struct psk_id id = { .kind = kind, .tls = tls, .connection = connection, .index = index,
+		             .node = bed_node(1) };
+	char text[PSK_ID_TEXT];
+
+	ck_assert_uint_gt(psk_id_format(&id, text), 0);
+	atomic_store(&derivations, 0);
+	(void)found(text, tls == PSK_TLS_1_3 ? 0x0304 : 0x0303);
+	return atomic_load(&derivations);
+}
+
+/* An identity that is known costs as many derivations as one of its kind that is not. */
+START_TEST(equal_cost)
+{
+	struct mas_connection c = { .id = 5, .kmc_index = 1, .flags = MAS_CHANNEL | MAS_TLS13,
+		                    .expires = BED_START + BED_HOUR, .scl_id = "scl-1" };
+	unsigned known;
+
+	bed_issue(&mb, 1, 1);
+	ck_assert_int_eq(live_put(live, &c), RC_OK);
+	known = cost_of(PSK_MC, PSK_TLS_1_3, 5, 1);
+	ck_assert_uint_gt(known, 0);
+	ck_assert_uint_eq(cost_of(PSK_MC, PSK_TLS_1_3, 6, 1), known);
+	ck_assert_uint_eq(cost_of(PSK_MC, PSK_TLS_1_3, 5, 2), known);
+	ck_assert_uint_eq(cost_of(PSK_MC, PSK_TLS_1_2, 5, 1), known);
+	ck_assert_uint_eq(cost_of(PSK_MC, PSK_TLS_1_2, 6, 1), known);
+	live_end(live, 5, LIVE_REVOKED);
+	ck_assert_uint_eq(cost_of(PSK_MC, PSK_TLS_1_3, 5, 1), known);
+	ck_assert_uint_eq(cost_of(PSK_MR, PSK_TLS_1_3, 0, 1), cost_of(PSK_MR, PSK_TLS_1_3, 0, 2));
 }
 END_TEST
 
@@ -156,6 +207,28 @@ START_TEST(no_parameter_set)
 }
 END_TEST
 
+/* What cannot be served does not stay at the MAS, however often the node tries. */
+START_TEST(no_room)
+{
+	struct mas_connection c = { .kmc_index = 1, .expires = BED_START + BED_DAY, .scl_id = "other" };
+	struct peer p = peer_of(mr_identity(1));
+	struct node_id node = bed_node(1);
+
+	bed_issue(&mb, 1, 1);
+	do
+		c.id++;
+	while (live_put(live, &c) == RC_OK);
+	for (unsigned i = 0; i < 3; i++)
+		expect(503, "OVERLOAD", "POST", SET "?sclId=scl-1", .peer = &p);
+	ck_assert_int_eq(bed_show(&mb, &node), RC_OK);
+	ck_assert_uint_eq(mb.n_conns, 3);
+	for (unsigned i = 0; i < mb.n_conns; i++)
+		ck_assert_int_eq(mb.conns[i].state, MAS_CONN_ENDED);
+	live_end(live, 1, LIVE_ENDED);
+	expect(201, NULL, "POST", SET "?sclId=scl-1", .peer = &p);
+}
+END_TEST
+
 START_TEST(ends_itself)
 {
 	struct session s;
@@ -177,9 +250,11 @@ main(void)
 	TCase *c = suite_case(s, "connections", mid_setup, mid_teardown);
 
 	tcase_add_test(c, handshakes);
+	tcase_add_test(c, equal_cost);
 	tcase_add_test(c, tls_1_3_alone);
 	tcase_add_test(c, parameter_set);
 	tcase_add_test(c, no_parameter_set);
+	tcase_add_test(c, no_room);
 	tcase_add_test(c, ends_itself);
 	return run_suite(s);
 }

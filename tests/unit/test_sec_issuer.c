@@ -3,12 +3,15 @@
 #include "config.h"
 
 #include <check.h>
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -217,6 +220,8 @@ START_TEST(users_that_are_none)
 		{ { "" }, RC_BAD_REQUEST },
 		{ { "12x=meter" }, RC_BAD_REQUEST },
 		{ { "4294967295=meter" }, RC_BAD_REQUEST },
+		{ { "65534=meter" }, RC_BAD_REQUEST },
+		{ { "1001=a", "65534=b" }, RC_BAD_REQUEST },
 		{ { "99999999999999999999=meter" }, RC_BAD_REQUEST },
 		{ { "-1=meter" }, RC_NOT_FOUND },
 		{ { "no-such-user-here=meter" }, RC_NOT_FOUND },
@@ -442,6 +447,40 @@ START_TEST(file_that_changes)
 }
 END_TEST
 
+static void
+limit_files(rlim_t n)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = n < limit.rlim_max ? n : limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* A file that could not be read, and that is too old to change unseen, is read when it can be. */
+START_TEST(file_that_cannot_be_read)
+{
+	char fresh[sizeof(path) + 8];
+	struct stat st;
+
+	write_file(line_of("meter", GOOD), 0600);
+	sec.tokens = path;
+	open_issuers(false);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	write_to(fresh, line_of("motor", OTHER), 0600);
+	limit_files(0);
+	ck_assert_int_eq(rename(fresh, path), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	while (time(NULL) <= st.st_ctim.tv_sec + 2)
+		usleep(10000);
+	issuers_reload(issuers);
+	ck_assert(comes(GOOD, "meter"));
+	limit_files(1024);
+	ck_assert(comes(GOOD, NULL));
+	ck_assert(comes(OTHER, "motor"));
+}
+END_TEST
+
 static atomic_bool over;
 
 static void *
@@ -540,6 +579,55 @@ START_TEST(keys_of_applications)
 }
 END_TEST
 
+static atomic_uint derivations;
+
+/* In place of the library's own: every block of a derivation is a MAC. */
+int
+EVP_MAC_init(EVP_MAC_CTX *c, const unsigned char *key, size_t n, const OSSL_PARAM params[])
+{
+	int (*real)(EVP_MAC_CTX *, const unsigned char *, size_t, const OSSL_PARAM *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "EVP_MAC_init");
+	atomic_fetch_add(&derivations, 1);
+	return real(c, key, n, params);
+}
+
+static unsigned
+cost_of(const struct psk_id *id, bool known)
+{
+	struct key got;
+
+	atomic_store(&derivations, 0);
+	ck_assert(issuers_psk(issuers, id, &got) == known);
+	ck_assert(key_is_zero(&got) == !known);
+	return atomic_load(&derivations);
+}
+
+/* An identity that is known costs as many derivations as one that is not. */
+START_TEST(equal_cost)
+{
+	struct mas_connection c = connection();
+	struct psk_id id = identity_of("meter"), other = identity_of("motor");
+	unsigned known;
+
+	open_issuers(true);
+	ck_assert_int_eq(live_put(live, &c), RC_OK);
+	ck_assert_int_eq(app_table_add(issuers_apps(issuers), SLICE_LIT("meter")), RC_OK);
+	known = cost_of(&id, true);
+	ck_assert_uint_ge(known, 2);
+	ck_assert_uint_eq(cost_of(&other, false), known);
+	other.connection++;
+	ck_assert_uint_eq(cost_of(&other, false), known);
+	id.index++;
+	ck_assert_uint_eq(cost_of(&id, false), known);
+	id.connection++;
+	ck_assert_uint_eq(cost_of(&id, false), known);
+	live_end(live, CONNECTION, LIVE_EXPIRED);
+	id = identity_of("meter");
+	ck_assert_uint_eq(cost_of(&id, false), known);
+}
+END_TEST
+
 START_TEST(sessions_of_applications)
 {
 	struct mas_connection c = connection();
@@ -624,8 +712,10 @@ main(void)
 	tcase_add_test(c, token_file_of_rubbish);
 	tcase_add_test(c, many_tokens);
 	tcase_add_test(c, file_that_changes);
+	tcase_add_test(c, file_that_cannot_be_read);
 	tcase_add_test(c, reloads_under_load);
 	tcase_add_test(c, keys_of_applications);
+	tcase_add_test(c, equal_cost);
 	tcase_add_test(c, sessions_of_applications);
 	tcase_add_test(c, table);
 	suite_add_tcase(s, c);

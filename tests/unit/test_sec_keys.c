@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "key_bed.h"
+#include "sec/key_slab.h"
 
 /* The sanitizers make mlock do nothing. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -110,6 +111,33 @@ START_TEST(secret_memory_with_a_heap)
 }
 END_TEST
 
+/* Keys beside each other, which leave nothing behind, and the heap to others. */
+START_TEST(slabs)
+{
+	struct key_slabs room = { .free = NULL };
+	struct key_slot *slots[300];
+
+	ck_assert_uint_eq(secret_heap(16384), RC_OK);
+	for (unsigned i = 0; i < 300; i++) {
+		slots[i] = key_slabs_take(&room);
+		ck_assert_ptr_nonnull(slots[i]);
+		ck_assert(key_is_zero(slots[i]->key));
+		ck_assert(!CRYPTO_secure_allocated(slots[i]->key));
+		memset(slots[i]->key, (int)i + 1, KEY_BYTES);
+	}
+	ck_assert(has_flag(slots[0]->key, " dd"));
+	ck_assert(SANITIZED || has_flag(slots[0]->key, " lo"));
+	for (unsigned i = 0; i < 300; i++)
+		ck_assert_uint_eq(slots[i]->key->v[KEY_BYTES - 1], (uint8_t)(i + 1));
+	key_slabs_give(&room, slots[7]);
+	key_slabs_give(&room, NULL);
+	ck_assert(key_is_zero(slots[7]->key));
+	ck_assert_ptr_eq(key_slabs_take(&room), slots[7]);
+	key_slabs_fini(&room);
+	key_slabs_fini(&room);
+}
+END_TEST
+
 START_TEST(memory_that_cannot_be_locked_is_refused)
 {
 	const struct rlimit none = { 0, 0 };
@@ -175,6 +203,7 @@ main(void)
 	tcase_add_test(c, keys_are_compared_and_wiped);
 	tcase_add_test(c, secret_memory_without_a_heap);
 	tcase_add_test(c, secret_memory_with_a_heap);
+	tcase_add_test(c, slabs);
 	tcase_add_test(c, memory_that_cannot_be_locked_is_refused);
 	tcase_add_test(c, processes_hide);
 	tcase_add_test(c, hexadecimal_digits);

@@ -191,6 +191,51 @@ START_TEST(full)
 }
 END_TEST
 
+/* Kilobytes that this process has locked. */
+static unsigned long
+locked(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	unsigned long n = 0;
+	char line[256];
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "VmLck: %lu", &n) == 1)
+			break;
+	fclose(f);
+	return n;
+}
+
+/* Secret memory is scarce: a connection has its key there and nothing else. */
+START_TEST(many)
+{
+	struct live_conf conf = { .clock = &clock_now_of.clock, .max = 2000, .remember = HOUR };
+	unsigned long before = locked();
+	struct key k;
+
+	live_free(table);
+	table = live_new(&conf);
+	ck_assert_ptr_nonnull(table);
+	for (unsigned round = 0; round < 2; round++) {
+		for (uint64_t id = 1; id <= conf.max; id++)
+			put(id, (uint8_t)id, 1);
+		ck_assert_uint_le(locked() - before, 2000 * KEY_BYTES / 1024 + 4);
+		for (uint64_t id = 1; id <= conf.max; id++) {
+			ck_assert(live_kmc(table, id, 1, &k));
+			ck_assert_uint_eq(k.v[0], (uint8_t)id);
+			live_end(table, id, LIVE_ENDED);
+		}
+		atomic_fetch_add(&clock_now_of.now, HOUR);
+		live_forget(table);
+		atomic_store(&clock_now_of.now, START);
+	}
+	live_free(table);
+	table = NULL;
+	ck_assert_uint_eq(locked(), before);
+}
+END_TEST
+
 START_TEST(forgotten)
 {
 	put(1, 1, 1);
@@ -370,6 +415,7 @@ main(void)
 	tcase_add_test(c, node_and_scl);
 	tcase_add_test(c, overtaken);
 	tcase_add_test(c, full);
+	tcase_add_test(c, many);
 	tcase_add_test(c, forgotten);
 	tcase_add_test(c, objects);
 	tcase_add_test(c, use);

@@ -32,23 +32,93 @@ START_TEST(issuers_of_an_scl)
 }
 END_TEST
 
-/* What was allowed while nobody had it is not, once somebody has. */
+/* Until it is registered an SCL registers, under a name that is nobody's, and nothing else. */
 START_TEST(issuer_before_registration)
 {
+	static const char *const more[] = {
+		BASE "/scls", BASE "/scls/scl-2", BASE "/accessRights", BASE "/applications",
+		BASE "?accessor=applications", BASE "/scls?accessor=scl-2", "/m2m/searchStrings",
+	};
+	static const char *const names[] = { LINK_1, "https://boss.example", "https://boss.example/",
+		                             "/" };
 	struct session one, two;
 	char doc[1024];
 
 	bed_issue(&mb, 1, 1);
 	open_session(&one, 1);
 	expect(200, NULL, "GET", BASE, LINK_2, .peer = &one.peer);
-	expect(200, NULL, "GET", BASE, LINK_2, .peer = &one.peer);
+	expect(200, NULL, "GET", "//%6d2m/", LINK_2, .peer = &one.peer);
 	expect(403, "SEC_IDENTITY", "GET", BASE, BASE, .peer = &one.peer);
+	for (size_t n = 0; n < NITEMS(names); n++) {
+		for (size_t i = 0; i < NITEMS(more); i++)
+			expect(403, "SEC_IDENTITY", "GET", more[i], names[n], .peer = &one.peer);
+		expect(403, "SEC_IDENTITY", "GET", "http://elsewhere.example/m2m", names[n],
+		       .peer = &one.peer);
+		expect(403, "SEC_IDENTITY", "POST", BASE "/applications", names[n],
+		       "<m2m:application " NS " appId=\"a\"/>", .peer = &one.peer);
+		expect(403, "SEC_IDENTITY", "PUT", BASE, names[n], "<x/>", .peer = &one.peer);
+		expect(403, "SEC_IDENTITY", "DELETE", BASE "/scls/subscriptions/s", names[n],
+		       .peer = &one.peer);
+	}
+	/* A registration that the network has lost is made again. */
+	expect(404, NULL, "PUT", BASE "/scls/scl-1", LINK_1, "<x/>", .peer = &one.peer);
 	enrol(&two, 2, LINK_2);
 	expect(403, "SEC_IDENTITY", "GET", BASE, LINK_2, .peer = &one.peer);
 	scl_doc(doc, "scl-1", LINK_2);
 	expect(403, "SEC_IDENTITY", "POST", BASE "/scls", LINK_2, doc, .peer = &one.peer);
 	scl_doc(doc, "scl-3", LINK_1);
 	expect(403, "SEC_IDENTITY", "POST", BASE "/scls", LINK_1, doc, .peer = &one.peer);
+	scl_doc(doc, "scl-1", LINK_1);
+	expect(201, NULL, "POST", BASE "/scls", LINK_1, doc, .peer = &one.peer);
+	expect(200, NULL, "GET", BASE "/applications", LINK_1, .peer = &one.peer);
+	expect(204, NULL, "DELETE", BASE "/scls/scl-1", LINK_1, .peer = &one.peer);
+	/* What was found out of its names went with it. */
+	expect(403, "SEC_IDENTITY", "GET", BASE "/applications", LINK_1, .peer = &one.peer);
+}
+END_TEST
+
+static void
+nscl_doc(char out[1024], const char *id, const char *link)
+{
+	snprintf(out, 1024,
+	         "<m2m:scl " NS " sclId=\"%s\"><m2m:link>%s</m2m:link>"
+	         "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
+	         "<m2m:sclType>NSCL</m2m:sclType></m2m:scl>",
+	         id, link);
+}
+
+/* mIm: whom the configuration names, for what is its domain's. */
+START_TEST(nscl_of_another_provider)
+{
+	static const char *const own[] = { LINK_PEER, LINK_PEER "/applications/a",
+		                           "http://gw.peer.example:8080/m2m/applications/a",
+		                           "https://PEER.example/x" };
+	static const char *const others[] = {
+		"https://boss.example", "https://boss.elsewhere.example/", "https://nscl.elsewhere.example/",
+		"https://notpeer.example/", "http://own.peer.example/x", "http://gw.own.peer.example/x",
+		"http://192.0.2.7/x", "https://peer.example@boss.example/", LINK_2,
+	};
+	struct session one, two;
+	char doc[1024];
+
+	enrol(&two, 2, LINK_2);
+	bed_issue(&mb, 1, 1);
+	open_session(&one, 1);
+	nscl_doc(doc, "scl-1", LINK_1);
+	expect(403, "SEC_IDENTITY", "POST", BASE "/scls", LINK_1, doc, .peer = &one.peer);
+	nscl_doc(doc, "scl-1", "https://gw.peer.example/m2m");
+	expect(403, "SEC_IDENTITY", "POST", BASE "/scls", "https://gw.peer.example/m2m", doc,
+	       .peer = &one.peer);
+	nscl_doc(doc, "scl-1", LINK_PEER);
+	expect(201, NULL, "POST", BASE "/scls", LINK_PEER, doc, .peer = &one.peer);
+	for (unsigned round = 0; round < 2; round++) {
+		for (size_t i = 0; i < NITEMS(own); i++)
+			expect(200, NULL, "GET", BASE, own[i], .peer = &one.peer);
+		for (size_t i = 0; i < NITEMS(others); i++)
+			expect(403, "SEC_IDENTITY", "GET", BASE, others[i], .peer = &one.peer);
+	}
+	expect(403, "SEC_IDENTITY", "GET", BASE, BASE "/applications/a", .peer = &one.peer);
+	expect(403, "SEC_IDENTITY", "GET", BASE, own[2], .peer = &two.peer);
 }
 END_TEST
 
@@ -70,6 +140,153 @@ START_TEST(paths_of_others)
 	/* To look is a matter of access rights. */
 	expect(404, NULL, "GET", BASE "/scls/scl-2", LINK_1, .peer = &one.peer);
 	expect(204, NULL, "DELETE", BASE "/scls/scl-1", LINK_1, .peer = &one.peer);
+}
+END_TEST
+
+/* What belongs to the collection is no SCL's: access rights say who changes it. */
+START_TEST(what_is_of_scls)
+{
+	static const char subscription[] =
+		"<m2m:subscription " NS " m2m:id=\"s\"><m2m:contact>" LINK_1 "/x</m2m:contact>"
+		"</m2m:subscription>";
+	static const char *const parts[] = { "subscriptions/none", "mgmtObjs/none", "SU/none",
+		                             "subscriptions/none/contact", "accessRightID" };
+	struct session one;
+	char path[128];
+
+	enrol(&one, 1, LINK_1);
+	expect(201, NULL, "POST", BASE "/scls/subscriptions", LINK_1, subscription,
+	       .peer = &one.peer);
+	expect(204, NULL, "DELETE", BASE "/scls/subscriptions/s", LINK_1, .peer = &one.peer);
+	for (size_t i = 0; i < NITEMS(parts); i++) {
+		struct reply r;
+
+		snprintf(path, sizeof(path), BASE "/SL/%s", parts[i]);
+		r = ask(&(struct ask){ "DELETE", path, LINK_1, .peer = &one.peer });
+		ck_assert_msg(strstr(r.body, "SEC_IDENTITY") == NULL, "%s: %d %s", path, r.status, r.body);
+		reply_fini(&r);
+	}
+	expect(405, NULL, "DELETE", BASE "/scls", LINK_1, .peer = &one.peer);
+	expect(403, "SEC_IDENTITY", "DELETE", BASE "/scls/Subscriptions", LINK_1, .peer = &one.peer);
+}
+END_TEST
+
+/* ---- by way of this SCL ---- */
+
+#define MEMBERS BASE "/groups/g/membersContent"
+
+static void
+make_group(const char *members)
+{
+	char doc[1024];
+	struct reply r;
+
+	snprintf(doc, sizeof(doc),
+	         "<m2m:group " NS " m2m:id=\"g\"><m2m:accessRightID>" BASE
+	         "/accessRights/default</m2m:accessRightID><m2m:memberType>MIXED</m2m:memberType>"
+	         "<m2m:members>%s</m2m:members></m2m:group>",
+	         members);
+	bed.listener = &listeners[MIXED];
+	r = ask(&(struct ask){ "POST", BASE "/groups", ADMIN, .body = doc });
+	bed.listener = &listeners[PSK];
+	ck_assert_msg(r.status == 201, "%d %s", r.status, r.body);
+	reply_fini(&r);
+}
+
+/* Everybody may do everything with that scl, as far as access rights say. */
+static void
+give_away(const struct session *s, unsigned n, const char *link)
+{
+	char path[64], doc[1024];
+
+	snprintf(path, sizeof(path), BASE "/scls/scl-%u", n);
+	snprintf(doc, sizeof(doc),
+	         "<m2m:scl " NS "><m2m:accessRightID>" BASE "/accessRights/default</m2m:accessRightID>"
+	         "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType></m2m:scl>");
+	expect(204, NULL, "PUT", path, link, doc, .peer = &s->peer);
+}
+
+START_TEST(others_by_a_group)
+{
+	struct session one, two;
+	struct reply r;
+
+	enrol(&one, 1, LINK_1);
+	enrol(&two, 2, LINK_2);
+	give_away(&two, 2, LINK_2);
+	expect(200, NULL, "GET", BASE "/scls/scl-2", LINK_1, .peer = &one.peer);
+	make_group("<reference>" BASE "/scls/scl-2</reference>");
+	r = ask(&(struct ask){ "DELETE", MEMBERS, LINK_1, .peer = &one.peer });
+	ck_assert_msg(strstr(r.body, "STATUS_FORBIDDEN") != NULL, "%d %s", r.status, r.body);
+	reply_fini(&r);
+	r = ask(&(struct ask){ "GET", MEMBERS, LINK_1, .peer = &one.peer });
+	ck_assert_msg(strstr(r.body, "STATUS_OK") != NULL, "%d %s", r.status, r.body);
+	reply_fini(&r);
+	expect(200, NULL, "GET", BASE "/scls/scl-2", LINK_2, .peer = &two.peer);
+	r = ask(&(struct ask){ "DELETE", MEMBERS, LINK_2, .peer = &two.peer });
+	ck_assert_msg(strstr(r.body, "STATUS_FORBIDDEN") == NULL, "%d %s", r.status, r.body);
+	reply_fini(&r);
+	expect(404, NULL, "GET", BASE "/scls/scl-2", LINK_2, .peer = &two.peer);
+}
+END_TEST
+
+/* A report is checked, and ends the connection, wherever it comes in. */
+START_TEST(report_by_a_group)
+{
+	static const char doc[] =
+		"<m2m:scl " NS "><m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
+		"<m2m:integrityValResults><ivalResults>31</ivalResults>"
+		"<signedIvalResult>1</signedIvalResult>"
+		"<secureTimeStamp>2020-01-01T00:00:00Z</secureTimeStamp>"
+		"</m2m:integrityValResults></m2m:scl>";
+	struct session one;
+	struct reply r;
+
+	enrol(&one, 1, LINK_1);
+	give_away(&one, 1, LINK_1);
+	make_group("<reference>" BASE "/scls/scl-1</reference>");
+	r = ask(&(struct ask){ "PUT", MEMBERS, LINK_1, doc, .peer = &one.peer });
+	ck_assert_msg(strstr(r.body, "STATUS_FORBIDDEN") != NULL, "%d %s", r.status, r.body);
+	reply_fini(&r);
+	expect(401, "SEC_KMC_EXPIRED", "GET", BASE, LINK_1, .peer = &one.peer);
+}
+END_TEST
+
+static enum rc
+on_behalf(const char *method, const char *target, const char *from, const char *scl_id)
+{
+	struct arena *a = arena_new(65536);
+	struct req_input in = { .op = method[0] == 'G' ? REQ_RETRIEVE : REQ_CREATE,
+		                .target = slice_of(target), .from = slice_of(from),
+		                .scl_id = scl_id == NULL ? SLICE_NONE : slice_of(scl_id) };
+	struct slice reason = SLICE_NONE;
+	enum rc rc = mid_behalf(mid, &in, a, &reason);
+
+	ck_assert(rc != RC_FORBIDDEN || slice_is(reason, "SEC_IDENTITY"));
+	arena_free(a);
+	return rc;
+}
+
+/* Notifications and the like are in the name of who asked for them; no connection tells who. */
+START_TEST(on_behalf_of)
+{
+	static const char other[] = BASE "/scls/scl-2/containers/c/contentInstances";
+	struct session one, two;
+
+	enrol(&one, 1, LINK_1);
+	enrol(&two, 2, LINK_2);
+	ck_assert_int_eq(on_behalf("POST", other, LINK_1, NULL), RC_FORBIDDEN);
+	ck_assert_int_eq(on_behalf("POST", other, LINK_1 "/applications/a", NULL), RC_FORBIDDEN);
+	ck_assert_int_eq(on_behalf("POST", other, LINK_2 "/applications/a", NULL), RC_OK);
+	ck_assert_int_eq(on_behalf("POST", other, "https://app.example/", NULL), RC_OK);
+	ck_assert_int_eq(on_behalf("POST", other, BASE "/applications/a", NULL), RC_OK);
+	ck_assert_int_eq(on_behalf("GET", other, LINK_1, NULL), RC_OK);
+	ck_assert_int_eq(on_behalf("POST", BASE "/scls/subscriptions", LINK_1, NULL), RC_OK);
+	ck_assert_int_eq(on_behalf("POST", BASE "/applications/a/containers", LINK_1, NULL), RC_OK);
+	ck_assert_int_eq(on_behalf("POST", other, LINK_2, "scl-1"), RC_FORBIDDEN);
+	ck_assert_int_eq(on_behalf("POST", other, LINK_1, "scl-2"), RC_OK);
+	ck_assert_int_eq(on_behalf("POST", BASE "/scls/scl-2/%zz", LINK_1, NULL), RC_FORBIDDEN);
+	ck_assert_int_eq(on_behalf("POST", BASE "/scls/%zz", LINK_1, NULL), RC_FORBIDDEN);
 }
 END_TEST
 
@@ -261,7 +478,12 @@ main(void)
 
 	tcase_add_test(c, issuers_of_an_scl);
 	tcase_add_test(c, issuer_before_registration);
+	tcase_add_test(c, nscl_of_another_provider);
 	tcase_add_test(c, paths_of_others);
+	tcase_add_test(c, what_is_of_scls);
+	tcase_add_test(c, others_by_a_group);
+	tcase_add_test(c, report_by_a_group);
+	tcase_add_test(c, on_behalf_of);
 	tcase_add_test(c, static_credentials);
 	tcase_add_test(c, without_connection);
 	tcase_add_test(c, names_without_connection);

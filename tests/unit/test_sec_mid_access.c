@@ -74,11 +74,14 @@ START_TEST(tags)
 {
 	struct peer p = peer_of(NULL);
 	struct session s;
+	char doc[1024];
 
 	p.loopback = true;
 	bed_issue(&mb, 1, 1);
 	set(1, MAS_ACCESS_NETWORK, "192.0.2.0/24");
 	open_session(&s, 1);
+	scl_doc(doc, "scl-1", LINK_1);
+	expect(201, NULL, "POST", BASE "/scls", LINK_1, doc, .peer = &s.peer);
 	bed.listener = &listeners[CLEAR];
 	expect(403, "SEC_CHANNEL_REQUIRED", "GET", BASE, LINK_1, .peer = &p,
 	       .connection = tagged(&s, "GET", BASE, 1));

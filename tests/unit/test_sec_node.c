@@ -449,9 +449,15 @@ END_TEST
 /* ---- time ---- */
 
 static bool
+one_request(struct node_bed *w)
+{
+	return w->counts.requests >= 1;
+}
+
+static bool
 renewed(struct node_bed *w)
 {
-	return w->counts.links >= 3;
+	return w->counts.links >= 2;
 }
 
 /* The clock stands still: the connection is renewed all the same, and nothing that is under way fails. */
@@ -467,12 +473,17 @@ START_TEST(test_renewal)
 	w.delay = 2 * CLOCK_SECOND;
 	begin_and_want(&w);
 	ck_assert(node_await_up(&w));
+	/* What follows lasts. */
+	SET(&w, kmc_lifetime, 3600 * CLOCK_SECOND);
 	node_send(&w, &slow, "GET", "");
-	ck_assert(node_await(&w, renewed));
+	ck_assert(node_await(&w, one_request));
 	strcpy(first, w.identity);
 	SET(&w, delay, 0);
-	ck_assert_int_eq(node_ask(&w), 200);
-	ck_assert_str_ne(w.identity, first);
+	/* Whoever asks meanwhile does it by one or the other. */
+	ck_assert(node_await(&w, renewed));
+	do
+		ck_assert_int_eq(node_ask(&w), 200);
+	while (strcmp(w.identity, first) == 0);
 	node_sent(&slow);
 	ck_assert_int_eq(slow.status, 200);
 	node_end(&w);

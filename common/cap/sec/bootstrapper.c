@@ -61,15 +61,25 @@ wait(struct bootstrapper *b, int64_t delay)
 		scl_post(b->n->scl, &b->task, delay);
 }
 
+/* The next trial is not before least. */
 static void
-fail(struct bootstrapper *b, const char *what, struct slice why, struct slice retry_after)
+fail_for(struct bootstrapper *b, const char *what, struct slice why, int64_t least,
+         struct slice retry_after)
 {
 	const struct sec_conf *conf = b->n->conf;
+	int64_t delay;
 
 	LOG_WARN(log_of(b), "bootstrap-failed", LOG_Z("step", what), LOG_S("why", why));
 	b->failures++;
-	wait(b, node_backoff(conf->bootstrap.retry, conf->bootstrap.retry_max, b->failures,
-	                     retry_after));
+	delay = node_backoff(conf->bootstrap.retry, conf->bootstrap.retry_max, b->failures,
+	                     retry_after);
+	wait(b, delay > least ? delay : least);
+}
+
+static void
+fail(struct bootstrapper *b, const char *what, struct slice why, struct slice retry_after)
+{
+	fail_for(b, what, why, 0, retry_after);
 }
 
 /* The MSBF has answered, but not what was asked for. */
@@ -113,7 +123,7 @@ store_done(struct node_job *job)
 	key_wipe(b->kmr);
 }
 
-/* Kmr: out of the TLS session, or as it was sent. */
+/* Kmr: out of the TLS session, or as it was sent. RC_DENIED: it was wrapped for another session. */
 static enum rc
 find_kmr(struct bootstrapper *b, const struct bootstrap_set *set, const struct key *e_boot)
 {
@@ -136,7 +146,6 @@ terms_of(const struct bootstrapper *b)
 	const struct sec *n = b->n;
 
 	return (struct root_terms){ .scl_id = n->conf->scl_id,
-		                    .keys = n->keys,
 		                    .held = &n->root,
 		                    .now = node_now(n),
 		                    .with_key = n->conf->bootstrap.transport,
@@ -164,8 +173,14 @@ accept_set(struct bootstrapper *b, struct exchange *ex)
 		b->root.reject = b->info.reject;
 	}
 	secret_wipe(&set.key, sizeof(set.key));
-	if (rc != RC_OK) {
+	if (rc != RC_OK)
 		key_wipe(b->kmr);
+	if (rc == RC_DENIED) {
+		fail_for(b, "bootstrapParamSet", SLICE_LIT("KEY_CONFIRM_FAILED"),
+		         b->n->conf->bootstrap.backoff, SLICE_NONE);
+		return;
+	}
+	if (rc != RC_OK) {
 		fail(b, "bootstrapParamSet is not acceptable", slice_of(element), SLICE_NONE);
 		return;
 	}
@@ -187,7 +202,16 @@ set_done(struct exchange *ex)
 		else
 			refused(b, "bootstrapParamSet", ex);
 	}
+	/* Of version 1.1 the set has Kmr in clear, unless it is derived. */
+	arena_wipe(b->arena);
+	arena_reset(b->arena);
 	node_exchange_end(ex);
+}
+
+static bool
+reports(const struct bootstrapper *b)
+{
+	return b->n->integrity != NULL && b->n->device != NULL;
 }
 
 /* The report, which belongs to this TLS session, is signed when there is one. */
@@ -196,6 +220,10 @@ sign_report(struct exchange *ex, struct exchange_header *more)
 {
 	struct bootstrapper *b = ex->owner;
 
+	if (!node_answer_room(ex))
+		return false;
+	if (!reports(b))
+		return true;
 	if (integrity_sign_boot(b->n->integrity, &ex->exported, b->signature) != RC_OK)
 		return false;
 	*more = (struct exchange_header){ SLICE_LIT(IVAL_SIG_HEADER), slice_of(b->signature) };
@@ -206,13 +234,11 @@ static void
 ask_set(struct bootstrapper *b)
 {
 	const struct sec_conf *conf = b->n->conf;
-	bool reports = b->n->integrity != NULL && b->n->device != NULL;
-
 	struct slice scl = uri_encode_segment(b->arena, slice_of(conf->scl_id));
 
 	buf_clear(&b->body);
 	if (!node_nonce(b->nonce, b->nonce_text) ||
-	    (reports && integrity_report_boot(b->n->integrity, &b->body) != RC_OK)) {
+	    (reports(b) && integrity_report_boot(b->n->integrity, &b->body) != RC_OK)) {
 		fail(b, "bootstrapParamSet", SLICE_LIT("no report can be made"), SLICE_NONE);
 		return;
 	}
@@ -230,7 +256,7 @@ ask_set(struct bootstrapper *b)
 		                   .answer_max = PARAM_READ_MAX,
 		                   .credential = b->n->factory,
 		                   .exporter_label = M2M_EXPORTER_BOOTSTRAP,
-		                   .connected = reports ? sign_report : NULL,
+		                   .connected = sign_report,
 		                   .done = set_done,
 		                   .owner = b };
 	exchange_add_header(&b->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));

@@ -34,6 +34,8 @@ struct making {
 	const struct codec *codec;
 	struct ival_report ival;
 	bool clear; /* the key is sent as it is (v1.1) */
+	struct mas_end end; /* when it was made, but the node does not get it */
+	enum rc refused; /* the answer after end */
 };
 
 /* ---- POST connectionParamSet ---- */
@@ -99,12 +101,10 @@ answer_set(const struct making *m)
 	rc = write_set(m, &doc);
 	if (rc == RC_OK)
 		rc = take_up(m);
-	if (rc == RC_OK) {
-		req_answer(m->rq)->location = slice_of(m->e->set_path);
+	if (rc == RC_OK)
 		rc = endpoint_answer(m->rq, RC_CREATED, m->codec->media_type, buf_view(&doc));
-	} else {
-		rc = endpoint_refuse(m->rq, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"));
-	}
+	if (rc == RC_CREATED)
+		req_answer(m->rq)->location = slice_of(m->e->set_path);
 	secret_wipe(doc.p, doc.n);
 	buf_fini(&doc);
 	return rc;
@@ -124,14 +124,48 @@ answer_refusal(const struct making *m)
 }
 
 static void
-connected(struct mas_connect *c)
+finish(struct making *m, enum rc rc)
 {
-	struct making *m = (struct making *)(void *)c;
 	struct req *rq = m->rq;
-	enum rc rc = c->outcome.rc == RC_OK ? answer_set(m) : answer_refusal(m);
 
 	secret_free(m, sizeof(*m));
 	endpoint_finish(rq, rc);
+}
+
+/* Whatever the MAS says: what it has not ended will expire. */
+static void
+taken_back(struct mas_end *c)
+{
+	struct making *m = c->owner;
+
+	finish(m, m->refused);
+}
+
+/* The connection stands at the MAS, but nobody has its key: every try would leave one more. */
+static void
+take_back(struct making *m)
+{
+	const struct mas *mas = m->e->conf.mas;
+
+	live_end(m->e->conf.live, m->call.connection.id, LIVE_ENDED);
+	m->end = (struct mas_end){ .connection_id = m->call.connection.id, .why = "NOT_SERVED",
+		                   .done = taken_back, .owner = m };
+	mas->ops->end(mas->self, &m->end);
+}
+
+static void
+connected(struct mas_connect *c)
+{
+	struct making *m = (struct making *)(void *)c;
+	enum rc rc = c->outcome.rc == RC_OK ? answer_set(m) : answer_refusal(m);
+
+	if (rc != RC_CREATED && c->outcome.rc == RC_OK)
+		rc = endpoint_refuse(m->rq, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"));
+	m->refused = rc;
+	if (rc != RC_CREATED && c->connection.id != 0)
+		take_back(m);
+	else
+		finish(m, rc);
 }
 
 static void

@@ -224,6 +224,13 @@ attempt(struct connector *c)
 	connector_session(c);
 }
 
+void
+connector_again(struct connector *c)
+{
+	c->busy = false;
+	attempt(c);
+}
+
 /* Session B could be made: whoever waits is told. */
 static void
 is_back(struct connector *c)
@@ -406,6 +413,18 @@ hear_good(struct connector *c)
 		c->failures = 0;
 }
 
+/* Who can put words into the NSCL's mouth costs a session A in each bootstrap.retry_max at most. */
+static void
+hear_doubt(struct connector *c)
+{
+	int64_t renew = c->session_begin + c->n->conf->bootstrap.retry_max;
+
+	if (renew < c->mono_renew)
+		c->mono_renew = renew;
+	if (!c->busy && !c->waiting && !c->pausing)
+		post_tick(c);
+}
+
 void
 connector_hear(struct connector *c, uint64_t id, enum connector_news news)
 {
@@ -418,6 +437,10 @@ connector_hear(struct connector *c, uint64_t id, enum connector_news news)
 		return;
 	if (news == CONNECTOR_GOOD) {
 		hear_good(c);
+		return;
+	}
+	if (news == CONNECTOR_DOUBTED) {
+		hear_doubt(c);
 		return;
 	}
 	if (news != CONNECTOR_CUT || !c->lost)
@@ -472,9 +495,9 @@ counts(const struct mas_connection *conn)
 	return (conn->flags & (MAS_OBJECT | MAS_ACCESS_NETWORK | MAS_OBJECT_JWE)) != 0;
 }
 
-/* What is kept of an earlier process goes on, as far as the clock can be believed. */
-static void
-restore(struct connector *c)
+/* It goes on as far as the clock can be believed. */
+void
+connector_restore(struct connector *c)
 {
 	struct node_link link;
 	int64_t left;
@@ -511,7 +534,6 @@ connector_new(struct sec *n, const char *base)
 	c->host.n = u.host.n;
 	c->task.run = run;
 	buf_init(&c->body, 4096);
-	restore(c);
 	return c;
 }
 

@@ -14,10 +14,12 @@ struct connector;
 struct sec;
 
 /*
- * For the NSCL with that sclBase URI (https); with the connection that is kept of an earlier
- * process, when there is one. NULL: no memory, or not such a URI. Also before the courier runs.
+ * For the NSCL with that sclBase URI (https). NULL: no memory, or not such a URI. Also before the
+ * courier runs.
  */
 struct connector *connector_new(struct sec *n, const char *base);
+/* Finds the connection that is kept of an earlier process. Before the courier runs. */
+void connector_restore(struct connector *c);
 /* After the courier has ended. */
 void connector_free(struct connector *c);
 /* Begins to look after a connection that was kept. */
@@ -47,12 +49,14 @@ struct credential *connector_credential(const struct connector *c);
 /* Its ConnectionId, 0: none. */
 uint64_t connector_id(const struct connector *c);
 
-/* How an exchange on session B of connection id has ended. */
+/* How an exchange by connection id has ended. */
 enum connector_news {
 	CONNECTOR_GOOD, /* the NSCL has answered */
 	CONNECTOR_REFUSED, /* it says that the connection is over */
 	CONNECTOR_NO_KEY, /* it has refused Kmc in the handshake, or is another one */
-	CONNECTOR_CUT /* the handshake was cut off: by the network, or by one that does not know Kmc */
+	CONNECTOR_CUT, /* the handshake was cut off: by the network, or by one that does not know Kmc */
+	/* An answer without TLS says that it is over. It goes on; the next one is made, but not often. */
+	CONNECTOR_DOUBTED
 };
 void connector_hear(struct connector *c, uint64_t id, enum connector_news news);
 

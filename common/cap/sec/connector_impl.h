@@ -36,6 +36,8 @@ struct connector {
 	struct arena *arena; /* of the attempt */
 	struct exchange ex;
 	struct credential *root_credential; /* of session A */
+	struct node_id root_node; /* of the root that session A is made by, as the next */
+	uint32_t kmr_index;
 	struct buf body;
 	uint8_t nonce[REJECT_NONCE_SIZE];
 	char nonce_text[NODE_NONCE_TEXT];
@@ -43,7 +45,6 @@ struct connector {
 	struct node_job store;
 	enum rc stored;
 	struct node_link *link; /* what is being stored; secret memory */
-	struct mas_connection link_before; /* what it takes the place of; id 0: nothing */
 	int64_t link_left; /* us of its lifetime when it came */
 	int64_t kept; /* us that are left of what an earlier process had; 0: nothing */
 	struct verdict verdict;
@@ -53,6 +54,8 @@ struct connector {
 bool connector_up(struct connector *c, const struct node_link *link, int64_t left);
 /* The attempt has failed: the next one follows after a back-off, but not before least. */
 void connector_failed(struct connector *c, int64_t least, struct slice retry_after);
+/* The root of the attempt has given way to another one: by that, at once. */
+void connector_again(struct connector *c);
 /* The same key on new TLS sessions. */
 void connector_refresh(struct connector *c);
 

@@ -38,7 +38,7 @@ store_run(struct node_job *job)
 {
 	struct connector *c = job->owner;
 
-	c->stored = node_keys_put_link(c->n->keys, c->link, c->link_before.id == 0 ? NULL : &c->link_before);
+	c->stored = node_keys_put_link(c->n->keys, c->link);
 }
 
 static void
@@ -63,7 +63,6 @@ store_done(struct node_job *job)
 static void
 store(struct connector *c)
 {
-	c->link_before = c->conn;
 	c->store = (struct node_job){ .run = store_run, .done = store_done, .owner = c };
 	if (!node_work_submit(c->n->work, &c->store))
 		c->busy = false;
@@ -160,6 +159,15 @@ accept_set(struct connector *c, struct exchange *ex)
 
 /* ---- other answers ---- */
 
+/* The root that session A was made by is still the one there is. */
+static bool
+is_of_root(const struct connector *c)
+{
+	const struct node_root *root = &c->n->root;
+
+	return root->kmr_index == c->kmr_index && node_id_eq(&root->node, &c->root_node);
+}
+
 static void
 verdict_done(struct verdict *v, bool is_void)
 {
@@ -167,6 +175,10 @@ verdict_done(struct verdict *v, bool is_void)
 
 	if (node_stopping(c->n))
 		return;
+	if (!is_of_root(c)) {
+		connector_again(c);
+		return;
+	}
 	c->busy = false;
 	if (is_void)
 		node_erase(c->n);
@@ -232,19 +244,27 @@ static void
 session_done(struct exchange *ex)
 {
 	struct connector *c = ex->owner;
+	bool again = false;
 
 	credential_unref(c->root_credential);
 	c->root_credential = NULL;
 	arena_reset(c->arena);
 	if (node_stopping(c->n) || !node_has_root(c->n))
 		c->busy = false;
+	else if (!is_of_root(c))
+		again = true;
 	else if (ex->rc != RC_OK)
 		no_session(c, ex);
 	else if (ex->http_status == 201 && ex->has_exported)
 		accept_set(c, ex);
 	else
 		refused(c, ex);
+	/* Of version 1.1 the set has Kmc in clear. */
+	arena_wipe(c->arena);
+	arena_reset(c->arena);
 	node_exchange_end(ex);
+	if (again)
+		connector_again(c);
 }
 
 /* ---- the request ---- */
@@ -278,9 +298,11 @@ prove_device(struct exchange *ex, struct exchange_header *more)
 {
 	struct connector *c = ex->owner;
 
+	if (!node_answer_room(ex))
+		return false;
 	if (c->n->device == NULL)
 		return true;
-	if (proof_make(c->n->device, &c->n->root.node, &ex->exported, c->proof) != RC_OK)
+	if (proof_make(c->n->device, &c->root_node, &ex->exported, c->proof) != RC_OK)
 		return false;
 	*more = (struct exchange_header){ SLICE_LIT(PROOF_HEADER), slice_of(c->proof) };
 	return true;
@@ -295,6 +317,8 @@ connector_session(struct connector *c)
 	arena_reset(c->arena);
 	buf_clear(&c->body);
 	scl = uri_encode_segment(c->arena, slice_of(n->conf->scl_id));
+	c->root_node = n->root.node;
+	c->kmr_index = n->root.kmr_index;
 	c->root_credential = root_credential(c);
 	if (c->root_credential == NULL || !node_nonce(c->nonce, c->nonce_text) ||
 	    (n->integrity != NULL && integrity_report(n->integrity, true, &c->body) != RC_OK)) {

@@ -142,6 +142,14 @@ open_body(void *arg, const struct req_listener *listener, struct req_input *in, 
 }
 
 static enum rc
+behalf(void *arg, const struct req_input *in, struct arena *arena, struct slice *reason)
+{
+	const struct sec_guard *g = arg;
+
+	return mid_behalf(g->conf.mid, in, arena, reason);
+}
+
+static enum rc
 defer(void *arg, const struct req_input *in, const struct node *doc, struct req_answer *out,
       struct guard_wait *w, struct slice *reason)
 {
@@ -168,8 +176,8 @@ sec_guard_new(const struct sec_guard_conf *conf)
 	if (g == NULL)
 		return NULL;
 	g->conf = *conf;
-	g->guard = (struct guard){ .arg = g, .admit = admit, .open = open_body, .defer = defer,
-		                   .seal = seal };
+	g->guard = (struct guard){ .arg = g, .admit = admit, .open = open_body,
+		                   .behalf = behalf, .defer = defer, .seal = seal };
 	return g;
 }
 

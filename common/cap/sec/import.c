@@ -150,6 +150,8 @@ import_credentials(const struct sec_conf *conf, const char *file, char why[SEC_W
 	}
 	secret_wipe(&set.key, sizeof(set.key));
 	key_file_free(&text);
+	if (a != NULL)
+		arena_wipe(a);
 	arena_free(a);
 	return rc;
 }

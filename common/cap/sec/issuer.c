@@ -113,21 +113,26 @@ bool
 issuers_psk(void *arg, const struct psk_id *id, struct key *out)
 {
 	struct issuers *s = arg;
-	struct mas_connection conn;
+	struct mas_connection conn = { .scl_id = "unknown" };
 	char app_id[APP_ID_MAX + 1];
-	struct key kmc;
+	struct key kmc = { { 0 } };
+	struct slice app = SLICE_LIT("unknown");
+	bool known;
 	size_t n;
-	bool found;
 
 	if (s->apps == NULL || id->kind != PSK_MA)
 		return false;
 	n = app_table_find(s->apps, id->app, app_id);
-	if (n == 0 || !live_kmc(s->conf.live, id->connection, id->index, &kmc))
-		return false;
-	found = live_find(s->conf.live, id->connection, id->index, &conn) == LIVE_OK &&
-	        derive(&kmc, id, slice_make(app_id, n), slice_of(conn.scl_id), out) == RC_OK;
+	known = live_kmc(s->conf.live, id->connection, id->index, &kmc);
+	known = live_find(s->conf.live, id->connection, id->index, &conn) == LIVE_OK && known && n > 0;
+	if (n > 0)
+		app = slice_make(app_id, n);
+	/* An unknown one is derived as well, of no key or name, so that it takes as long. */
+	known = derive(&kmc, id, app, slice_of(conn.scl_id), out) == RC_OK && known;
 	key_wipe(&kmc);
-	return found;
+	if (!known)
+		key_wipe(out);
+	return known;
 }
 
 /* ---- what a connection proves ---- */

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sec/key_slab.h"
 #include "sec/replay.h"
 
 struct entry {
 	struct entry *next; /* in its bucket */
 	struct entry *next_of_scl; /* in the bucket of its SCL-ID */
 	struct mas_connection conn; /* without the key */
-	struct key *kmc; /* secret memory; NULL once it has ended */
+	struct key_slot *kmc; /* NULL once it has ended */
 	enum live_state state;
 	int64_t ended; /* when */
 	int64_t deadline; /* the end on the clock that never jumps; that which is earlier holds */
@@ -41,6 +42,7 @@ struct live {
 	struct entry **buckets, **scls;
 	unsigned mask; /* of both */
 	unsigned n;
+	struct key_slabs keys;
 	uint64_t order;
 };
 
@@ -69,7 +71,6 @@ live_new(const struct live_conf *conf)
 static void
 entry_free(struct entry *e)
 {
-	secret_free(e->kmc, sizeof(*e->kmc));
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 }
@@ -86,6 +87,7 @@ live_free(struct live *t)
 			t->buckets[i] = e->next;
 			entry_free(e);
 		}
+	key_slabs_fini(&t->keys);
 	pthread_rwlock_destroy(&t->lock);
 	free(t->scls);
 	free(t->buckets);
@@ -145,6 +147,7 @@ drop(struct live *t, struct entry **at)
 		of_scl = &(*of_scl)->next_of_scl;
 	*of_scl = e->next_of_scl;
 	*at = e->next;
+	key_slabs_give(&t->keys, e->kmc);
 	entry_free(e);
 	t->n--;
 }
@@ -179,13 +182,10 @@ entry_new(const struct live *t, const struct mas_connection *conn)
 	int64_t left = conn->expires - now(t), mono = clock_monotonic();
 	struct entry *e = calloc(1, sizeof(*e));
 
-	if (e == NULL || (e->kmc = secret_alloc(sizeof(*e->kmc))) == NULL) {
-		free(e);
+	if (e == NULL)
 		return NULL;
-	}
 	e->deadline = left > INT64_MAX - mono ? INT64_MAX : mono + left;
 	e->tokens = INT64_MAX;
-	*e->kmc = conn->kmc;
 	e->conn = *conn;
 	key_wipe(&e->conn.kmc);
 	pthread_mutex_init(&e->lock, NULL);
@@ -207,9 +207,10 @@ live_put(struct live *t, const struct mas_connection *conn)
 		forget(t, all);
 	if (find(t, conn->id) != NULL)
 		rc = RC_CONFLICT;
-	else if (t->n >= t->conf.max)
+	else if (t->n >= t->conf.max || (e->kmc = key_slabs_take(&t->keys)) == NULL)
 		rc = RC_UNAVAILABLE;
 	if (rc == RC_OK) {
+		*e->kmc->key = conn->kmc;
 		e->order = ++t->order;
 		e->next = *bucket(t, conn->id);
 		*bucket(t, conn->id) = e;
@@ -230,7 +231,7 @@ end(struct live *t, struct entry *e, enum live_state why)
 	/* What was revoked stays so. */
 	if (e->state == LIVE_REVOKED)
 		return;
-	secret_free(e->kmc, sizeof(*e->kmc));
+	key_slabs_give(&t->keys, e->kmc);
 	e->kmc = NULL;
 	if (e->state == LIVE_OK)
 		e->ended = now(t);
@@ -326,7 +327,7 @@ live_kmc(struct live *t, uint64_t id, uint32_t kmc_index, struct key *out)
 	found = e != NULL && e->kmc != NULL && (kmc_index == 0 || e->conn.kmc_index == kmc_index) &&
 	        state_of(t, e) == LIVE_OK;
 	if (found)
-		*out = *e->kmc;
+		*out = *e->kmc->key;
 	pthread_rwlock_unlock(&t->lock);
 	return found;
 }

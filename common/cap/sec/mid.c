@@ -96,24 +96,24 @@ mid_target(const struct req_input *in)
 
 /* ---- handshakes ---- */
 
+/* An unknown one is derived as well, of no key, so that it takes as long. */
 static bool
 connection_psk(struct mid *mid, const struct psk_id *id, struct key *out)
 {
-	struct mas_connection conn;
-	struct key kmc;
+	struct mas_connection conn = { .flags = 0 };
+	struct key kmc = { { 0 } };
+	bool known = live_kmc(mid->conf.live, id->connection, id->index, &kmc);
 	enum rc rc;
 
-	if (!live_kmc(mid->conf.live, id->connection, id->index, &kmc))
-		return false;
-	(void)live_find(mid->conf.live, id->connection, id->index, &conn);
+	/* It may have gone in between. */
+	known = live_find(mid->conf.live, id->connection, id->index, &conn) != LIVE_UNKNOWN && known;
 	rc = id->kind == PSK_MC ? psk_mc(&kmc, id->tls, id->connection, id->index, out)
 	                        : psk_mn(&kmc, id->tls, id->connection, id->index, out);
 	key_wipe(&kmc);
-	if (rc == RC_OK && (conn.flags & MAS_TLS13) != 0 && id->tls != PSK_TLS_1_3) {
-		key_wipe(out);
-		return false;
-	}
-	return rc == RC_OK;
+	if (known && rc == RC_OK && ((conn.flags & MAS_TLS13) == 0 || id->tls == PSK_TLS_1_3))
+		return true;
+	key_wipe(out);
+	return false;
 }
 
 bool

@@ -51,7 +51,10 @@ struct mid_peer {
 	struct psk_id psk; /* MID_SESSION_A */
 };
 
-/* The key for an identity of kind mr, mc or mn that belongs to this side. False: unknown. */
+/*
+ * The key for an identity of kind mr, mc or mn that belongs to this side. False: unknown, which is
+ * found out by the same derivations.
+ */
 bool mid_psk(struct mid *mid, const struct psk_id *id, struct key *out);
 /*
  * False when the key of a session with that identity was revoked. What has expired or ended stands:
@@ -75,6 +78,12 @@ enum rc mid_identify(struct mid *mid, const struct req_listener *listener,
 enum rc mid_admit(struct mid *mid, const struct req_listener *listener, struct req_input *in,
                   const struct mid_peer *peer, struct arena *arena, struct req_answer *out,
                   struct slice *reason);
+/*
+ * As guard.behalf: an SCL writes nothing of another one's scl by way of this one. Which SCL it is says
+ * the connection; without one, whose URI the issuer is.
+ */
+enum rc mid_behalf(struct mid *mid, const struct req_input *in, struct arena *arena,
+                   struct slice *reason);
 /* As guard.open and guard.seal. */
 enum rc mid_open(struct mid *mid, const struct req_listener *listener, struct req_input *in,
                  struct arena *arena, struct req_answer *out, struct slice *reason);

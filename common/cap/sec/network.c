@@ -27,7 +27,7 @@
 struct resuming {
 	struct mas_live call; /* first */
 	struct sec *sec;
-	unsigned n;
+	unsigned n, left; /* taken up; for which there was no room */
 	pthread_mutex_t lock; /* of over */
 	pthread_cond_t changed;
 	bool over; /* no call is under way */
@@ -88,8 +88,12 @@ static void
 resume_one(struct mas_live *l, const struct mas_connection *conn)
 {
 	struct resuming *r = (struct resuming *)(void *)l;
+	enum rc rc = live_put(r->sec->live, conn);
 
-	if (live_put(r->sec->live, conn) != RC_OK)
+	/* RC_CONFLICT: of a page that came before. */
+	if (rc != RC_OK && rc != RC_CONFLICT)
+		r->left++;
+	if (rc != RC_OK)
 		return;
 	r->n++;
 	if ((conn->flags & (MAS_OBJECT | MAS_ACCESS_NETWORK | MAS_OBJECT_JWE)) != 0)
@@ -103,6 +107,9 @@ resumed(struct mas_live *l)
 
 	if (l->outcome.rc == RC_OK && r->n > 0)
 		LOG_INFO(r->sec->conf.log, "service-connections-resumed", LOG_N("connections", r->n));
+	if (r->left > 0)
+		LOG_WARN(r->sec->conf.log, "service-connections-dropped", LOG_N("connections", r->left),
+		         LOG_Z("reason", "no memory that can be locked, or too many: these nodes connect anew"));
 	pthread_mutex_lock(&r->lock);
 	r->over = true;
 	pthread_cond_signal(&r->changed);
@@ -115,7 +122,7 @@ resume(struct sec *s)
 	struct resuming *r = &s->resuming;
 
 	r->call = (struct mas_live){ .each = resume_one, .done = resumed };
-	r->n = 0;
+	r->n = r->left = 0;
 	r->over = false;
 	s->roles.mas.ops->live(s->roles.mas.self, &r->call);
 }
@@ -262,8 +269,9 @@ is_https(struct slice url)
 }
 
 /*
- * What goes to a node that has a service connection goes by it: never in clear, and as an object
- * when bodies are to be (the key of the session is network_credential's).
+ * What goes to a node goes by its service connection: never in clear, and as an object when bodies
+ * are to be (the key of the session is network_credential's). Nothing goes to one that has none, or
+ * while it is not known whose the host is.
  */
 static enum rc
 network_protect(void *arg, struct exchange *ex)
@@ -274,8 +282,11 @@ network_protect(void *arg, struct exchange *ex)
 	enum rc rc;
 
 	ex->protection = NULL;
-	if (!node_credentials_connection(s->credentials, ex->url, &conn))
+	rc = node_credentials_connection(s->credentials, ex->url, &conn);
+	if (rc == RC_NOT_FOUND || (rc == RC_DENIED && s->conf.open_on_loopback))
 		return RC_OK;
+	if (rc != RC_OK)
+		return RC_UNAVAILABLE;
 	if (!s->conf.open_on_loopback && !is_https(ex->url))
 		return RC_UNAVAILABLE;
 	if (!object_exchange_wanted(&conn, ex))

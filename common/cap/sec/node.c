@@ -66,10 +66,16 @@ node_nonce(uint8_t nonce[REJECT_NONCE_SIZE], char text[NODE_NONCE_TEXT])
 	return made;
 }
 
+bool
+node_answer_room(struct exchange *ex)
+{
+	return buf_reserve(&ex->answer, ex->answer_max) != NULL;
+}
+
 void
 node_exchange_end(struct exchange *ex)
 {
-	secret_wipe(ex->answer.p, ex->answer.n);
+	secret_wipe(ex->answer.p, ex->answer.cap);
 	buf_fini(&ex->answer);
 	buf_fini(&ex->answer_text);
 	key_wipe(&ex->exported);
@@ -187,7 +193,7 @@ static void
 erase_run(struct node_job *job)
 {
 	struct erasing *e = (struct erasing *)(void *)job;
-	enum rc rc = node_keys_erase(e->keys);
+	enum rc rc = node_keys_erase(e->keys, &e->node, e->kmr_index);
 
 	if (rc != RC_OK)
 		LOG_ERROR(e->log, "credentials-not-erased", LOG_Z("reason", status_of(rc)->text));
@@ -208,6 +214,8 @@ node_erase(struct sec *n)
 	if (!node_has_root(n) || n->erase.job.busy)
 		return;
 	LOG_ERROR(n->conf->log, "credentials-void", LOG_Z("note", "the provider has said so, signed"));
+	n->erase.node = n->root.node;
+	n->erase.kmr_index = n->root.kmr_index;
 	n->root = (struct node_root){ .node = n->root.node };
 	key_wipe(n->kmr);
 	view_nscls(n);
@@ -418,6 +426,8 @@ node_open(const struct sec_conf *conf, struct sec **sec, char why[SEC_WHY_MAX])
 	view_nscls(n);
 	if (!n->open)
 		add_connectors(n);
+	for (unsigned i = 0; i < n->n_connectors; i++)
+		connector_restore(n->connectors[i]);
 	*sec = n;
 	return RC_OK;
 }

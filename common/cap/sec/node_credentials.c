@@ -71,7 +71,7 @@ node_credentials_attach(struct node_credentials *c, struct scl *scl)
 
 /* ---- which SCL ---- */
 
-/* In the form that is compared. Empty: no place for it. */
+/* In the form that is compared. Empty: it has none, or there is no place for it. */
 static struct slice
 authority_of(struct node_credentials *c, struct slice url)
 {
@@ -169,7 +169,7 @@ of_connection(struct node_credentials *c, const struct mas_connection *conn,
 	return RC_OK;
 }
 
-/* RC_OK: *out is the SCL there, NULL when there is none. */
+/* RC_OK: *out is the SCL there, NULL when there is none. RC_UNAVAILABLE: that is not known. */
 static enum rc
 host_of(struct node_credentials *c, struct slice url, const struct host **out)
 {
@@ -179,7 +179,7 @@ host_of(struct node_credentials *c, struct slice url, const struct host **out)
 
 	*out = NULL;
 	if (authority.n == 0)
-		return RC_OK;
+		return RC_UNAVAILABLE;
 	if (!holds(c, h, authority, url))
 		rc = look_up(c, h, authority, url);
 	if (rc == RC_OK && h->scl_id[0] != '\0')
@@ -187,43 +187,36 @@ host_of(struct node_credentials *c, struct slice url, const struct host **out)
 	return rc == RC_OK ? rc : RC_UNAVAILABLE;
 }
 
-static enum rc
-find(struct node_credentials *c, struct slice url, struct credential **out)
+enum rc
+node_credentials_connection(struct node_credentials *c, struct slice url,
+                            struct mas_connection *conn)
 {
-	struct mas_connection conn;
 	const struct host *h;
-	enum rc rc = host_of(c, url, &h);
+	enum rc rc;
 
-	if (rc != RC_OK || h == NULL)
+	if (c->scl == NULL)
+		return RC_NOT_FOUND;
+	rc = host_of(c, url, &h);
+	arena_reset(c->arena);
+	if (rc != RC_OK)
 		return rc;
-	if (live_of_scl(c->live, slice_of(h->scl_id), &conn))
-		return of_connection(c, &conn, out);
-	return c->static_ones || h->nscl ? RC_OK : RC_UNAVAILABLE;
+	if (h == NULL)
+		return RC_NOT_FOUND;
+	if (live_of_scl(c->live, slice_of(h->scl_id), conn))
+		return RC_OK;
+	return c->static_ones || h->nscl ? RC_NOT_FOUND : RC_DENIED;
 }
 
 enum rc
 node_credentials_find(struct node_credentials *c, struct slice url, struct credential **out)
 {
-	enum rc rc;
+	struct mas_connection conn;
+	enum rc rc = node_credentials_connection(c, url, &conn);
 
 	*out = NULL;
-	if (c->scl == NULL)
-		return RC_OK;
-	rc = find(c, url, out);
-	arena_reset(c->arena);
-	return rc;
-}
-
-bool
-node_credentials_connection(struct node_credentials *c, struct slice url,
-                            struct mas_connection *conn)
-{
-	const struct host *h;
-	bool found = c->scl != NULL && host_of(c, url, &h) == RC_OK && h != NULL &&
-	             live_of_scl(c->live, slice_of(h->scl_id), conn);
-
-	arena_reset(c->arena);
-	return found;
+	if (rc == RC_OK)
+		return of_connection(c, &conn, out);
+	return rc == RC_NOT_FOUND ? RC_OK : RC_UNAVAILABLE;
 }
 
 void

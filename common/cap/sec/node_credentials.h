@@ -20,9 +20,13 @@ void node_credentials_attach(struct node_credentials *c, struct scl *scl);
 /* As port_conf.credential. */
 enum rc node_credentials_find(struct node_credentials *c, struct slice url,
                               struct credential **out);
-/* The service connection of the node that is reached at url, without its key. False: none. */
-bool node_credentials_connection(struct node_credentials *c, struct slice url,
-                                 struct mas_connection *conn);
+/*
+ * The service connection of the node that is reached at url, without its key. RC_NOT_FOUND: no SCL
+ * is there, or one that needs none; RC_DENIED: an SCL is there that has none now; RC_UNAVAILABLE: it
+ * is not known whose url is.
+ */
+enum rc node_credentials_connection(struct node_credentials *c, struct slice url,
+                                    struct mas_connection *conn);
 /* Lets go of the keys of connections that are over. */
 void node_credentials_purge(struct node_credentials *c);
 

@@ -30,10 +30,12 @@ struct bootstrapper;
 struct connector;
 struct integrity;
 
-/* The credentials go out of the key store. */
+/* The credentials go out of the key store: what is newer than the root that was void stays. */
 struct erasing {
 	struct node_job job; /* first */
 	struct node_keys *keys;
+	struct node_id node;
+	uint32_t kmr_index;
 	struct log *log;
 };
 
@@ -111,6 +113,11 @@ bool node_read_reject(const struct sec *n, const struct exchange *ex,
 bool node_is_void(const struct reject *r);
 /* A fresh nonce and its text; false when there is no randomness. */
 bool node_nonce(uint8_t nonce[REJECT_NONCE_SIZE], char text[NODE_NONCE_TEXT]);
+/*
+ * For exchange.connected, where the answer has a key: a buffer that grew would leave copies of it
+ * behind. False: no memory.
+ */
+bool node_answer_room(struct exchange *ex);
 /* Frees the buffers of an exchange that was sent, what was secret in them wiped. */
 void node_exchange_end(struct exchange *ex);
 

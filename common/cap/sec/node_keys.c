@@ -254,13 +254,24 @@ node_keys_is_next(struct node_keys *nk, const struct node_id *node, uint32_t kmr
 	return nk == NULL || (keystore_counter(nk->ks, &id, &seen) == RC_OK && kmr_index > seen);
 }
 
+#define REMOVALS_MAX 64u
+
 /* Records that are to be removed, collected while the store is visited. */
 struct removals {
-	struct keystore_change v[64];
-	char names[64][KEYSTORE_NAME_MAX];
+	struct keystore_change v[REMOVALS_MAX];
+	char names[REMOVALS_MAX][KEYSTORE_NAME_MAX];
 	size_t n;
-	const struct keystore_id *keep;
+	struct slice name; /* of this what has such an index stays */
+	uint64_t least, most;
+	bool others; /* what has another name stays */
 };
+
+static bool
+stays(const struct removals *r, const struct keystore_id *id)
+{
+	return slice_eq(r->name, id->name) ? id->index >= r->least && id->index <= r->most
+	                                   : r->others;
+}
 
 static bool
 note_removal(void *arg, const struct keystore_item *item)
@@ -268,9 +279,9 @@ note_removal(void *arg, const struct keystore_item *item)
 	struct removals *r = arg;
 	const struct keystore_id *id = &item->id;
 
-	if (r->n == sizeof(r->v) / sizeof(r->v[0]))
+	if (r->n == REMOVALS_MAX)
 		return false;
-	if (r->keep != NULL && r->keep->index == id->index && slice_eq(r->keep->name, id->name))
+	if (stays(r, id))
 		return true;
 	memcpy(r->names[r->n], id->name.p, id->name.n);
 	r->v[r->n].item.id = (struct keystore_id){ id->type, id->index,
@@ -279,11 +290,23 @@ note_removal(void *arg, const struct keystore_item *item)
 	return true;
 }
 
+/* Puts v[0] in place of everything of its type that does not stay. */
+static enum rc
+put_alone(struct node_keys *nk, struct removals *r)
+{
+	const struct keystore_id *id = &r->v[0].item.id;
+
+	r->n = 1;
+	r->name = id->name;
+	r->least = r->most = id->index;
+	keystore_each(nk->ks, id->type, note_removal, r);
+	return keystore_apply(nk->ks, r->v, r->n);
+}
+
 enum rc
 node_keys_put_root(struct node_keys *nk, const struct node_root *root, const struct key *kmr)
 {
 	struct removals *r;
-	struct keystore_change *put;
 	char name[NODE_ID_TEXT], seen[NODE_ID_TEXT + 4];
 	struct keystore_id id, counter;
 	struct buf text;
@@ -302,23 +325,21 @@ node_keys_put_root(struct node_keys *nk, const struct node_root *root, const str
 		return RC_UNAVAILABLE;
 	buf_init(&text, KEYSTORE_TEXT_MAX);
 	root_to_text(root, &text);
-	put = &r->v[r->n++];
-	put->item = (struct keystore_item){ id, (uint64_t)(root->expires / CLOCK_SECOND),
-		                            buf_view(&text) };
-	put->secret = slice_make(kmr->v, sizeof(kmr->v));
-	r->keep = &id;
-	keystore_each(nk->ks, KS_KMR, note_removal, r);
-	rc = text.failed ? RC_TOO_LARGE : keystore_apply(nk->ks, r->v, r->n);
+	r->v[0].item = (struct keystore_item){ id, (uint64_t)(root->expires / CLOCK_SECOND),
+		                               buf_view(&text) };
+	r->v[0].secret = slice_make(kmr->v, sizeof(kmr->v));
+	rc = text.failed ? RC_TOO_LARGE : put_alone(nk, r);
 	buf_fini(&text);
 	free(r);
 	return rc;
 }
 
 enum rc
-node_keys_erase(struct node_keys *nk)
+node_keys_erase(struct node_keys *nk, const struct node_id *node, uint32_t kmr_index)
 {
 	static const uint8_t types[] = { KS_KMR, KS_KMC };
 	struct removals *r;
+	char name[NODE_ID_TEXT];
 	enum rc rc;
 
 	if (nk == NULL)
@@ -326,9 +347,16 @@ node_keys_erase(struct node_keys *nk)
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return RC_UNAVAILABLE;
-	for (size_t i = 0; i < sizeof(types); i++)
-		keystore_each(nk->ks, types[i], note_removal, r);
-	rc = r->n == 0 ? RC_OK : keystore_apply(nk->ks, r->v, r->n);
+	/* No name of a connection is that of a node. */
+	r->name = root_id(node, kmr_index, name).name;
+	r->least = (uint64_t)kmr_index + 1;
+	r->most = UINT32_MAX;
+	do {
+		r->n = 0;
+		for (size_t i = 0; i < sizeof(types); i++)
+			keystore_each(nk->ks, types[i], note_removal, r);
+		rc = r->n == 0 ? RC_OK : keystore_apply(nk->ks, r->v, r->n);
+	} while (rc == RC_OK && r->n == REMOVALS_MAX);
 	free(r);
 	return rc;
 }
@@ -379,27 +407,27 @@ node_keys_link(struct node_keys *nk, const char *name, struct node_link *link)
 }
 
 enum rc
-node_keys_put_link(struct node_keys *nk, const struct node_link *link,
-                   const struct mas_connection *before)
+node_keys_put_link(struct node_keys *nk, const struct node_link *link)
 {
-	struct keystore_change changes[2] = { 0 };
+	struct removals *r;
 	struct buf text;
-	size_t n = 0;
 	enum rc rc;
 
 	if (nk == NULL)
 		return RC_OK;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return RC_UNAVAILABLE;
 	buf_init(&text, KEYSTORE_TEXT_MAX);
 	link_to_text(link, &text);
-	changes[n].item.id = (struct keystore_id){ KS_KMC, link->conn.kmc_index,
-		                                   slice_of(link->name) };
-	changes[n].item.not_after = (uint64_t)(link->conn.expires / CLOCK_SECOND);
-	changes[n].item.text = buf_view(&text);
-	changes[n++].secret = slice_make(link->conn.kmc.v, KEY_BYTES);
-	if (before != NULL && before->kmc_index != link->conn.kmc_index)
-		changes[n++].item.id = (struct keystore_id){ KS_KMC, before->kmc_index,
-			                                     slice_of(link->name) };
-	rc = text.failed ? RC_TOO_LARGE : keystore_apply(nk->ks, changes, n);
+	r->v[0].item = (struct keystore_item){
+		{ KS_KMC, link->conn.kmc_index, slice_of(link->name) },
+		(uint64_t)(link->conn.expires / CLOCK_SECOND), buf_view(&text)
+	};
+	r->v[0].secret = slice_make(link->conn.kmc.v, KEY_BYTES);
+	r->others = true;
+	rc = text.failed ? RC_TOO_LARGE : put_alone(nk, r);
 	buf_fini(&text);
+	free(r);
 	return rc;
 }

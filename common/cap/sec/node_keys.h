@@ -56,7 +56,10 @@ void node_keys_close(struct node_keys *nk);
 /* The key that an administrator wraps a Kmr with to import it; the caller wipes it. */
 enum rc node_keys_kek(const struct sec_conf *conf, struct key *out, char why[SEC_WHY_MAX]);
 
-/* ---- at the start; nk may be NULL: nothing is there ---- */
+/*
+ * ---- at the start; nk may be NULL: nothing is there ----
+ * What reads waits as well: for the worker, which may be writing.
+ */
 
 /* The newest root and its Kmr, which the caller wipes. RC_NOT_FOUND: none. */
 enum rc node_keys_root(struct node_keys *nk, struct node_root *root, struct key *kmr);
@@ -80,9 +83,12 @@ enum rc node_keys_put_root(struct node_keys *nk, const struct node_root *root,
                            const struct key *kmr);
 /* True when the index may come for that node; node_keys_put_root asks by itself. */
 bool node_keys_is_next(struct node_keys *nk, const struct node_id *node, uint32_t kmr_index);
-/* Forgets Kmr and every Kmc; which indices there were is remembered. */
-enum rc node_keys_erase(struct node_keys *nk);
-/* The new connection in place of the one before (NULL: none). */
-enum rc node_keys_put_link(struct node_keys *nk, const struct node_link *link,
-                           const struct mas_connection *before);
+/*
+ * Forgets every Kmc, and every Kmr but those of the node above kmr_index; which indices there were
+ * is remembered.
+ */
+enum rc node_keys_erase(struct node_keys *nk, const struct node_id *node, uint32_t kmr_index);
+/* The new connection in place of all that there were with that NSCL. */
+enum rc node_keys_put_link(struct node_keys *nk, const struct node_link *link);
+
 #endif

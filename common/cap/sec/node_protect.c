@@ -102,13 +102,15 @@ protect_by(struct sec *n, struct protection *p, bool clear, struct exchange *ex)
 	    live_find(n->live, p->connection, 0, &conn) != LIVE_OK)
 		return RC_UNAVAILABLE;
 	p->kmc_index = conn.kmc_index;
-	if (!clear && (p->credential = connector_credential(p->c)) == NULL)
+	/* Without TLS there is only what the access network protects. */
+	if (clear ? (conn.flags & MAS_ACCESS_NETWORK) == 0
+	          : (p->credential = connector_credential(p->c)) == NULL)
 		return RC_UNAVAILABLE;
 	if (object_exchange_wanted(&conn, ex)) {
 		rc = object_exchange_seal(n->live, &conn, OBJ_D2N, ex, &p->object);
 		p->sealed = rc == RC_OK;
 	}
-	if (rc == RC_OK && clear && (conn.flags & MAS_ACCESS_NETWORK) != 0)
+	if (rc == RC_OK && clear)
 		rc = tag(n, p, ex);
 	if (p->credential != NULL)
 		ex->credential = p->credential;
@@ -159,15 +161,24 @@ says_over(const struct exchange *ex)
 	return over;
 }
 
+/* By TLS: it is the NSCL that answers, or nobody. */
 static void
-report_news(const struct protection *p, const struct exchange *ex)
+report_session(const struct protection *p, const struct exchange *ex)
 {
 	if (ex->rc == RC_OK)
 		connector_hear(p->c, p->connection,
 		               says_over(ex) ? CONNECTOR_REFUSED : CONNECTOR_GOOD);
-	else if (ex->tls_failed && p->credential != NULL)
+	else if (ex->tls_failed)
 		connector_hear(p->c, p->connection,
 		               ex->tls_refused ? CONNECTOR_NO_KEY : CONNECTOR_CUT);
+}
+
+/* The tag proves the request, not the answer, which anybody on the way may have made. */
+static void
+report_clear(const struct protection *p, const struct exchange *ex)
+{
+	if (ex->rc == RC_OK && says_over(ex))
+		connector_hear(p->c, p->connection, CONNECTOR_DOUBTED);
 }
 
 void
@@ -180,8 +191,10 @@ node_unprotect(void *arg, struct exchange *ex)
 	if (p == NULL)
 		return;
 	(void)live_use(n->live, p->connection, 1, p->octets + ex->answer.n);
-	if (!node_stopping(n))
-		report_news(p, ex);
+	if (!node_stopping(n) && p->credential != NULL)
+		report_session(p, ex);
+	else if (!node_stopping(n))
+		report_clear(p, ex);
 	if (p->sealed)
 		object_exchange_open(&p->object, ex);
 	take_back(p, ex);

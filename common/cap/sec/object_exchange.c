@@ -125,30 +125,40 @@ take(void *arg, uint64_t seq)
 	return true;
 }
 
-/* The answer's Content-Type becomes type, also when the memory of the header views moves. */
+/* What is in from is in to, too, at the same place. Names may be constants: they stay. */
+static void
+move_view(struct slice *view, const struct buf *from, const struct buf *to)
+{
+	if (view->p >= from->p && view->p < from->p + from->n)
+		view->p = to->p + (view->p - from->p);
+}
+
+/* The answer's Content-Type becomes type: in a text of its own, for the views of the old one hold. */
 static bool
 set_answer_type(struct exchange *ex, struct slice type)
 {
-	const char *before = ex->answer_text.p;
-	size_t at = ex->answer_text.n;
+	struct buf text, *old = &ex->answer_text;
 	bool found = false;
 
-	buf_slice(&ex->answer_text, type);
-	if (ex->answer_text.failed)
+	buf_init(&text, old->max);
+	buf_slice(&text, buf_view(old));
+	buf_slice(&text, type);
+	if (text.failed || text.p == NULL) {
+		buf_fini(&text);
 		return false;
+	}
 	for (unsigned i = 0; i < ex->n_answer_headers; i++) {
 		struct exchange_header *h = &ex->answer_headers[i];
 
-		/* Names may be constants. */
-		if (h->name.p >= before && h->name.p < before + at)
-			h->name.p = ex->answer_text.p + (h->name.p - before);
-		if (h->value.p >= before && h->value.p < before + at)
-			h->value.p = ex->answer_text.p + (h->value.p - before);
+		move_view(&h->name, old, &text);
+		move_view(&h->value, old, &text);
 		if (!slice_is(h->name, "content-type"))
 			continue;
-		h->value = slice_make(ex->answer_text.p + at, type.n);
+		h->value = slice_make(text.p + old->n, type.n);
 		found = true;
 	}
+	buf_fini(old);
+	*old = text;
 	return found;
 }
 

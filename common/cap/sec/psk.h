@@ -12,8 +12,8 @@
 struct psk_front;
 
 /*
- * app: the key for an identity of kind ma, as issuers_psk; NULL: there are none. RC_UNAVAILABLE,
- * RC_INTERNAL.
+ * app: the key for an identity of kind ma, as issuers_psk, which costs the same when there is none;
+ * NULL: there are none. RC_UNAVAILABLE, RC_INTERNAL.
  */
 enum rc psk_front_new(struct mid *mid,
                       bool (*app)(void *arg, const struct psk_id *id, struct key *out),

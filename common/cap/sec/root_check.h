@@ -7,7 +7,7 @@
 
 struct root_terms {
 	const char *scl_id; /* that this process has */
-	struct node_keys *keys; /* NULL: none are held */
+	struct node_keys *keys; /* NULL: node_keys_put_root judges which indices there were */
 	const struct node_root *held; /* kmr_index 0: none */
 	int64_t now; /* microseconds since 1970 */
 	bool with_key; /* it is to be in the set */

@@ -22,6 +22,7 @@ struct token_file {
 	pthread_mutex_t reading; /* one at a time; also what follows */
 	struct stat seen; /* zero: it was not there */
 	bool settled;
+	bool stale; /* the tokens are of an earlier file: it could not be read */
 	pthread_cond_t ended;
 	bool end;
 	pthread_t thread;
@@ -65,6 +66,7 @@ read_again(struct token_file *f, char why[TOKENS_WHY])
 	f->settled = f->seen.st_ctim.tv_sec + SETTLED_SECONDS <= now ||
 	             f->seen.st_ctim.tv_sec > now + SETTLED_SECONDS;
 	rc = tokens_read(f->path, &fresh, why);
+	f->stale = rc != RC_OK;
 	if (rc != RC_OK)
 		return rc;
 	pthread_rwlock_wrlock(&f->lock);
@@ -79,15 +81,16 @@ read_again(struct token_file *f, char why[TOKENS_WHY])
 static void
 refresh(struct token_file *f, bool loud)
 {
-	bool same = look(f);
+	bool same = look(f), was_stale = f->stale;
 	char why[TOKENS_WHY];
 
-	if (same && f->settled && !loud)
+	/* What kept it from being read may pass without a sign: no file number, no memory. */
+	if (same && f->settled && !was_stale && !loud)
 		return;
 	if (read_again(f, why) != RC_OK) {
 		if (!same || loud)
 			LOG_ERROR(f->log, "tokens-kept", LOG_Z("reason", why));
-	} else if (!same) {
+	} else if (!same || was_stale) {
 		LOG_INFO(f->log, "tokens-read", LOG_Z("file", f->path));
 	}
 }

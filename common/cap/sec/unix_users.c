@@ -12,6 +12,8 @@
 
 #define USER_NAME_MAX 64u
 #define USER_RECORD_MAX 16384u
+#define OVERFLOW_FILE "/proc/sys/kernel/overflowuid"
+#define OVERFLOW_UID 65534u /* unless the file says another; "nobody" of most systems */
 #define NO_UID ((unsigned long)UINT32_MAX) /* (uid_t)-1 stands for nobody at all */
 
 struct user {
@@ -20,9 +22,28 @@ struct user {
 };
 
 struct unix_users {
+	unsigned overflow;
 	size_t n;
 	struct user v[];
 };
+
+/*
+ * The uid that the kernel reports for users who have none in this user namespace: any of them. The
+ * file may be out of sight in a sandbox.
+ */
+static unsigned
+overflow_uid(void)
+{
+	FILE *f = fopen(OVERFLOW_FILE, "re");
+	char text[16] = "";
+	bool known;
+
+	if (f == NULL)
+		return OVERFLOW_UID;
+	known = fgets(text, sizeof(text), f) != NULL && text[0] >= '0' && text[0] <= '9';
+	fclose(f);
+	return known ? (unsigned)strtoul(text, NULL, 10) : OVERFLOW_UID;
+}
 
 static enum rc
 named_uid(const char *name, unsigned *uid)
@@ -85,6 +106,10 @@ add(struct unix_users *u, const char *text, char why[UNIX_USERS_WHY])
 	enum rc rc = read_entry(text, &u->v[u->n]);
 	const char *fault = fault_of(rc);
 
+	if (rc == RC_OK && (u->v[u->n].uid == OVERFLOW_UID || u->v[u->n].uid == u->overflow)) {
+		rc = RC_BAD_REQUEST;
+		fault = "that uid stands for every user without one (overflow uid), not for one";
+	}
 	if (rc == RC_OK && unix_users_find(u, u->v[u->n].uid).p != NULL) {
 		rc = RC_BAD_REQUEST;
 		fault = "the user is there twice";
@@ -115,6 +140,7 @@ unix_users_new(const char *const *list, struct unix_users **out, char why[UNIX_U
 		snprintf(why, UNIX_USERS_WHY, "no memory");
 		return RC_UNAVAILABLE;
 	}
+	u->overflow = overflow_uid();
 	for (size_t i = 0; rc == RC_OK && i < n; i++)
 		rc = add(u, list[i], why);
 	if (rc == RC_OK)

@@ -13,7 +13,8 @@ struct unix_users;
 
 /*
  * Of a list "uid=App-ID" that ends with NULL (NULL: an empty one) and outlives the result; uid is a
- * number or a name. RC_BAD_REQUEST: an entry is none, or a user is there twice; RC_NOT_FOUND: no
+ * number or a name. RC_BAD_REQUEST: an entry is none, a user is there twice, or it is the overflow
+ * uid, which the kernel reports for all users that a user namespace has no uid for; RC_NOT_FOUND: no
  * such user; RC_TOO_LARGE; RC_UNAVAILABLE. One line in why. May wait for the system's user
  * database: before the threads.
  */
