@@ -202,12 +202,50 @@ lose_children(struct scl *scl, struct rtx *tx, const struct announce_work *w)
 		&(struct announce_work){ .form = ANNOUNCE_AGAIN, .node = w->node, .scl = w->scl });
 }
 
+struct loss {
+	const struct res *node;
+	struct slice scl;
+	bool found;
+};
+
+static bool
+is_loss_of(void *arg, uint64_t key, struct slice bytes)
+{
+	struct loss *l = arg;
+	struct announce_work w;
+
+	(void)key;
+	l->found = announce_work_read(bytes, &w) && w.form == ANNOUNCE_AGAIN &&
+	           slice_eq(w.scl, l->scl) && w.cursor <= l->node->id &&
+	           (w.node == ID_NONE || w.node == l->node->parent);
+	return !l->found;
+}
+
+/*
+ * What was refused may have been asked for at a place that is lost, which an ANNOUNCE_AGAIN is about
+ * to find here: that begins the work anew, which stays for it until then.
+ */
+static enum rc
+is_void(struct rtx *tx, const struct announce_work *w, const struct announce_result *r,
+        const struct edit *e, bool *answer)
+{
+	struct loss l = { .node = e->self, .scl = w->scl };
+
+	if (r->outcome == OUTCOME_REFUSED)
+		TRY(repo_works(tx, WORK_ANNOUNCE, 0, 0, is_loss_of, &l));
+	*answer = l.found;
+	return RC_OK;
+}
+
 static enum rc
 store_node(struct scl *scl, struct rtx *tx, const struct announce_work *w,
            struct announce_result *r, struct edit *e)
 {
-	bool host;
+	bool host, nothing;
 
+	TRY(is_void(tx, w, r, e, &nothing));
+	if (nothing)
+		return RC_OK;
 	TRY(apply(tx, e, r));
 	TRY(plan_refresh(scl, tx, w, r, e));
 	host = e->lost && rtype_rule(announced_as(e->self->type), A_CONTAINERS_REFERENCE) != NULL;

@@ -105,6 +105,35 @@ START_TEST(test_registered_again)
 }
 END_TEST
 
+/* What was not announced yet when the SCL went is announced at it when it is back, below what is anew. */
+START_TEST(test_unfinished_at_loss)
+{
+	struct peers ps;
+	char name[16];
+
+	peers_begin(&ps);
+	ck_assert_int_eq(announce_create(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
+	ck_assert(peer_await(&ps, 0, 1));
+	ck_assert(list_await(&ps, APP, "0"));
+	ck_assert(works_await(&ps));
+	peer_set(&ps, 0, PEER_BUSY);
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "c%u", i);
+		ck_assert_int_eq(
+			core_container(&ps.b, "a", name, "default", announce_to("0", "", "")), 201);
+	}
+	ck_assert_int_eq(core_status(&ps.b, "DELETE", BASE "/scls/peer0",
+	                             "http://peer0.example.org/m2m", NULL),
+	                 204);
+	peer_forget_all(&ps, 0);
+	peer_set(&ps, 0, PEER_WELL);
+	peer_register(&ps, 0, "GSCL");
+	ck_assert(peer_await(&ps, 0, 21));
+	ck_assert(works_await(&ps));
+	peers_fini(&ps);
+}
+END_TEST
+
 START_TEST(test_lost_at_peer)
 {
 	struct peers ps;
@@ -450,6 +479,7 @@ suite(void)
 	tcase_add_loop_test(tc, test_outage, 0, 3);
 	tcase_add_test(tc, test_deleted_while_created);
 	tcase_add_loop_test(tc, test_registered_again, 0, 2);
+	tcase_add_test(tc, test_unfinished_at_loss);
 	tcase_add_test(tc, test_lost_at_peer);
 	tcase_add_test(tc, test_other_name);
 	tcase_add_test(tc, test_expiry);
