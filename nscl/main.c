@@ -19,7 +19,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, NULL };
-static const struct capability *const caps[] = { &cap_peering, &cap_rem, NULL };
+static const struct capability *const caps[] = { &cap_rem, &cap_peering, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/nscl" },

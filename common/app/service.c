@@ -283,7 +283,11 @@ start_all(struct service *s, char why[SERVICE_WHY_MAX])
 		rc = start_sec(s, why);
 	if (rc == RC_OK)
 		rc = start_capabilities(s, why);
-	return rc == RC_OK ? make_ready_line(s) : rc;
+	if (rc == RC_OK)
+		rc = make_ready_line(s);
+	if (rc == RC_OK)
+		scl_admit(s->scl);
+	return rc;
 }
 
 enum rc

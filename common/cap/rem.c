@@ -16,6 +16,8 @@
 #define WORKS_MAX 64
 #define LEAVE_WAIT_S 2
 #define STOP_WAIT_S 3
+/* Of a store that does not come to an end with the first change. */
+#define GOVERN_WAIT_S 60
 
 /* ---- the end ---- */
 
@@ -147,6 +149,7 @@ begin_run(struct scl_task *task)
 	if (mgmt_adaptor_add(r->scl, &r->self) != RC_OK ||
 	    (r->mid != NULL && mgmt_adaptor_add(r->scl, rem_mid_adaptor(r->mid)) != RC_OK))
 		LOG_ERROR(r->conf.log, "management-adaptor", LOG_Z("reason", "there are too many"));
+	rem_objects_govern(r->objects);
 	tick_run(&r->tick);
 }
 
@@ -169,6 +172,34 @@ own_changed(const struct mgmt_adaptor *self)
 	rem_objects_sync(r->objects);
 	if (r->push != NULL)
 		rem_push_begin(r->push);
+}
+
+void
+rem_governed(struct rem *r, enum rc rc)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->governed)
+		r->governed_rc = rc;
+	r->governed = true;
+	pthread_cond_signal(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/*
+ * Until the right is there, the right of the sclBase governs the device: nobody is served before.
+ */
+static enum rc
+await_governed(struct rem *r, char why[CAPABILITY_WHY_MAX])
+{
+	enum rc rc;
+
+	pthread_mutex_lock(&r->lock);
+	rc = wait_for(r, &r->governed, GOVERN_WAIT_S) ? r->governed_rc : RC_TIMEOUT;
+	pthread_mutex_unlock(&r->lock);
+	if (rc != RC_OK)
+		snprintf(why, CAPABILITY_WHY_MAX, "remote management: who may manage cannot be stored: %s",
+		         status_of(rc)->text);
+	return rc;
 }
 
 bool
@@ -276,8 +307,12 @@ rem_start(struct scl *scl, const struct capability_conf *conf, void **state,
 		return rc;
 	}
 	scl_post(scl, &r->begin, 0);
-	*state = r;
-	return RC_OK;
+	rc = await_governed(r, why);
+	if (rc == RC_OK)
+		*state = r;
+	else
+		rem_stop(r);
+	return rc;
 }
 
 const struct capability cap_rem = {

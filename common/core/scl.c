@@ -171,8 +171,13 @@ scl_start(struct scl *scl, const char *base_uri, const char *const *own_authorit
 		committer_stop(scl->committer);
 		return RC_UNAVAILABLE;
 	}
-	atomic_store(&scl->admitting, true);
 	return RC_OK;
+}
+
+void
+scl_admit(struct scl *scl)
+{
+	atomic_store(&scl->admitting, true);
 }
 
 enum rc

@@ -134,10 +134,12 @@ struct scl_parts {
 enum rc scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl **scl,
                 char why[256]);
 /*
- * Names the authorities (host:port) that are this SCL's own and the absolute URI of its sclBase,
- * starts the threads and begins to admit requests. Both are copied.
+ * Names the authorities (host:port) that are this SCL's own and the absolute URI of its sclBase, and
+ * starts the threads. Both are copied. Requests are not admitted yet.
  */
 enum rc scl_start(struct scl *scl, const char *base_uri, const char *const *own_authorities);
+/* Begins to admit requests: what governs the first resources stands. After scl_start; any thread. */
+void scl_admit(struct scl *scl);
 /* Takes over changed limits; role, id, base and the first resources stay. Any thread. */
 enum rc scl_reconfigure(struct scl *scl, const struct scl_conf *conf);
 /* Admits nothing more, answers what waits, stops the threads. */

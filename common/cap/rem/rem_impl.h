@@ -55,6 +55,8 @@ struct rem {
 	pthread_mutex_t lock; /* of what follows: the stopping thread waits */
 	pthread_cond_t changed;
 	bool left, stopped, abandoned;
+	bool governed; /* whether it is known who manages; governed_rc: how that ended */
+	enum rc governed_rc;
 };
 
 /* ---- rem.c ---- */
@@ -62,6 +64,8 @@ struct rem {
 /* Something will come back; it has. The second may free rem: nothing of it is used afterwards. */
 void rem_hold(struct rem *r);
 void rem_release(struct rem *r);
+/* The accessRight of those who manage is stored, or could not be. The first time counts. */
+void rem_governed(struct rem *r, enum rc rc);
 /* True for a daemon with packages of that kind. */
 bool rem_has_packages(const struct rem *r, enum rem_kind kind);
 
@@ -69,6 +73,8 @@ bool rem_has_packages(const struct rem *r, enum rem_kind kind);
 
 struct rem_objects *rem_objects_new(struct rem *r);
 void rem_objects_free(struct rem_objects *o);
+/* Stores who may manage, before there is anything to manage. Once, first of all. */
+void rem_objects_govern(struct rem_objects *o);
 /* Looks at the device on the worker, then makes the objects tell what was seen. */
 void rem_objects_look(struct rem_objects *o);
 /* Makes them so again: somebody has changed one. */

@@ -487,6 +487,7 @@ sync_done(struct mgmt_sync *sync, enum rc rc)
 	struct rem *r = o->r;
 
 	o->syncing = false;
+	rem_governed(r, rc);
 	if (rc != RC_OK)
 		LOG_WARN(r->conf.log, "management-objects", LOG_Z("reason", status_of(rc)->text));
 	else if (o->telling_log)
@@ -516,6 +517,18 @@ want_all(struct rem_objects *o)
 			want_packages(o, f, (enum rem_kind)i);
 }
 
+static void
+submit(struct rem_objects *o)
+{
+	o->right = (struct mgmt_right){ RIGHT_ID, o->holders };
+	o->sync = (struct mgmt_sync){
+		.own = o->own, .n = o->n, .right = &o->right, .done = sync_done, .owner = o
+	};
+	o->syncing = true;
+	rem_hold(o->r);
+	mgmt_sync(o->r->scl, &o->sync);
+}
+
 void
 rem_objects_sync(struct rem_objects *o)
 {
@@ -537,13 +550,14 @@ rem_objects_sync(struct rem_objects *o)
 		         LOG_Z("reason", "there are too many"));
 		return;
 	}
-	o->right = (struct mgmt_right){ RIGHT_ID, o->holders };
-	o->sync = (struct mgmt_sync){
-		.own = o->own, .n = o->n, .right = &o->right, .done = sync_done, .owner = o
-	};
-	o->syncing = true;
-	rem_hold(o->r);
-	mgmt_sync(o->r->scl, &o->sync);
+	submit(o);
+}
+
+void
+rem_objects_govern(struct rem_objects *o)
+{
+	collect_holders(o);
+	submit(o);
 }
 
 void
