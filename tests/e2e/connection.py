@@ -197,7 +197,7 @@ def identity(report, bed):
 
 def ends(report, bed):
     """Renewal, loss, revocation, rotation."""
-    net = Network(bed).start()
+    net = Network(bed, mas={"kmc_overlap": "6 s"}).start()
     kmr = net.issue(X)
     old = net.connected(kmr, X)
     first = net.session_b(old)
@@ -206,7 +206,7 @@ def ends(report, bed):
     report.equal(net.on(first, "GET", SELF).status, 200, "the older one in the overlap")
     second = net.session_b(new)
     report.equal(net.on(second, "GET", "/m2m", who=LINK[X]).status, 200, "the newer one")
-    report.ok(wait_for(lambda: net.on(second, "GET", SELF).status == 200 and net.gone(old), 10), "the older one is over")
+    report.ok(wait_for(lambda: net.on(second, "GET", SELF).status == 200 and net.gone(old), 14), "the older one is over")
     report.equal(told(net.on(first, "GET", "/m2m", who=LINK[X])), (401, "SEC_KMC_EXPIRED"), "on its open session")
     report.ok(first.is_closed(5), "which is closed")
     net.kill()
@@ -234,12 +234,12 @@ def ends(report, bed):
 
 def expiry(report, bed):
     """The end of Kmc counts on an open session."""
-    net = Network(bed, mas={"kmc_lifetime": "5 s"}).start()
+    net = Network(bed, mas={"kmc_lifetime": "10 s"}).start()
     kmc = net.connected(net.issue(X), X)
     made = time.monotonic()
     with net.session_b(kmc) as session:
         report.equal(net.on(session, "GET", "/m2m", who=LINK[X]).status, 200, "before")
-        time.sleep(max(0, made + 6 - time.monotonic()))
+        time.sleep(max(0, made + 11 - time.monotonic()))
         report.equal(told(net.on(session, "GET", "/m2m", who=LINK[X])), (401, "SEC_KMC_EXPIRED"), "after")
         report.ok(session.is_closed(5), "the session is closed")
     report.ok(net.gone(kmc), "there is no other")

@@ -508,7 +508,7 @@ def expires_with_notice(report, engine, client, receiver):
     """An application ends with its subtree; its subscribers and those of its container hear it."""
     own, inner, collection = receiver.open(), receiver.open(), receiver.open()
     client.create("/m2m/applications/subscriptions", xml.subscription(collection.url))
-    client.create("/m2m/applications", xml.application("brief", expires=soon(4)))
+    client.create("/m2m/applications", xml.application("brief", expires=soon(8)))
     client.create("/m2m/applications/brief/subscriptions", xml.subscription(own.url))
     client.create("/m2m/applications/brief/containers", xml.container("c"))
     client.create("/m2m/applications/brief/containers/c/contentInstances", xml.instance("v"))
@@ -546,13 +546,13 @@ def expires_while_down(report, engine, daemon, receiver):
     """Due while the daemon does not run: gone before the first request."""
     client = daemon.client()
     sink = receiver.open()
-    client.create("/m2m/applications", xml.application("away", expires=soon(3)))
+    client.create("/m2m/applications", xml.application("away", expires=soon(6)))
     client.create("/m2m/applications/away/subscriptions", xml.subscription(sink.url))
     client.create("/m2m/applications", xml.application("later", expires=soon(3600)))
     sink.wait_until(lambda ms: len(ms) >= 1, timeout=PATIENCE)
     client.close()
     daemon.kill()
-    time.sleep(3.2)                 # over the due time
+    time.sleep(6.2)                 # over the due time
     daemon.start()
     report.equal(client.get("/m2m/applications/away").status, 404, f"{engine}: expired while down")
     listed = xml.names(client.get("/m2m/applications").xml(), "applicationCollection")
@@ -566,13 +566,13 @@ def ages(report, engine, daemon):
     """maxInstanceAge: instances end one by one, counters follow, nobody is told."""
     client = daemon.client()
     client.create("/m2m/applications", xml.application("aged"))
-    client.create("/m2m/applications/aged/containers", xml.container("c", 100, age="PT3S"))
+    client.create("/m2m/applications/aged/containers", xml.container("c", 100, age="PT6S"))
     path = "/m2m/applications/aged/containers/c/contentInstances"
     for n in range(3):
         client.create(path, xml.instance("v" * 10, f"old{n}"))
     root = client.get(path).xml()
     report.equal(len(xml.instances(root)), 3, f"{engine}: instances before their age")
-    time.sleep(1.5)                 # the next ones must be younger
+    time.sleep(3)                   # the next ones must be younger
     client.create(path, xml.instance("w" * 7, "young"))
 
     def state():
@@ -584,7 +584,7 @@ def ages(report, engine, daemon):
     report.equal(client.get(path + "/latest").status, 404, f"{engine}: latest of an empty collection")
     client.create(path, xml.instance("again", "again"))
     daemon.kill()
-    time.sleep(3.2)                 # over the age
+    time.sleep(6.2)                 # over the age
     daemon.start()
     report.equal(state(), ([], "0", "0"), f"{engine}: aged while down")
     client.create(path, xml.instance("x", "new"))

@@ -17,7 +17,7 @@ from lib.secure import PPID, Provider, listener, now_plus
 
 RUNS = 200 if reports.LONG else 50
 WITHIN = 0.20       # medians
-TRIES = 12           # an oracle shows in each of them
+TRIES = 12          # an oracle shows in each of them, and in all together
 EACH = 9            # failures of one identifier that are still looked at
 ROWS = -(-RUNS // EACH)
 PAUSE = 0.004       # 20 requests of one source in a second are served
@@ -92,12 +92,14 @@ def four_refusals(report, bed):
     """Not the one of the certificate, not admitted, bound to another key, revoked: one answer, at one time."""
     provider = Provider(bed).start()
     refusals = Refusals(provider)
-    before, seen = boot.state(provider), []
+    before, seen, found = boot.state(provider), [], {kind: [] for kind in Refusals.KINDS}
     for attempt in range(TRIES):
         if attempt:
             refusals.unlock()
-        found = refusals.measure()
-        seen.append(spread(found))
+        latest = refusals.measure()
+        for kind, runs in latest.items():
+            found[kind] += runs
+        seen.append(min(spread(latest), spread(found), key=lambda one: one[0]))
         if seen[-1][0] <= WITHIN:
             break
     answers = {kind: {repr(bare(answer)) for _, answer in runs} for kind, runs in found.items()}
@@ -106,7 +108,7 @@ def four_refusals(report, bed):
               lambda: {k: sorted(v)[:2] for k, v in answers.items()})
     first = found["UNKNOWN"][0][1]
     report.equal((first.status, reason(first)), (403, "AUTH_FAILED"), "it is 403 AUTH_FAILED")
-    # What else the machine does shows in single runs; a difference that is there shows in all of them.
+    # What else the machine does shows in single runs and evens out over all; a difference that is there does not.
     report.ok(seen[-1][0] <= WITHIN, f"no oracle in time: medians in ms {seen[-1][1]}", seen)
     wanted = set(Refusals.KINDS)
     got = set(boot.results(provider))

@@ -254,7 +254,7 @@ def link_cut(report, bed):
 
 def absent(report, bed):
     """Whoever is away is known to be, and back when it polls again."""
-    nscl, gscl = start_two(bed, "client.forward_timeout=1")
+    nscl, gscl = start_two(bed, "client.forward_timeout=5")
     client = nscl.client(gscl.base)
 
     def status():

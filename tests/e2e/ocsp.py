@@ -119,7 +119,7 @@ class World:
     def __init__(self, bed, **options):
         self.bed, self.front, self.count = bed, Front(bed), 0
         self.chain = ()     # options for what devices show beside their certificates
-        self.provider = Provider(bed, settings={"msbf": {"ocsp": "on", "ocsp_timeout": "1 s", **options}}).start()
+        self.provider = Provider(bed, settings={"msbf": {"ocsp": "on", "ocsp_timeout": "10 s", **options}}).start()
         self.authority = self.provider.devices
 
     def device(self, *, authority=None, ocsp=None, **more):

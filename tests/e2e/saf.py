@@ -269,7 +269,7 @@ def thresholds(report, bed):
 def schedules(report, bed):
     """A network is used when its schedule admits the RCAT."""
     pair = Pair(bed)
-    opens = int(time.time()) + 6
+    opens = int(time.time()) + 12
     pair.policy(rcat="RCAT_5", schedule=(opens, opens + 3600))
     report.equal(pair.send("one", "s-1").status, 202, "accepted while the schedule is closed")
     pair.send("three", "s-3", X_etsi_rcat="RCAT_3")

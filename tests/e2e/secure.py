@@ -19,7 +19,7 @@ from lib.tls import available
 
 RENEWALS = 20 if LONG else 3
 KILLS = 10 if LONG else 1
-KMC_SECONDS = 4
+KMC_SECONDS = 8
 CONTENTS = "containers/data/contentInstances"
 REGISTERED = "event=registered"
 
@@ -194,9 +194,13 @@ def revoked(report, bed):
         clients[one] = lambda client=client, target=target: client.get(target)
     record = world.provider.node_of(node.scl_id)
     world.provider.revoke(record["nodeId"])
-    began = time.monotonic()
-    refused = wait_for(lambda: clients[node]().status != 200, timeout=5, pause=0.01)
-    report.ok(refused and time.monotonic() - began < 1.0, f"{node.name}: refused within a second", time.monotonic() - began)
+    began, sent = time.monotonic(), []
+
+    def is_refused():
+        sent.append(time.monotonic() - began)
+        return clients[node]().status != 200
+    # However long the answer takes: what is sent later than that is not served.
+    report.ok(wait_for(is_refused, timeout=5, pause=0.01) and sent[-1] < 1.0, f"{node.name}: refused within a second", sent)
     seen = len(world.mid.flows)
     report.ok(wait_for(lambda: len(world.mid.flows) > seen), f"{node.name}: tries again", node.log_tail)
     end = time.monotonic() + 2

@@ -14,6 +14,7 @@ from lib import psk, rows, xml
 from lib.bed import pick_port, wait_for
 from lib.client import NotSent, Unknown
 from lib.m2mkeys import Kmr, ParamSet, connection_set, reject
+from lib.notices import Receiver
 from lib.pki import Authority, signing_key
 from lib.report import LONG, SKIPPED
 from lib.secure import BOOTSTRAP, CONNECT, Node, Provider, factory_node, now_plus, ppid, registration
@@ -21,12 +22,16 @@ from lib.tls import available
 
 TIMING_RUNS = 200 if LONG else 60
 TIMING_BOUND = 0.20         # medians of unknown identity and wrong key
+SINGLE_TRIES = 3            # a difference that is there shows in each of them
+TIMING_TRIES = 12           # and in all together, which counts alone from then on
 REJECT_SECONDS = 600 if LONG else 6
 RENEWALS = 30 if LONG else 3
 SUSPENDED_SECONDS = 20 if LONG else 3
+SUSPENDED_TRIES = 6         # the same
 NON_PFS = ("-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256:PSK-AES128-CBC-SHA256")
 NO_DHE = ("-tls1_3", "-allow_no_dhe_kex", "-ciphersuites", "TLS_AES_128_GCM_SHA256")
 QUICK = {"bootstrap": {"backoff": "200 ms", "retry": "100 ms", "retry_max": "200 ms"}}
+PEER, PEER_DOMAIN = "https://localhost:1/m2m", "peer.example"   # an NSCL of another provider that is not there
 TABLE = {}
 
 
@@ -135,6 +140,25 @@ def without_connection(row, world):
     answer = session.request("POST", f"{CONNECT}?sclId={name}")
     row.equal(answer.status, 401, "connectionParamSet is for session A alone")
     session.close()
+    _nothing_in_clear(row, world)
+
+
+def _nothing_in_clear(row, world):
+    """A host that was nobody's a moment ago: once an SCL has registered there it gets nothing without TLS."""
+    provider, name, receiver = world.provider, world.name(), world.bed.add(Receiver())
+    notices, client = receiver.open(), provider.client("http://127.0.0.1/e2e")
+    box, link = f"/m2m/containers/{name}/contentInstances", notices.url + "/m2m"
+    row.equal(client.post("/m2m/containers", xml.container(name, nr=5, size=1000)).status, 201, "a container")
+    row.equal(client.post(f"{box}/subscriptions", xml.subscription(notices.url)).status, 201, "a subscription")
+    client.post(box, xml.instance("one"))
+    row.ok(notices.wait_until(lambda seen: len(seen) == 1, 30), "nobody's host gets notifications in clear")
+    _, _, session = provider.node(name)
+    answer = session.request("POST", "/m2m/scls", registration(name, link), {"From": link})
+    row.equal(answer.status, 201, "an SCL registers there", answer)
+    client.post(box, xml.instance("two"))
+    row.ok(not notices.wait_until(lambda seen: len(seen) > 1, 3), "the next notification does not leave in clear")
+    client.close()
+    session.close()
 
 
 @threat(2)
@@ -165,12 +189,15 @@ def enumeration(row, world):
                 got, seconds = psk.send_hello(provider.mid_port, hello)
                 answers[which].add(got)
                 times[which].append(seconds)
-        return [statistics.median(t) for t in times]
+        return times
 
-    # What else the machine does shows in single medians: an attacker's difference shows in all of them.
-    medians = []
-    for _ in range(3):
-        medians.append(measured())
+    # What else the machine does shows in single medians and evens out over all: an attacker's difference does not.
+    medians, every = [], [[], []]
+    for attempt in range(TIMING_TRIES):
+        latest = measured()
+        every = [known + more for known, more in zip(every, latest)]
+        judged = (latest, every) if attempt < SINGLE_TRIES else (every,)
+        medians.append(min(([statistics.median(t) for t in times] for times in judged), key=_apart))
         if _near(medians[-1]):
             break
     row.equal(answers[0], answers[1], "wrong key and unknown identity: the same last message")
@@ -179,8 +206,12 @@ def enumeration(row, world):
     _enumeration_by_finished(row, provider, kmr, stranger, wrong)
 
 
+def _apart(medians):
+    return abs(medians[0] - medians[1]) / max(medians)
+
+
 def _near(medians):
-    return abs(medians[0] - medians[1]) <= TIMING_BOUND * max(medians)
+    return _apart(medians) <= TIMING_BOUND
 
 
 def _enumeration_by_finished(row, provider, kmr, stranger, wrong):
@@ -319,7 +350,8 @@ def _resident(daemon):
 @threat(9)
 def speaks_for_another(row, world):
     """Node X speaks for SCL Y."""
-    provider, names = world.provider, (world.name(), world.name())
+    provider = world.start(msbf=False, extra=f'peers = ( {{ uri = "{PEER}"; public_domain = "{PEER_DOMAIN}"; scl_id = "peer"; }} );')
+    names = (world.name(), world.name())
     keys, links = [], [link_of(name) for name in names]
     for name in names:
         _, kmc, session = provider.node(name)
@@ -361,6 +393,7 @@ def speaks_for_another(row, world):
     _by_a_group(row, world, on_session, names)
     _reports_to_a_group(row, world)
     _in_nobodys_name(row, world)
+    _link_of_a_peer(row, world)
 
 
 def _make_group(row, provider, name, member):
@@ -434,17 +467,34 @@ def _in_nobodys_name(row, world):
     refused("de-registered")
 
 
+def _link_of_a_peer(row, world):
+    """An SCL that is registered with the link of another provider's NSCL gets that one's requests, and has its word."""
+    provider = world.provider
+
+    def registered(name, kind):
+        """(answer to it, answer to a request in the name of somebody in the domain)"""
+        kmc = provider.connected(provider.issue(name), name)
+        with provider.session_b(kmc) as session:
+            answer = session.request("POST", "/m2m/scls", registration(name, PEER).replace("GSCL", kind), {"From": PEER})
+        with provider.session_b(kmc) as session:
+            return answer, session.request("GET", "/m2m/scls", b"", {"From": f"https://gw.{PEER_DOMAIN}/m2m/applications/a"})
+    for kind in ("NSCL", "GSCL"):
+        for answer in registered(world.name(), kind):
+            row.ok(answer.status == 403 and reason(answer, "SEC_IDENTITY"), f"link of a peer, as {kind}", answer)
+    row.equal([a.status for a in registered("peer", "NSCL")], [201, 200], "the peer itself")
+
+
 @threat(10)
 def mixed_connections(row, world):
     """Requests of one identity on the session of another."""
-    provider = world.start(msbf=False, tapped=True, settings={"mas": {"kmc_lifetime": "2 s"}})
+    provider = world.start(msbf=False, tapped=True, settings={"mas": {"kmc_lifetime": "6 s"}})
     node, _, tap = world.imported()
     node.start()
     row.ok(provider.sees(node.scl_id) is not None, "registered", node.log_tail)
     load = Load(node, provider)
     load.start()
     wait_for(lambda: sum(f.identity.startswith("mr3.") for f in list(tap.flows)) >= RENEWALS,
-             timeout=60 + 3 * RENEWALS)
+             timeout=60 + 7 * RENEWALS)
     load.end()
     row.ok(load.good > 20 and not load.bad, "every request is served in between", load.bad[:5])
     flows = list(tap.flows)
@@ -578,11 +628,11 @@ def tampered_key(row, world):
 @threat(13)
 def expired(row, world):
     """A Kmc that has expired."""
-    provider = world.start(msbf=False, settings={"mas": {"kmc_lifetime": "2 s"}})
+    provider = world.start(msbf=False, settings={"mas": {"kmc_lifetime": "6 s"}})
     _, kmc, session = provider.node(world.name())
     began = time.monotonic()
     row.equal(session.request("GET", "/m2m/connections/self").status, 200, "served while it lives")
-    time.sleep(max(0.0, began + 2.2 - time.monotonic()))
+    time.sleep(max(0.0, began + 6.2 - time.monotonic()))
     answer = session.request("GET", "/m2m/connections/self")
     row.ok(answer.status == 401 and reason(answer, "SEC_KMC_EXPIRED"), "the open session is refused", answer)
     row.ok(session.is_closed(3), "and closed")
@@ -770,8 +820,8 @@ def stuck_mas(row, world):
     wait_for(lambda: psk.handshakes(provider.mid_port, waiting.identity(), waiting.psk()))
     session = provider.session_b(provider.connected(kmr, name))
     row.equal(register(session, name).status, 201, "a node is served with a MAS in another process")
-    tried = []
-    for _ in range(3):
+    tried, every = [], ([], [])
+    for attempt in range(SUSPENDED_TRIES):
         before, _ = _latency(session, SUSPENDED_SECONDS / 3)
         os.kill(mas.pid, signal.SIGSTOP)
         try:
@@ -784,9 +834,12 @@ def stuck_mas(row, world):
             asking.close()
         finally:
             os.kill(mas.pid, signal.SIGCONT)
-        tried.append((before, during))
+        every[0].extend(before)
+        every[1].extend(during)
+        judged = ((before, during), every) if attempt < SINGLE_TRIES else (every,)
+        tried.append(min((tuple(_p99(times) for times in pair) for pair in judged), key=lambda pair: pair[1] / pair[0]))
         row.ok(not bad, "what is connected is served on while the MAS stands still", bad[:3])
-        if during <= 2 * before:
+        if tried[-1][1] <= 2 * tried[-1][0]:
             break
     row.ok(tried[-1][1] <= 2 * tried[-1][0], "and as fast: p99 not above twice that of before", tried)
     row.report.note("p99 before and during, ms: " + ", ".join(f"{a * 1e3:.2f} {b * 1e3:.2f}" for a, b in tried))
@@ -805,7 +858,7 @@ def _strangers():
 
 
 def _latency(session, seconds):
-    """p99 of a request on the session, and what was not 200."""
+    """Seconds that requests on the session take, and what was not 200."""
     end, times, bad = time.monotonic() + seconds, [], []
     while time.monotonic() < end:
         began = time.perf_counter()
@@ -815,7 +868,11 @@ def _latency(session, seconds):
             bad.append(repr(answer))
             break
         time.sleep(0.002)       # well below what a node may ask
-    return sorted(times)[int(len(times) * 0.99)], bad
+    return times, bad
+
+
+def _p99(times):
+    return sorted(times)[int(len(times) * 0.99)]
 
 
 @threat(53)

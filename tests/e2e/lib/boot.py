@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 from . import xml
+from .bed import PATIENCE
 from .m2mkeys import Kmr, ParamSet, b64u, kek_boot
 from .pki import openssl
 from .secure import BOOTSTRAP, MSBF_ID, now_plus
@@ -116,7 +117,7 @@ def run_quiet(*command):
 
 # ---- daemons ----
 
-def starts_elsewhere(node, machine_id, seconds=10):
+def starts_elsewhere(node, machine_id, seconds=PATIENCE):
     """The daemon becomes ready where the machine has the name of that file; root alone can ask."""
     script = 'mount --bind "$0" /etc/machine-id && exec "$@"'
     process = subprocess.Popen(["unshare", "-m", "sh", "-c", script, machine_id, *node.command()], stdin=subprocess.DEVNULL,
