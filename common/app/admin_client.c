@@ -283,11 +283,12 @@ find_verb(const char *name)
 	return NULL;
 }
 
-void
-admin_client_usage(FILE *out)
+/* Operations, a line each. */
+static void
+put_usage(void)
 {
 	for (size_t i = 0; i < NITEMS(verbs); i++)
-		fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+		fprintf(stderr, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
 }
 
 int
@@ -302,7 +303,7 @@ admin_client(const struct profile *profile, const struct options *o, const char 
 	if (profile->role != ROLE_NSCL || q.verb == NULL) {
 		fprintf(stderr, "%s: no operation '%s'; there are:\n", profile->name, operation);
 		if (profile->role == ROLE_NSCL)
-			admin_client_usage(stderr);
+			put_usage();
 		return 2;
 	}
 	if (admin_http_open(o, &q.http, why) != RC_OK) {

@@ -12,8 +12,6 @@
  */
 int admin_client(const struct profile *profile, const struct options *o, const char *operation,
                  char *const *args, int n_args);
-/* Operations, a line each. */
-void admin_client_usage(FILE *out);
 /*
  * Issues credentials for a node with that SCL-ID (B0) and writes them, a bootstrapParamSet with the
  * key in clear, to a new file of mode 0600. Exit status as above.

@@ -183,6 +183,9 @@ static const struct opt_row peer_rows[] = {
 	ROW_TEXT(S, "uri", uri, NULL, URI, 1, 1024, NO, "URI of its sclBase.")
 	ROW_TEXT(S, "public_domain", public_domain, "", PLAIN, 0, 253, NO,
 	         "Domain whose SCLs it answers for. Empty: the host of uri.")
+	ROW_TEXT(S, "scl_id", scl_id, "", SEGMENT, 0, 255, NO,
+	         "SCL-ID that it proves by its certificate or service connection: no other SCL "
+	         "registers with uri, or what is below it, as link. Empty: none does that proves one.")
 };
 #undef S
 

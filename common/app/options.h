@@ -87,6 +87,7 @@ struct options_access_right {
 struct options_peer {
 	const char *uri;
 	const char *public_domain; /* "" = host of uri */
+	const char *scl_id; /* "" = none */
 };
 
 struct options {

@@ -86,7 +86,8 @@ peers(struct arena *a, const struct options *o)
 	struct scl_peer *v = ARENA_ARRAY(a, struct scl_peer, o->peers.n + 1);
 
 	for (size_t i = 0; v != NULL && i < o->peers.n; i++)
-		v[i] = (struct scl_peer){ o->peers.v[i].uri, some(o->peers.v[i].public_domain) };
+		v[i] = (struct scl_peer){ o->peers.v[i].uri, some(o->peers.v[i].public_domain),
+			                  some(o->peers.v[i].scl_id) };
 	return v;
 }
 

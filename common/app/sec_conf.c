@@ -9,6 +9,7 @@
 #include "core/req.h"
 
 #define US_PER_MS INT64_C(1000)
+#define ARENA_MAX (1u << 20)
 
 /* NULL for the absent string. */
 static const char *
@@ -123,6 +124,22 @@ sec_conf_fill(struct sec_conf *conf, const struct profile *profile, const struct
 	fill_bootstrap(conf, o, a);
 	fill_network(conf, o, a);
 	return !arena_failed(a);
+}
+
+enum rc
+sec_conf_use(const struct profile *profile, const struct options *o,
+             enum rc (*use)(const struct sec_conf *conf, const char *name,
+                            char why[SEC_WHY_MAX]),
+             const char *name, char why[SEC_WHY_MAX])
+{
+	struct arena *a = arena_new(ARENA_MAX);
+	struct sec_conf conf;
+	enum rc rc = RC_UNAVAILABLE;
+
+	if (a != NULL && sec_conf_fill(&conf, profile, o, NULL, a))
+		rc = use(&conf, name, why);
+	arena_free(a);
+	return rc;
 }
 
 void

@@ -15,6 +15,11 @@ struct log;
  */
 bool sec_conf_fill(struct sec_conf *conf, const struct profile *profile, const struct options *o,
                    struct log *log, struct arena *a);
+/* Calls use with what is filled in so, without a log. RC_UNAVAILABLE, or what use says. */
+enum rc sec_conf_use(const struct profile *profile, const struct options *o,
+                     enum rc (*use)(const struct sec_conf *conf, const char *name,
+                                    char why[SEC_WHY_MAX]),
+                     const char *name, char why[SEC_WHY_MAX]);
 /* The parts of conf that a reload may change. */
 void sec_conf_limits(struct mas_limits *limits, const struct options *o);
 void sec_conf_rate(struct sec_rate *rate, const struct options *o);

@@ -47,13 +47,18 @@ open_store(struct service *s, char why[SERVICE_WHY_MAX])
 {
 	const struct store_ops *ops = scl_conf_engine(s->profile, s->o);
 	struct repo_conf conf;
+	enum rc rc;
 
 	if (ops == NULL) {
 		snprintf(why, SERVICE_WHY_MAX, "no store engine %.64s", s->o->store.engine);
 		return RC_NOT_FOUND;
 	}
 	scl_conf_repo(&conf, ops, s->o);
-	return repo_open(&conf, &s->repo, why);
+	rc = repo_open(&conf, &s->repo, why);
+	if (rc == RC_OK && repo_format_found(s->repo) != REPO_FORMAT)
+		LOG_INFO(s->log, "store-upgraded", LOG_N("from", repo_format_found(s->repo)),
+		         LOG_N("to", REPO_FORMAT));
+	return rc;
 }
 
 static enum rc
@@ -239,11 +244,16 @@ start_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
 	if (!scl_conf_capability(&s->cap_conf, s->profile->role, s->o, s->cap_conf.base_uri, s->arena))
 		return RC_UNAVAILABLE;
 	for (; caps[s->n_caps] != NULL && s->n_caps < CAPABILITIES_MAX; s->n_caps++) {
-		enum rc rc = caps[s->n_caps]->start(s->scl, &s->cap_conf, &s->cap_states[s->n_caps], why);
+		const struct capability *cap = caps[s->n_caps];
+		enum rc rc;
 
+		if (!cap->governs)
+			scl_admit(s->scl);
+		rc = cap->start(s->scl, &s->cap_conf, &s->cap_states[s->n_caps], why);
 		if (rc != RC_OK)
 			return rc;
 	}
+	scl_admit(s->scl);
 	return RC_OK;
 }
 
@@ -283,11 +293,7 @@ start_all(struct service *s, char why[SERVICE_WHY_MAX])
 		rc = start_sec(s, why);
 	if (rc == RC_OK)
 		rc = start_capabilities(s, why);
-	if (rc == RC_OK)
-		rc = make_ready_line(s);
-	if (rc == RC_OK)
-		scl_admit(s->scl);
-	return rc;
+	return rc == RC_OK ? make_ready_line(s) : rc;
 }
 
 enum rc

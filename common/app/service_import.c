@@ -8,24 +8,7 @@
 
 #include "app/datalock.h"
 #include "app/sec_conf.h"
-#include "base/arena.h"
 #include "cap/sec/import.h"
-
-#define ARENA_MAX (1u << 20)
-
-static enum rc
-import_into(const struct profile *profile, const struct options *o, const char *file,
-            char why[SERVICE_WHY_MAX])
-{
-	struct arena *a = arena_new(ARENA_MAX);
-	struct sec_conf conf;
-	enum rc rc = RC_UNAVAILABLE;
-
-	if (a != NULL && sec_conf_fill(&conf, profile, o, NULL, a))
-		rc = import_credentials(&conf, file, why);
-	arena_free(a);
-	return rc;
-}
 
 int
 service_import(const struct profile *profile, const struct options *o, const char *file, FILE *err)
@@ -40,7 +23,7 @@ service_import(const struct profile *profile, const struct options *o, const cha
 	}
 	lock = datalock_take(o->store.path, why, sizeof(why));
 	if (lock >= 0) {
-		rc = import_into(profile, o, file, why);
+		rc = sec_conf_use(profile, o, import_credentials, file, why);
 		close(lock);
 	}
 	if (rc != RC_OK)

@@ -14,10 +14,7 @@
 #include "app/reset.h"
 #include "app/scl_conf.h"
 #include "app/sec_conf.h"
-#include "base/arena.h"
 #include "cap/sec/backup.h"
-
-#define ARENA_MAX (1u << 20)
 
 /* Opens the store as it is; false with one line on err. */
 static bool
@@ -135,20 +132,6 @@ copy_end(const struct copy *c, enum rc rc, char why[SERVICE_WHY_MAX])
 	return rc;
 }
 
-static enum rc
-copy_security(const struct profile *profile, const struct options *o, const char *to,
-              char why[SERVICE_WHY_MAX])
-{
-	struct arena *a = arena_new(ARENA_MAX);
-	struct sec_conf conf;
-	enum rc rc = RC_UNAVAILABLE;
-
-	if (a != NULL && sec_conf_fill(&conf, profile, o, NULL, a))
-		rc = sec_backup(&conf, to, why);
-	arena_free(a);
-	return rc;
-}
-
 int
 service_backup(const struct profile *profile, const struct options *o, const char *to, FILE *err)
 {
@@ -163,7 +146,7 @@ service_backup(const struct profile *profile, const struct options *o, const cha
 	if (rc == RC_OK) {
 		rc = repo_backup(repo, c.part, why);
 		if (rc == RC_OK)
-			rc = copy_security(profile, o, c.part, why);
+			rc = sec_conf_use(profile, o, sec_backup, c.part, why);
 		rc = copy_end(&c, rc, why);
 	}
 	repo_close(repo);

@@ -3,6 +3,8 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CLOCK_SECOND INT64_C(1000000)
@@ -24,5 +26,7 @@ clock_now(const struct clock *c)
 
 /* Microseconds of a clock that never jumps; for timeouts only. */
 int64_t clock_monotonic(void);
+/* Makes a condition whose waits end by that clock. False: the system has no room for one. */
+bool clock_cond_init(pthread_cond_t *cond);
 
 #endif

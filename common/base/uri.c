@@ -218,6 +218,15 @@ uri_normalise(struct arena *a, struct slice text)
 	return slice_make(buf, (size_t)(to - buf));
 }
 
+struct slice
+uri_authority(struct arena *a, struct slice text)
+{
+	struct slice normal = uri_normalise(a, text);
+	struct uri u;
+
+	return normal.p != NULL && uri_parse(normal, &u) ? u.authority : SLICE_NONE;
+}
+
 bool
 uri_decode(struct arena *a, struct slice s, struct slice *out)
 {

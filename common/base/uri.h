@@ -32,6 +32,11 @@ bool uri_is_absolute(struct slice text);
  * is in the arena, without the query; p is NULL when text is malformed or the arena is exhausted.
  */
 struct slice uri_normalise(struct arena *a, struct slice text);
+/*
+ * The authority of that form: host and port, without a default port. Empty when there is none, text
+ * is malformed or the arena is exhausted.
+ */
+struct slice uri_authority(struct arena *a, struct slice text);
 
 /* Decodes %XX; false on a bad escape or a decoded zero. The result is in the arena (or is s). */
 bool uri_decode(struct arena *a, struct slice s, struct slice *out);

@@ -104,14 +104,7 @@ static bool
 parse_length(struct slice s, uint64_t *n)
 {
 	*n = 0;
-	if (s.n == 0 || s.n > 18)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		*n = *n * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	return true;
+	return s.n <= 18 && slice_number(s, UINT64_MAX, n);
 }
 
 /*

@@ -209,19 +209,11 @@ set_limits(struct http_server *s, const struct http_conf *conf)
 static bool
 init_sync(struct http_server *s)
 {
-	pthread_condattr_t attr;
-	bool ok;
-
-	if (pthread_condattr_init(&attr) != 0)
+	if (!clock_cond_init(&s->changed))
 		return false;
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	ok = pthread_cond_init(&s->changed, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	if (ok) {
-		pthread_mutex_init(&s->lock, NULL);
-		pthread_mutex_init(&s->reload, NULL);
-	}
-	return ok;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_mutex_init(&s->reload, NULL);
+	return true;
 }
 
 static struct http_server *

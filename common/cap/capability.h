@@ -83,8 +83,9 @@ struct capability_conf {
 
 struct capability {
 	const char *name;
+	bool governs; /* requests are admitted only after it has started; stands before the others */
 	/*
-	 * Called once the scl admits requests; scl lives until stop has returned. *state is the
+	 * scl has its threads, and lives until stop has returned. *state is the
 	 * capability's own, NULL when it has nothing to do. On failure *why says in one line why and
 	 * stop is not called.
 	 */

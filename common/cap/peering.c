@@ -422,7 +422,6 @@ peering_start(struct scl *scl, const struct capability_conf *conf, void **state,
               char why[CAPABILITY_WHY_MAX])
 {
 	struct peering *all;
-	pthread_condattr_t attr;
 
 	*state = NULL;
 	if (conf->n_peers == 0)
@@ -435,10 +434,7 @@ peering_start(struct scl *scl, const struct capability_conf *conf, void **state,
 	all->conf = *conf;
 	all->leave.run = leave_run;
 	pthread_mutex_init(&all->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&all->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	(void)clock_cond_init(&all->changed);
 	if (!make_peers(all)) {
 		peering_free(all);
 		return RC_UNAVAILABLE;

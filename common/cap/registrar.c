@@ -470,7 +470,6 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
                 char why[CAPABILITY_WHY_MAX])
 {
 	struct registrar *r;
-	pthread_condattr_t attr;
 
 	*state = NULL;
 	r = calloc(1, sizeof(*r));
@@ -490,10 +489,7 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 		return RC_UNAVAILABLE;
 	}
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	(void)clock_cond_init(&r->changed);
 	r->task.run = run;
 	r->leave.run = leave_run;
 	r->adapt.run = adapt_run;

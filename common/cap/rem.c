@@ -265,13 +265,9 @@ make_parts(struct rem *r)
 static void
 init_lock(struct rem *r)
 {
-	pthread_condattr_t attr;
 
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	(void)clock_cond_init(&r->changed);
 }
 
 static enum rc
@@ -317,6 +313,7 @@ rem_start(struct scl *scl, const struct capability_conf *conf, void **state,
 
 const struct capability cap_rem = {
 	.name = "rem",
+	.governs = true,
 	.start = rem_start,
 	.stop = rem_stop,
 };

@@ -222,7 +222,8 @@ is_on_scl(struct collector *c, struct slice contact, bool *yes)
 	rc = route_known(scl, tx, contact);
 	repo_end_read(tx);
 	*yes = rc == RC_OK;
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
+	/* Also what nothing here can be the address of: more segments than anybody's. */
+	return rc == RC_NOT_FOUND || rc == RC_BAD_REQUEST ? RC_OK : rc;
 }
 
 /*

@@ -408,7 +408,7 @@ remove_one(struct scl *scl, struct rtx *tx, const struct res *node, struct slice
 			rc = announce_uri(scl, tx, node, peer, 0, &w.uri, NULL);
 		/* Without a place, or before its parent's, nothing was created. */
 		if (rc == RC_NOT_FOUND || (rc == RC_UNAVAILABLE && !arena_failed(repo_arena(tx))))
-			return repo_work_remove(tx, WORK_ANNOUNCE, an->work);
+			return announce_work_remove(tx, an->work);
 		TRY(rc);
 	}
 	if (an->work == 0)
@@ -436,9 +436,9 @@ announce_removed(struct scl *scl, struct rtx *tx, const struct res *node, bool n
 		struct announcement *an = &list.v[i];
 
 		if (an->refresh != 0)
-			TRY(repo_work_remove(tx, WORK_ANNOUNCE, an->refresh));
+			TRY(announce_work_remove(tx, an->refresh));
 		if (goes_with(&above, an))
-			TRY(an->work == 0 ? RC_OK : repo_work_remove(tx, WORK_ANNOUNCE, an->work));
+			TRY(an->work == 0 ? RC_OK : announce_work_remove(tx, an->work));
 		else
 			TRY(remove_one(scl, tx, node, path, an));
 	}

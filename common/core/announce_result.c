@@ -155,7 +155,7 @@ drop_refresh(struct rtx *tx, struct announcement *an)
 	uint64_t key = an->refresh;
 
 	an->refresh = 0;
-	return key == 0 ? RC_OK : repo_work_remove(tx, WORK_ANNOUNCE, key);
+	return key == 0 ? RC_OK : announce_work_remove(tx, key);
 }
 
 /* The other SCL lets it live shorter than its original: it is updated at half of that time. */
@@ -202,25 +202,6 @@ lose_children(struct scl *scl, struct rtx *tx, const struct announce_work *w)
 		&(struct announce_work){ .form = ANNOUNCE_AGAIN, .node = w->node, .scl = w->scl });
 }
 
-struct loss {
-	const struct res *node;
-	struct slice scl;
-	bool found;
-};
-
-static bool
-is_loss_of(void *arg, uint64_t key, struct slice bytes)
-{
-	struct loss *l = arg;
-	struct announce_work w;
-
-	(void)key;
-	l->found = announce_work_read(bytes, &w) && w.form == ANNOUNCE_AGAIN &&
-	           slice_eq(w.scl, l->scl) && w.cursor <= l->node->id &&
-	           (w.node == ID_NONE || w.node == l->node->parent);
-	return !l->found;
-}
-
 /*
  * What was refused may have been asked for at a place that is lost, which an ANNOUNCE_AGAIN is about
  * to find here: that begins the work anew, which stays for it until then.
@@ -229,12 +210,8 @@ static enum rc
 is_void(struct rtx *tx, const struct announce_work *w, const struct announce_result *r,
         const struct edit *e, bool *answer)
 {
-	struct loss l = { .node = e->self, .scl = w->scl };
-
-	if (r->outcome == OUTCOME_REFUSED)
-		TRY(repo_works(tx, WORK_ANNOUNCE, 0, 0, is_loss_of, &l));
-	*answer = l.found;
-	return RC_OK;
+	*answer = false;
+	return r->outcome == OUTCOME_REFUSED ? announce_is_lost(tx, e->self, w->scl, answer) : RC_OK;
 }
 
 static enum rc
@@ -253,7 +230,7 @@ store_node(struct scl *scl, struct rtx *tx, const struct announce_work *w,
 	r->more = r->outcome != OUTCOME_NOT_DELETED && !is_settled(e);
 	if (!r->more) {
 		e->an->work = 0;
-		TRY(repo_work_remove(tx, WORK_ANNOUNCE, r->key));
+		TRY(announce_work_remove(tx, r->key));
 	}
 	if (!announce_wanted(e->self, e->an->reference) && e->an->uri.n == 0) {
 		TRY(drop_refresh(tx, e->an));
@@ -275,7 +252,7 @@ store_gone(struct scl *scl, struct rtx *tx, struct announce_result *r)
 		return RC_OK;
 	TRY(rc);
 	if (!announce_work_read(bytes, &w) || w.form != ANNOUNCE_GONE)
-		return repo_work_remove(tx, WORK_ANNOUNCE, r->key);
+		return announce_work_remove(tx, r->key);
 	r->more = true;
 	if (r->outcome != OUTCOME_CREATED && r->outcome != OUTCOME_TAKEN)
 		return RC_OK;
@@ -293,13 +270,13 @@ announce_result_store(struct scl *scl, struct rtx *tx, const struct announce_wor
 
 	r->more = false;
 	if (w->form != ANNOUNCE_NODE)
-		return repo_work_remove(tx, WORK_ANNOUNCE, r->key);
+		return announce_work_remove(tx, r->key);
 	rc = edit_begin(tx, w->node, w->scl, &e);
 	if (rc == RC_NOT_FOUND)
 		return store_gone(scl, tx, r);
 	TRY(rc);
 	if (e.an == NULL || e.an->work != r->key)
-		return repo_work_remove(tx, WORK_ANNOUNCE, r->key);
+		return announce_work_remove(tx, r->key);
 	return store_node(scl, tx, w, r, &e);
 }
 
@@ -311,7 +288,7 @@ announce_refresh(struct scl *scl, struct rtx *tx, const struct announce_work *w,
 	enum rc rc = edit_begin(tx, w->node, w->scl, &e);
 
 	r->more = false;
-	TRY(repo_work_remove(tx, WORK_ANNOUNCE, r->key));
+	TRY(announce_work_remove(tx, r->key));
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && (e.an == NULL || e.an->refresh != r->key)))
 		return RC_OK;
 	TRY(rc);
@@ -358,7 +335,7 @@ lose(struct scl *scl, struct rtx *tx, const struct announce_work *w, uint64_t id
 	e.an->stamp = 0;
 	/* What is under way may have been done before the loss: its result does not count. */
 	if (e.an->work != 0)
-		TRY(repo_work_remove(tx, WORK_ANNOUNCE, e.an->work));
+		TRY(announce_work_remove(tx, e.an->work));
 	TRY(repo_new_number(tx, &e.an->work));
 	TRY(announce_work_put(
 		scl, tx, e.an->work,
@@ -381,7 +358,7 @@ announce_again(struct scl *scl, struct rtx *tx, struct announce_work *w, struct 
 	}
 	r->more = ag.n == AGAIN_BATCH;
 	if (!r->more)
-		return repo_work_remove(tx, WORK_ANNOUNCE, r->key);
+		return announce_work_remove(tx, r->key);
 	w->cursor = ag.ids[ag.n - 1] + 1;
 	return announce_work_put(scl, tx, r->key, w);
 }

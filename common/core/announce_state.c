@@ -296,6 +296,7 @@ announce_work_put(struct scl *scl, struct rtx *tx, uint64_t key, const struct an
 	rc = b.failed ? RC_UNAVAILABLE : repo_work_put(tx, WORK_ANNOUNCE, key, buf_view(&b));
 	buf_fini(&b);
 	TRY(rc);
+	TRY(announce_index_add(tx, key, w));
 	announcer_note(scl);
 	return RC_OK;
 }

@@ -86,6 +86,17 @@ enum rc announce_work_put(struct scl *scl, struct rtx *tx, uint64_t key,
 /* False when damaged. Texts point into bytes. */
 bool announce_work_read(struct slice bytes, struct announce_work *w);
 
+/* ---- works by their subject (announce_index.c) ---- */
+
+/* Of a work that announce_work_put stores. */
+enum rc announce_index_add(struct rtx *tx, uint64_t key, const struct announce_work *w);
+/* Removes the work; RC_OK also when there is none. In the write transaction. */
+enum rc announce_work_remove(struct rtx *tx, uint64_t key);
+/* Whether an ANNOUNCE_AGAIN is yet to find the announcement of self at that SCL (its SCL-ID). */
+enum rc announce_is_lost(struct rtx *tx, const struct res *self, struct slice at, bool *yes);
+/* Whether that of an earlier original with this link is yet to be removed there. */
+enum rc announce_is_going(struct rtx *tx, struct slice link, struct slice at, bool *yes);
+
 /* ---- between announcer.c, announce_step.c and announce_result.c ---- */
 
 /* What a request to the other SCL is for. */
@@ -106,7 +117,7 @@ enum announce_outcome {
 enum announce_next {
 	NEXT_SEND,
 	NEXT_STORE, /* outcome is known */
-	NEXT_WAIT, /* for the announcement of the parent */
+	NEXT_WAIT, /* for the announcement of the parent, or the end of an earlier one */
 	NEXT_PARK, /* for the SCL, which is not registered */
 	NEXT_DROP /* the work is void */
 };
@@ -121,6 +132,7 @@ struct announce_step {
 	struct slice link; /* absolute URI of the original */
 	struct slice uri; /* of the announcement: known, or as it should become */
 	int64_t stamp; /* of body */
+	bool unwanted; /* OWNER of a node's: it is asked for to be removed */
 };
 
 /* name: number of the name by which the peer knows this SCL. Reads w as well. */

@@ -104,6 +104,7 @@ step_create(struct scl *scl, struct rtx *tx, const struct res *node, const struc
             unsigned name, struct announce_step *s)
 {
 	struct slice collection;
+	bool going;
 	enum rc rc = announce_uri(scl, tx, node, peer, name, &s->uri, &collection);
 
 	if (rc == RC_NOT_FOUND)
@@ -111,8 +112,28 @@ step_create(struct scl *scl, struct rtx *tx, const struct res *node, const struc
 	if (rc == RC_UNAVAILABLE && !arena_failed(repo_arena(tx)))
 		return settle(s, NEXT_WAIT, OUTCOME_NONE);
 	TRY(rc);
+	/* What stands there of an earlier one with its name would be taken, and removed afterwards. */
+	TRY(announce_is_going(tx, s->link, peer->name, &going));
+	if (going)
+		return settle(s, NEXT_WAIT, OUTCOME_NONE);
 	TRY(write_body(scl, tx, node, peer, true, s));
 	request(s, PURPOSE_CREATE, "POST", collection, val_text(node->vals, A_ANNOUNCED_BY));
+	return RC_OK;
+}
+
+/* One that is not wanted any more may be there although its creation is not known to have succeeded. */
+static enum rc
+step_unwanted(struct scl *scl, struct rtx *tx, const struct res *node, const struct res *peer,
+              unsigned name, struct announce_step *s)
+{
+	enum rc rc = announce_uri(scl, tx, node, peer, name, &s->uri, NULL);
+
+	/* Without a place, or before its parent's, nothing was created. */
+	if (rc == RC_NOT_FOUND || (rc == RC_UNAVAILABLE && !arena_failed(repo_arena(tx))))
+		return settle(s, NEXT_STORE, OUTCOME_NONE);
+	TRY(rc);
+	announce_step_owner(s);
+	s->unwanted = true;
 	return RC_OK;
 }
 
@@ -133,7 +154,9 @@ step_node(struct scl *scl, struct rtx *tx, const struct res *node, const struct 
 	s->uri = an->uri;
 	if (wanted && an->uri.n == 0)
 		return step_create(scl, tx, node, peer, name, s);
-	if (an->uri.n == 0 || (wanted && an->stamp == announce_stamp(node)))
+	if (an->uri.n == 0)
+		return step_unwanted(scl, tx, node, peer, name, s);
+	if (wanted && an->stamp == announce_stamp(node))
 		return settle(s, NEXT_STORE, OUTCOME_NONE);
 	request(s, wanted ? PURPOSE_UPDATE : PURPOSE_DELETE, wanted ? "PUT" : "DELETE", an->uri,
 	        announce_issuer(node, s->link));

@@ -101,7 +101,7 @@ worker_end(struct worker *w, bool again)
 	announcer_pump(an);
 }
 
-/* The parent is not announced there yet. */
+/* The parent is not announced there yet, or an earlier one of its name is there still. */
 static void
 worker_wait(struct worker *w)
 {
@@ -213,7 +213,9 @@ judge_owner(struct worker *w, int http, const struct req_answer *answer)
 
 	w->result.uri = w->step.uri;
 	if (w->work.form == ANNOUNCE_NODE)
-		worker_store(w, ours ? OUTCOME_TAKEN : OUTCOME_REFUSED);
+		worker_store(w, ours                 ? OUTCOME_TAKEN
+		                : w->step.unwanted ? OUTCOME_NONE
+		                                   : OUTCOME_REFUSED);
 	else if (!ours)
 		worker_store(w, OUTCOME_NONE);
 	else {

@@ -214,7 +214,6 @@ enum rc
 committer_start(const struct committer_conf *conf, struct committer **out)
 {
 	struct committer *c = calloc(1, sizeof(*c));
-	pthread_condattr_t attr;
 
 	if (c == NULL || (c->arena = arena_new(TICK_ARENA)) == NULL) {
 		free(c);
@@ -223,10 +222,7 @@ committer_start(const struct committer_conf *conf, struct committer **out)
 	c->conf = *conf;
 	c->last = &c->first;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	(void)clock_cond_init(&c->wake);
 	if (pthread_create(&c->thread, NULL, committer_main, c) != 0) {
 		committer_free(c);
 		return RC_UNAVAILABLE;

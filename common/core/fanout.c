@@ -6,12 +6,9 @@
  */
 #include "config.h"
 
-#include "base/ident.h"
 #include "base/times.h"
-#include "core/group.h"
-#include "core/hooks.h"
+#include "core/fanout.h"
 #include "core/own_job.h"
-#include "core/route.h"
 
 #include <stdlib.h>
 
@@ -20,25 +17,12 @@
 #define GRACE (CLOCK_SECOND / 4)
 /* Microseconds that a groupRequestIdentifier is known after its request was answered. */
 #define REMEMBERED (60 * CLOCK_SECOND)
-/* Octets of a status without what it says. */
-#define STATUS_FRAME 200u
 
 struct fanouts {
 	struct scl *scl;
 	struct seen *seen;
 	_Atomic unsigned under_way;
 	unsigned calls; /* to members, of all fan-outs together; courier thread */
-};
-
-/* What the serving thread found out; in the arena of the request. */
-struct plan {
-	struct slice id; /* groupRequestIdentifier */
-	struct slice suffix; /* with its leading slash, or empty */
-	struct slice accept;
-	struct aggregation aggregation;
-	const bool *release1; /* by member: it knows nothing of aggregation; NULL: there is none */
-	size_t members;
-	size_t reserve; /* octets of all statuses without what the members answered */
 };
 
 struct leg {
@@ -55,7 +39,7 @@ struct fanout {
 	struct scl_task task;
 	struct fanouts *all;
 	struct req *rq; /* NULL once it is answered, while late members are waited for */
-	const struct plan *plan;
+	const struct fanout_plan *plan;
 	uint64_t group;
 	const struct val *next; /* member that is not called yet */
 	size_t next_at; /* its number */
@@ -71,25 +55,6 @@ struct fanout {
 };
 
 /* ---- one status ---- */
-
-/* Upper bound of the octets of s in any syntax. */
-static size_t
-written_length(struct slice s)
-{
-	size_t n = s.n;
-
-	for (size_t i = 0; i < s.n; i++)
-		if (strchr("&<>\"'\\", s.p[i]) != NULL)
-			n += 5;
-	return n;
-}
-
-static size_t
-status_length(const struct scl *scl, struct slice member, struct slice suffix)
-{
-	return STATUS_FRAME + 2 * written_length(member) + written_length(scl->own.root) +
-	       written_length(suffix);
-}
 
 static struct slice
 without_slash(struct slice uri)
@@ -171,7 +136,7 @@ put_status(struct fanout *f, struct slice member, enum rc rc, const struct scl_c
 {
 	size_t max = f->out.max;
 
-	f->reserve -= status_length(f->all->scl, member, f->plan->suffix);
+	f->reserve -= fanout_status_length(f->all->scl, member, f->plan->suffix);
 	f->out.max = max - f->reserve;
 	if (call == NULL || !try_status(f, member, rc, call))
 		(void)try_status(f, member, rc, NULL);
@@ -289,7 +254,7 @@ member_timeout_ms(const struct req *rq)
 static struct slice
 member_body(const struct fanout *f)
 {
-	const struct plan *plan = f->plan;
+	const struct fanout_plan *plan = f->plan;
 
 	return plan->release1 != NULL && plan->release1[f->next_at] ? f->rq->in.body
 	                                                            : plan->aggregation.body;
@@ -478,7 +443,7 @@ store_first(struct scl_task *task)
 static struct fanout *
 fanout_new(struct req *rq)
 {
-	const struct plan *plan = rq->taken;
+	const struct fanout_plan *plan = rq->taken;
 	unsigned window = rq->conf->group_parallel;
 	struct fanout *f;
 
@@ -516,7 +481,7 @@ fanout_new(struct req *rq)
 static enum rc
 enter(struct req *rq, struct fanouts *all)
 {
-	const struct plan *plan = rq->taken;
+	const struct fanout_plan *plan = rq->taken;
 	unsigned max = rq->conf->group_fanouts_max;
 	enum rc rc = RC_UNAVAILABLE;
 
@@ -531,8 +496,7 @@ enter(struct req *rq, struct fanouts *all)
 	                        : "too many requests to groups are under way");
 }
 
-/* From any thread. */
-static void
+void
 fanout_take(struct req *rq)
 {
 	struct fanouts *all = rq->scl->groups->fanouts;
@@ -550,135 +514,11 @@ fanout_take(struct req *rq)
 		arena_free(f->scratch);
 		free(f);
 	}
-	seen_leave(all->seen, rq->target.id, ((const struct plan *)rq->taken)->id, 0);
+	seen_leave(all->seen, rq->target.id, ((const struct fanout_plan *)rq->taken)->id, 0);
 	atomic_fetch_sub(&all->under_way, 1);
 	req_fail(rq, RC_UNAVAILABLE, "the members cannot be asked now");
 	req_finish(rq);
 }
-
-/* ---- on the serving thread ---- */
-
-static bool
-is_hex(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f') ||
-		      (s.p[i] >= 'A' && s.p[i] <= 'F')))
-			return false;
-	return s.n % 2 == 0;
-}
-
-/* X-etsi-group-request-id is hexBinary (TS 102 921 annex C). */
-static enum rc
-take_id(struct req *rq, struct plan *plan)
-{
-	char secret[IDENT_SECRET_LEN + 1];
-
-	plan->id = rq->in.group_request_id;
-	if (plan->id.n > REQUEST_ID_MAX || !is_hex(plan->id))
-		return req_fail(rq, RC_BAD_REQUEST,
-		                "X-etsi-group-request-id is no hexBinary of up to %u digits",
-		                REQUEST_ID_MAX);
-	if (plan->id.n > 0)
-		return RC_OK;
-	ident_secret(secret);
-	plan->id = arena_copy(rq->arena, slice_of(secret));
-	return plan->id.p == NULL ? RC_UNAVAILABLE : RC_OK;
-}
-
-/* The answer is a document; the members' own may be anything else, too (contents). */
-static enum rc
-take_accept(struct req *rq, struct plan *plan)
-{
-	bool covered = false;
-
-	for (const char *const *m = rq->out_codec->accepted; *m != NULL; m++)
-		covered = covered || accept_covers(rq->in.accept, slice_of(*m));
-	if (!covered)
-		return req_fail(rq, RC_NOT_ACCEPTABLE,
-		                "no acceptable media type: %s and %s are offered",
-		                codec_xml.media_type, codec_json.media_type);
-	plan->accept = arena_printf(rq->arena, "%s, */*;q=0.5", rq->out_codec->accepted[0]);
-	return plan->accept.p == NULL ? RC_UNAVAILABLE : RC_OK;
-}
-
-static enum rc
-take_suffix(struct req *rq, struct plan *plan)
-{
-	int64_t type = val_num(rq->target.node->vals, A_MEMBER_TYPE, MEMBER_MIXED);
-	struct slice rest = rq->target.rest;
-
-	if (rest.n == 0)
-		return RC_OK;
-	if (type != MEMBER_MIXED && !suffix_makes_sense(rq->arena, member_element(type), rest))
-		return req_fail(rq, RC_BAD_REQUEST, "members of this memberType have no such part");
-	plan->suffix = ARENA_JOIN(rq->arena, SLICE_LIT("/"), rest);
-	return plan->suffix.p == NULL ? RC_UNAVAILABLE : RC_OK;
-}
-
-static enum rc
-take_members(struct req *rq, struct plan *plan)
-{
-	for (const struct val *v = group_members(rq->target.node); v != NULL; v = v->next) {
-		plan->members++;
-		plan->reserve += status_length(rq->scl, v->text, plan->suffix);
-	}
-	if (plan->reserve + STATUS_FRAME > rq->conf->answer_max)
-		return req_fail(rq, RC_UNAVAILABLE,
-		                "the answers of so many members are over the limit");
-	return RC_OK;
-}
-
-static bool
-creates_subscription(const struct req *rq)
-{
-	struct slice rest = rq->target.rest, segment, last = SLICE_NONE;
-
-	while (rest.n > 0 && slice_split(&rest, '/', &segment))
-		last = segment;
-	return rq->in.op == REQ_CREATE && (slice_is(last, "subscriptions") || slice_is(last, "SU"));
-}
-
-/* Which members are on SCLs of Release 1. */
-static enum rc
-find_release1(struct req *rq, struct plan *plan)
-{
-	bool *is = ARENA_ARRAY(rq->arena, bool, plan->members + 1);
-	size_t n = 0;
-
-	if (is == NULL)
-		return RC_UNAVAILABLE;
-	for (const struct val *v = group_members(rq->target.node); v != NULL; v = v->next) {
-		struct arena_mark mark = arena_mark(rq->arena);
-
-		is[n++] = route_release(rq->scl, rq->tx, v->text) == 1;
-		arena_rewind(rq->arena, mark);
-	}
-	plan->release1 = is;
-	return RC_OK;
-}
-
-static enum rc
-members_content_prepare(struct req *rq)
-{
-	struct plan *plan = ARENA_NEW(rq->arena, struct plan);
-
-	if (plan == NULL)
-		return RC_UNAVAILABLE;
-	TRY(take_accept(rq, plan));
-	TRY(take_id(rq, plan));
-	TRY(take_suffix(rq, plan));
-	TRY(take_members(rq, plan));
-	if (!creates_subscription(rq) || !aggregation_prepare(rq, &plan->aggregation))
-		plan->aggregation = (struct aggregation){ .body = rq->in.body };
-	else
-		TRY(find_release1(rq, plan));
-	rq->taken = plan;
-	rq->take = fanout_take;
-	return RC_PENDING;
-}
-
-const struct hooks hooks_members_content = { .prepare = members_content_prepare };
 
 enum rc
 fanouts_new(struct scl *scl, struct fanouts **out)

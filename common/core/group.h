@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Groups (TS 102 921 10.20 to 10.23): what the files of the subject share. rt_group.c checks
- * members, group_validate.c looks at those of other SCLs, fanout.c carries out requests to
- * membersContent, aggregate.c collects the notifications of subscriptions made through a group.
+ * members, group_validate.c looks at those of other SCLs, fanout_plan.c and fanout.c carry out
+ * requests to membersContent, aggregate.c collects the notifications of subscriptions made through
+ * a group.
  */
 #ifndef CORE_GROUP_H
 #define CORE_GROUP_H

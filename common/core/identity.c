@@ -3,8 +3,6 @@
 
 #include "core/identity.h"
 
-#include <strings.h>
-
 #include "core/route.h"
 
 enum rc
@@ -111,6 +109,21 @@ identity_is_base(const struct scl *scl, const struct req_input *in, struct arena
 	return n == 1;
 }
 
+static bool
+is_nscl(const struct res *scl)
+{
+	return val_num(scl->vals, A_SCL_TYPE, SCL_GSCL) == SCL_NSCL;
+}
+
+/* Its link alone proves nothing: it may be registered from before the configuration named it. */
+static bool
+is_peer(const struct scl *self, struct arena *a, const struct registered *r)
+{
+	const struct scl_peer *peer = r->nscl ? route_peer(self, a, r->link) : NULL;
+
+	return peer != NULL && peer->scl_id != NULL && slice_is(r->scl_id, peer->scl_id);
+}
+
 static enum rc
 describe(const struct scl *self, struct rtx *tx, const struct res *scl, struct registered *out)
 {
@@ -119,9 +132,9 @@ describe(const struct scl *self, struct rtx *tx, const struct res *scl, struct r
 	*out = (struct registered){
 		.scl_id = arena_copy(a, scl->name),
 		.link = uri_normalise(a, val_text(scl->vals, A_LINK)),
-		.nscl = val_num(scl->vals, A_SCL_TYPE, SCL_GSCL) == SCL_NSCL,
+		.nscl = is_nscl(scl),
 	};
-	out->peer = out->nscl && route_peer(self, a, out->link) != NULL;
+	out->peer = is_peer(self, a, out);
 	return out->scl_id.p == NULL || out->link.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -185,110 +198,62 @@ identity_domain(struct scl *scl, struct arena *a, struct slice uri, struct regis
 
 struct reached {
 	struct rtx *tx;
-	struct slice authority; /* normalised */
-	struct res *scl;
-	bool found;
+	struct res *scl; /* NULL: none so far */
 	enum rc rc; /* what a look failed with: whether it is there is not known */
 };
 
-static bool
-same_authority(struct rtx *tx, struct slice uri, struct slice authority)
+/* The scl that an entry of the index is of; *scl NULL: it, or its point of contact, has expired. */
+static enum rc
+scl_of_entry(struct rtx *tx, uint64_t id, struct res **scl)
 {
-	struct slice normal = uri_normalise(repo_arena(tx), uri);
-	struct uri u;
+	struct res *r;
 
-	return normal.p != NULL && uri_parse(normal, &u) && u.authority.n == authority.n &&
-	       strncasecmp(u.authority.p, authority.p, authority.n) == 0;
+	*scl = NULL;
+	TRY(repo_get(tx, id, &r));
+	if (r->type->number == T_M2M_POC && r->expires > repo_now(tx))
+		TRY(repo_get(tx, r->parent, &r));
+	if (r->type->number == T_SCL && r->expires > repo_now(tx))
+		*scl = r;
+	return RC_OK;
 }
 
 static bool
-look_at_poc(void *arg, const struct child *c)
-{
-	struct reached *r = arg;
-	const struct val *info;
-	struct res *poc;
-
-	r->rc = repo_get(r->tx, c->id, &poc);
-	if (r->rc != RC_OK)
-		return false;
-	info = val_get(poc->vals, A_CONTACT_INFO);
-	r->found = info != NULL &&
-	           same_authority(r->tx, val_text(info->first, A_CONTACT_URI), r->authority);
-	return !r->found;
-}
-
-static bool
-is_there(struct reached *r, const struct res *scl)
-{
-	const struct val *pocs = val_get(scl->vals, A_POCS);
-	enum rc rc = RC_OK;
-
-	r->found = same_authority(r->tx, val_text(scl->vals, A_LINK), r->authority);
-	/* Release 1 has points of contact in pocs. */
-	for (const struct val *v = pocs == NULL ? NULL : pocs->first; v != NULL && !r->found; v = v->next)
-		r->found = same_authority(r->tx, v->text, r->authority);
-	if (!r->found)
-		rc = repo_children(r->tx, scl->id, T_M2M_POCS, 0, look_at_poc, r);
-	if (r->rc == RC_OK)
-		r->rc = arena_failed(repo_arena(r->tx)) ? RC_UNAVAILABLE : rc;
-	return r->found;
-}
-
-static bool
-look_at_scl(void *arg, const struct child *c)
+look_at_entry(void *arg, uint64_t id)
 {
 	struct reached *r = arg;
 	struct arena_mark mark = arena_mark(repo_arena(r->tx));
+	struct res *scl;
 
-	r->rc = repo_get(r->tx, c->id, &r->scl);
-	if (r->rc != RC_OK || is_there(r, r->scl) || r->rc != RC_OK)
+	r->rc = scl_of_entry(r->tx, id, &scl);
+	if (r->rc != RC_OK)
 		return false;
-	/* There may be any number of them. */
-	arena_rewind(repo_arena(r->tx), mark);
-	return true;
-}
-
-static struct slice
-authority_of(struct arena *a, struct slice uri)
-{
-	struct slice normal = uri_normalise(a, uri);
-	struct uri u;
-
-	return normal.p != NULL && uri_parse(normal, &u) ? u.authority : SLICE_NONE;
+	if (scl != NULL && (r->scl == NULL || !is_nscl(scl)))
+		r->scl = scl;
+	else
+		arena_rewind(repo_arena(r->tx), mark);
+	return r->scl == NULL || is_nscl(r->scl);
 }
 
 enum rc
 identity_at(struct scl *scl, struct arena *a, struct slice uri, struct registered *out)
 {
-	struct reached r = { .authority = authority_of(a, uri) };
+	struct slice authority = uri_authority(a, uri);
+	struct reached r = { 0 };
 	enum rc rc;
 
-	if (r.authority.n == 0)
-		return arena_failed(a) ? RC_UNAVAILABLE : RC_NOT_FOUND;
+	if (authority.n == 0)
+		return arena_failed(a) ? RC_UNAVAILABLE : RC_BAD_REQUEST;
 	TRY(repo_begin_read(scl->repo, a, &r.tx));
-	rc = repo_children(r.tx, ID_SCL_BASE, T_SCLS, 0, look_at_scl, &r);
+	rc = repo_reached(r.tx, authority, look_at_entry, &r);
 	if (rc == RC_OK)
 		rc = r.rc;
-	/* A child of the index is there, or the store is damaged. */
+	/* What the index names is there, or the store is damaged. */
 	if (rc == RC_NOT_FOUND)
 		rc = RC_INTERNAL;
 	if (rc == RC_OK)
-		rc = r.found ? describe(scl, r.tx, r.scl, out) : RC_NOT_FOUND;
+		rc = r.scl != NULL ? describe(scl, r.tx, r.scl, out) : RC_NOT_FOUND;
 	repo_end_read(r.tx);
 	return rc;
-}
-
-bool
-identity_is_at(struct scl *scl, struct arena *a, struct slice scl_id, struct slice uri)
-{
-	struct reached r = { .authority = authority_of(a, uri) };
-
-	if (r.authority.n == 0 || repo_begin_read(scl->repo, a, &r.tx) != RC_OK)
-		return false;
-	if (named(r.tx, scl_id, &r.scl) == RC_OK)
-		(void)is_there(&r, r.scl);
-	repo_end_read(r.tx);
-	return r.found;
 }
 
 uint64_t

@@ -16,7 +16,7 @@ struct registered {
 	struct slice scl_id;
 	struct slice link; /* of its sclBase, as uri_normalise gives it */
 	bool nscl; /* of another provider (mIm); at a gateway or device, its NSCL */
-	bool peer; /* the configuration names it as NSCL of another provider */
+	bool peer; /* the configuration names it, with its SCL-ID, as NSCL of another provider */
 };
 
 /*
@@ -60,12 +60,11 @@ enum rc identity_owner(struct scl *scl, struct arena *a, struct slice uri, struc
 enum rc identity_domain(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
 /*
  * The registered SCL that is reached at the authority of uri: by its link, or by one of its points
- * of contact. Looks at all there are, within the memory of one: not for every request. RC_NOT_FOUND:
- * none is; another failure: it is not known whether one is.
+ * of contact. Of several the one whose entry is the oldest, an NSCL of another provider only when
+ * there is no other: what is a node's does not go its way. A registration that was answered is seen.
+ * RC_NOT_FOUND: none is; another failure: it is not known whether one is.
  */
 enum rc identity_at(struct scl *scl, struct arena *a, struct slice uri, struct registered *out);
-/* The same for one SCL: whether it is reached there. False also when that is not known. */
-bool identity_is_at(struct scl *scl, struct arena *a, struct slice scl_id, struct slice uri);
 /*
  * Applications of this SCL. RC_OK: one with that App-ID is registered; RC_NOT_FOUND. Another outcome:
  * not known.

@@ -10,98 +10,24 @@
  */
 #include "config.h"
 
-#include "core/channel.h"
 #include "core/group.h"
-#include "core/owed.h"
+#include "core/notify_impl.h"
 #include "core/route.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
-#define BUCKETS 1024u
 #define DELIVERY_ARENA (64u << 20)
 /* A subscriber that took longer for its answer is a laggard. */
 #define LATE_AFTER CLOCK_SECOND
 /* How long it counts as one after its last delivery is forgotten. */
 #define LATE_KNOWN (300 * CLOCK_SECOND)
-#define LATE_SLOTS 4096u
 
 enum outcome { DELIVERED, REFUSED, FAILED };
-
-/* Who shares the places with whom: where notifies are collected they are answered late on purpose. */
-enum pace { PROMPT, LAGGARD, COLLECTED, PACES };
-
-/* What an acknowledgement stores, and finds out. */
-struct ack {
-	struct progress done;
-	bool final; /* the final notify was delivered: the lane goes */
-	enum rc end; /* the subscription ends with this */
-	bool pending; /* result: the lane has more to deliver */
-};
-
-struct delivery {
-	struct scl_task task; /* first: the task is the delivery */
-	struct deliveries *all;
-	uint64_t subscription;
-	struct delivery *chain;
-	struct delivery *behind; /* in the line */
-	bool sending;
-	bool in_line; /* waits for a place among those that send */
-	bool laggard; /* failed or was slow the last time */
-	bool upward; /* it goes to the NSCL, which may know the contact */
-	bool collected; /* what is owed goes to the SCL of a group (aggregateURI) */
-	enum pace held; /* whose place it has */
-	int64_t started; /* of what is in flight, monotonic */
-	unsigned failures; /* to deliver, in a row */
-	unsigned troubles; /* to find out what is owed, in a row */
-
-	/* What is in flight. */
-	struct arena *arena;
-	struct exchange ex;
-	struct scl_call call;
-	struct channel_waiter waiter; /* for a poll of the contact's channel, after a failure */
-	struct scl_task polled; /* there is one */
-	struct buf body;
-	bool is_final;
-	struct progress reaching; /* when it is delivered */
-
-	struct progress done; /* what is delivered, stored or not */
-	bool ack_due; /* done is to be stored */
-	bool ack_final; /* the final notify was delivered, the lane is to go */
-	enum rc end; /* the subscription is to end with this */
-
-	/* The acknowledgement that the committer has. */
-	bool acking;
-	struct ack ack;
-	struct job job;
-	struct arena *job_arena;
-	struct scl_task back; /* the job's way back to the courier thread */
-
-	bool still_pending; /* as the last acknowledgement found */
-	bool again; /* woken meanwhile */
-	bool gone; /* the lane does not exist any more */
-};
-
-struct deliveries {
-	struct courier *courier;
-	struct scl *scl;
-	struct delivery *buckets[BUCKETS];
-	/*
-	 * Places for what is in flight. Those of laggards are few, so that however many targets are
-	 * dead or slow, the others find places.
-	 */
-	struct line {
-		unsigned busy;
-		struct delivery *first, **last;
-	} lines[PACES];
-	int64_t late_until[LATE_SLOTS]; /* by subscription; a collision costs a place, nothing else */
-	struct scl_task rescan; /* after wake-ups that could not be taken */
-};
 
 static void delivery_run(struct scl_task *t);
 static void delivery_polled(struct scl_task *t);
 static void rescan_run(struct scl_task *t);
-static void ack_start(struct delivery *d);
 
 struct deliveries *
 deliveries_new(struct courier *c)
@@ -144,7 +70,7 @@ deliveries_free(struct deliveries *all)
 {
 	if (all == NULL)
 		return;
-	for (unsigned i = 0; i < BUCKETS; i++)
+	for (unsigned i = 0; i < DELIVERY_BUCKETS; i++)
 		while (all->buckets[i] != NULL) {
 			struct delivery *d = all->buckets[i];
 
@@ -157,7 +83,7 @@ deliveries_free(struct deliveries *all)
 static struct delivery **
 bucket_of(struct deliveries *all, uint64_t subscription)
 {
-	struct delivery **at = &all->buckets[subscription % BUCKETS];
+	struct delivery **at = &all->buckets[subscription % DELIVERY_BUCKETS];
 
 	while (*at != NULL && (*at)->subscription != subscription)
 		at = &(*at)->chain;
@@ -196,7 +122,7 @@ deliveries_wake(struct deliveries *all, uint64_t subscription)
 	d->polled.run = delivery_polled;
 	d->waiter.task = &d->polled;
 	d->subscription = subscription;
-	d->laggard = all->late_until[subscription % LATE_SLOTS] > clock_monotonic();
+	d->laggard = all->late_until[subscription % DELIVERY_LATE_SLOTS] > clock_monotonic();
 	*at = d;
 	courier_post(all->courier, &d->task, 0);
 }
@@ -282,20 +208,19 @@ backoff(const struct scl_conf *conf, unsigned failures)
 	return delay + delay / 4 * jitter / 1024;
 }
 
-static bool
+bool
 delivery_posted(const struct delivery *d)
 {
 	return courier_posted(&d->task);
 }
 
-static void
+void
 delivery_later(struct delivery *d, int64_t delay)
 {
 	courier_post(d->all->courier, &d->task, delay);
 }
 
-/* Goes on where nothing is under way; d may be gone afterwards. */
-static void
+void
 delivery_idle(struct delivery *d)
 {
 	if (d->sending || d->acking || d->in_line || delivery_posted(d))
@@ -376,7 +301,7 @@ place_leave(struct delivery *d, bool failed)
 
 	d->sending = false;
 	d->laggard = failed || (now - d->started > LATE_AFTER && d->held != COLLECTED);
-	d->all->late_until[d->subscription % LATE_SLOTS] = d->laggard ? now + LATE_KNOWN : 0;
+	d->all->late_until[d->subscription % DELIVERY_LATE_SLOTS] = d->laggard ? now + LATE_KNOWN : 0;
 	l->busy--;
 	if (next == NULL)
 		return;
@@ -629,148 +554,4 @@ delivery_run(struct scl_task *t)
 		delivery_idle(d);
 	else
 		delivery_act(d, &o, to_scl);
-}
-
-/* ---- acknowledgement: what was delivered becomes durable ---- */
-
-static enum rc
-ack_sequence(struct rtx *tx, struct lane *lane, struct ack *ack)
-{
-	uint64_t high, low;
-	struct res *sub;
-
-	TRY(repo_get(tx, lane->subscription, &sub));
-	TRY(repo_seq_high(tx, lane->container, &high));
-	if (ack->done.cursor > lane->cursor)
-		lane->cursor = ack->done.cursor;
-	/* What was there when the subscription was made is told. */
-	lane->dirty = false;
-	ack->pending = subscription_timed(sub) ||
-	               high - lane->cursor >= (uint64_t)val_num(sub->vals, A_MAX_ACCU_CREATES, 1);
-	TRY(repo_lane_put(tx, lane, ack->pending));
-	TRY(instances_owed_from(tx, lane->container, &low));
-	return repo_release(tx, lane->container, low);
-}
-
-static enum rc
-ack_state(struct rtx *tx, struct lane *lane, struct ack *ack)
-{
-	struct res *sub;
-
-	TRY(repo_get(tx, lane->subscription, &sub));
-	/* An event since then is owed still. */
-	lane->dirty = lane->dirty && lane->version != ack->done.version;
-	ack->pending = lane->dirty || subscription_timed(sub);
-	return repo_lane_put(tx, lane, ack->pending);
-}
-
-static enum rc
-ack_lane(struct delivery *d, struct rtx *tx, struct ack *ack)
-{
-	struct lane lane;
-	struct res *sub;
-
-	TRY(repo_lane_get(tx, d->subscription, &lane));
-	/* The subscription ended meanwhile: its final notify is owed. */
-	if (lane.final != RC_OK) {
-		ack->pending = true;
-		return RC_OK;
-	}
-	if (ack->end != RC_OK) {
-		ack->pending = true;
-		TRY(repo_get(tx, d->subscription, &sub));
-		return remove_subtree(d->all->scl, tx, sub, ack->end);
-	}
-	if (ack->done.sent > lane.sent)
-		lane.sent = ack->done.sent;
-	return lane.container != ID_NONE ? ack_sequence(tx, &lane, ack) : ack_state(tx, &lane, ack);
-}
-
-static enum rc
-remove_lane(struct delivery *d, struct rtx *tx)
-{
-	struct lane lane;
-	uint64_t low;
-
-	TRY(repo_lane_get(tx, d->subscription, &lane));
-	TRY(repo_lane_remove(tx, d->subscription));
-	if (lane.container == ID_NONE)
-		return RC_OK;
-	repo_seq_lanes_changed(tx, lane.container);
-	TRY(instances_owed_from(tx, lane.container, &low));
-	return repo_release(tx, lane.container, low);
-}
-
-static struct delivery *
-delivery_of_job(struct job *job)
-{
-	return (struct delivery *)(void *)((char *)job - offsetof(struct delivery, job));
-}
-
-static enum rc
-ack_run(struct job *job, struct rtx *tx)
-{
-	struct delivery *d = delivery_of_job(job);
-
-	d->ack.pending = false;
-	return d->ack.final ? remove_lane(d, tx) : ack_lane(d, tx, &d->ack);
-}
-
-/* Delivered but not recorded: it is recorded, or delivered again, later. */
-static void
-ack_failed(struct delivery *d)
-{
-	d->ack_due = d->ack_due || (!d->ack.final && d->ack.end == RC_OK);
-	d->ack_final = d->ack_final || d->ack.final;
-	d->again = true;
-	if (!d->sending && !delivery_posted(d))
-		delivery_later(d, CLOCK_SECOND);
-}
-
-static void
-ack_back(struct scl_task *t)
-{
-	struct delivery *d = (struct delivery *)(void *)((char *)t - offsetof(struct delivery, back));
-	enum rc rc = d->job.rc;
-
-	d->acking = false;
-	if (!status_is_success(rc) && rc != RC_NOT_FOUND) {
-		ack_failed(d);
-		return;
-	}
-	d->gone = d->gone || d->ack.final || rc == RC_NOT_FOUND;
-	d->still_pending = d->ack.pending;
-	/*
-	 * A retry or the pacing may take long: what was delivered meanwhile does not wait for them.
-	 */
-	if (!d->gone && (d->ack_due || d->ack_final))
-		ack_start(d);
-	else
-		delivery_idle(d);
-}
-
-static void
-ack_done(struct job *job, enum rc rc)
-{
-	struct delivery *d = delivery_of_job(job);
-
-	job->rc = rc;
-	d->back.run = ack_back;
-	courier_post(d->all->courier, &d->back, 0);
-}
-
-static void
-ack_start(struct delivery *d)
-{
-	arena_free(d->job_arena);
-	d->job_arena = arena_new(scl_conf(d->all->scl)->arena_max);
-	if (d->job_arena == NULL) {
-		delivery_later(d, CLOCK_SECOND);
-		return;
-	}
-	d->ack = (struct ack){ .done = d->done, .final = d->ack_final, .end = d->end };
-	d->job = (struct job){ .run = ack_run, .done = ack_done, .arena = d->job_arena };
-	d->ack_due = d->ack_final = false;
-	d->end = RC_OK;
-	d->acking = committer_submit_own(d->all->scl->committer, &d->job);
 }

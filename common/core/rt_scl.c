@@ -68,18 +68,53 @@ peer_domain(struct req *rq, struct slice link)
 	return uri_parse(link, &u) && domain_is_public(u.host) ? u.host : SLICE_NONE;
 }
 
+/* The peer whose sclBase is at link, or next above it; NULL: none. */
+static const struct scl_peer *
+peer_above(struct req *rq, struct slice link)
+{
+	const struct scl_conf *conf = &rq->scl->conf;
+	const struct scl_peer *best = NULL;
+	size_t longest = 0;
+
+	for (size_t i = 0; i < conf->n_peers; i++) {
+		struct slice uri = uri_normalise(rq->arena, slice_of(conf->peers[i].uri));
+
+		if (uri.n <= longest || !slice_starts(link, uri) ||
+		    (link.n > uri.n && link.p[uri.n] != '/'))
+			continue;
+		best = &conf->peers[i];
+		longest = uri.n;
+	}
+	return best;
+}
+
 /*
- * publicDomain of an NSCL of another provider: requests for SCLs in it go there (mIm). As such one
- * that has proved who it is speaks for its domain: only whom the configuration names.
+ * link is not proved: one that the configuration says is a peer's, or is below it, is for the SCL-ID
+ * of that peer alone. An NSCL that has proved its SCL-ID speaks for a domain: only such a peer may.
  */
+static enum rc
+check_peer(struct req *rq, const struct res *self)
+{
+	struct slice link = uri_normalise(rq->arena, val_text(self->vals, A_LINK));
+	const struct scl_peer *peer = peer_above(rq, link);
+	bool ok = rq->in.scl_id.p == NULL;
+
+	if (peer != NULL && peer->scl_id != NULL)
+		ok = slice_is(self->name, peer->scl_id);
+	else if (peer == NULL && val_num(self->vals, A_SCL_TYPE, SCL_GSCL) != SCL_NSCL)
+		ok = true;
+	if (arena_failed(rq->arena))
+		return RC_UNAVAILABLE;
+	return ok || rq->own ? RC_OK : req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");
+}
+
+/* publicDomain of an NSCL of another provider: requests for SCLs in it go there (mIm). */
 static enum rc
 set_peer_domain(struct req *rq, struct res *self)
 {
 	struct slice link = uri_normalise(rq->arena, val_text(self->vals, A_LINK));
 	struct slice domain = peer_domain(rq, link);
 
-	if (rq->in.scl_id.p != NULL && route_peer(rq->scl, rq->arena, link) == NULL)
-		return req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");
 	if (domain.n == 0)
 		return RC_OK;
 	return val_set_text(rq->arena, &self->vals, A_PUBLIC_DOMAIN, domain) &&
@@ -141,6 +176,7 @@ scl_check(struct req *rq, const struct target *parent, const struct res *old, st
 	if (val_get(self->vals, A_SCL_TYPE) == NULL &&
 	    !val_set_num(rq->arena, &self->vals, A_SCL_TYPE, SCL_GSCL))
 		return RC_UNAVAILABLE;
+	TRY(check_peer(rq, self));
 	if (val_num(self->vals, A_SCL_TYPE, SCL_GSCL) == SCL_NSCL)
 		return set_peer_domain(rq, self);
 	if (rq->scl->conf.public_domain != NULL &&

@@ -32,15 +32,11 @@ saf_parse_rcat(struct slice text, unsigned *rcat)
 static bool
 parse_digits(struct slice s, int64_t max, int64_t *v)
 {
-	*v = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		*v = *v * 10 + (s.p[i] - '0');
-		if (*v > max)
-			return false;
-	}
-	return s.n > 0;
+	uint64_t u = 0;
+	bool ok = slice_number(s, (uint64_t)max, &u);
+
+	*v = (int64_t)u;
+	return ok;
 }
 
 bool

@@ -32,6 +32,7 @@ struct scl_permission {
 struct scl_peer {
 	const char *uri; /* of its sclBase */
 	const char *public_domain; /* that its SCLs are in, or NULL: the host of uri */
+	const char *scl_id; /* that it proves, or NULL: none, and where SCLs prove theirs no peer */
 };
 
 /* An accessRight of a fresh store. */

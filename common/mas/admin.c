@@ -329,16 +329,26 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 /* ---- arguments of several operations ---- */
 
 bool
-admin_number(struct slice text, uint64_t max, uint64_t *v)
+admin_limit(const struct admin_call *c, unsigned max, unsigned *limit)
 {
-	*v = 0;
-	if (text.n == 0)
+	uint64_t n = 0;
+
+	if (c->args.list.limit.p != NULL && (!slice_number(c->args.list.limit, max, &n) || n == 0))
 		return false;
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] < '0' || text.p[i] > '9' || __builtin_mul_overflow(*v, 10, v) ||
-		    __builtin_add_overflow(*v, (uint64_t)(text.p[i] - '0'), v) || *v > max)
-			return false;
+	*limit = (unsigned)n;
 	return true;
+}
+
+void
+admin_list_end(struct admin_call *c, const struct mas_outcome *o, const char *next)
+{
+	if (o->rc == RC_OK) {
+		buf_char(&c->out, ']');
+		if (next[0] != '\0')
+			json_put_text(&c->out, "next", slice_of(next));
+		buf_char(&c->out, '}');
+	}
+	admin_outcome(c, o, RC_OK);
 }
 
 bool

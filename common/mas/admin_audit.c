@@ -83,14 +83,14 @@ msbf_page_begin(struct admin_call *c)
 static enum rc
 page_check(struct admin_call *c)
 {
-	uint64_t after = 0, limit = 0;
+	uint64_t after = 0;
+	unsigned limit;
 
-	if (c->args.list.after.p != NULL && !admin_number(c->args.list.after, INT64_MAX, &after))
+	if (c->args.list.after.p != NULL && !slice_number(c->args.list.after, INT64_MAX, &after))
 		return RC_BAD_REQUEST;
-	if (c->args.list.limit.p != NULL &&
-	    (!admin_number(c->args.list.limit, MAS_PAGE_MAX, &limit) || limit == 0))
+	if (!admin_limit(c, MAS_PAGE_MAX, &limit))
 		return RC_BAD_REQUEST;
-	c->u.page = (struct mas_audit_page){ .after = after, .limit = (unsigned)limit,
+	c->u.page = (struct mas_audit_page){ .after = after, .limit = limit,
 		                             .begin = page_begin, .row = page_row,
 		                             .done = page_done, .owner = c };
 	return RC_OK;

@@ -293,15 +293,7 @@ list_row(struct msbf_query *q, const struct msbf_device *d)
 static void
 list_done(struct msbf_query *q)
 {
-	struct admin_call *c = q->owner;
-
-	if (q->outcome.rc == RC_OK) {
-		buf_char(&c->out, ']');
-		if (q->next[0] != '\0')
-			json_put_text(&c->out, "next", slice_of(q->next));
-		buf_char(&c->out, '}');
-	}
-	admin_outcome(c, &q->outcome, RC_OK);
+	admin_list_end(q->owner, &q->outcome, q->next);
 }
 
 static void
@@ -326,18 +318,14 @@ static enum rc
 list_check(struct admin_call *c)
 {
 	struct msbf_query *q = &c->u.devices;
-	uint64_t limit = 0;
 
 	*q = (struct msbf_query){ .sub_id = c->args.list.sub_id, .after = c->args.list.after,
 		                  .actor = c->actor, .source = c->source, .begin = list_begin,
 		                  .row = list_row, .done = list_done, .owner = c };
 	q->has_hash = c->id.p != NULL;
 	if ((q->has_hash && !hex_decode(c->id, q->hash, PPID_HASH)) ||
-	    !state_of(c->args.list.state, &q->state) ||
-	    (c->args.list.limit.p != NULL &&
-	     (!admin_number(c->args.list.limit, MSBF_PAGE_MAX, &limit) || limit == 0)))
+	    !state_of(c->args.list.state, &q->state) || !admin_limit(c, MSBF_PAGE_MAX, &q->limit))
 		return RC_BAD_REQUEST;
-	q->limit = (unsigned)limit;
 	return RC_OK;
 }
 

@@ -129,8 +129,10 @@ void admin_outcome(struct admin_call *c, const struct mas_outcome *o, enum rc rc
  * result: token.
  */
 void admin_note(struct admin_call *c, const char *result, void (*then)(struct admin_call *c));
-/* A decimal number of a text; false when it is none or above max. */
-bool admin_number(struct slice text, uint64_t max, uint64_t *v);
+/* The argument limit, 0 when it is not given; false unless in 1..max. */
+bool admin_limit(const struct admin_call *c, unsigned max, unsigned *limit);
+/* Ends the list, its object and the call; next "" = that was all. */
+void admin_list_end(struct admin_call *c, const struct mas_outcome *o, const char *next);
 /* At most max fingerprints of a list of hex texts. */
 bool admin_fingerprints(struct slice list, struct device_fingerprint *out, unsigned max,
                         unsigned *n);

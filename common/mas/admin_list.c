@@ -148,15 +148,9 @@ list_done(struct mas_query *q)
 {
 	struct admin_call *c = q->owner;
 
-	if (q->outcome.rc == RC_OK) {
-		while (c->sections[c->section + 1] != NULL)
-			go_to(c, c->section + 1);
-		buf_char(&c->out, ']');
-		if (q->next[0] != '\0')
-			json_put_text(&c->out, "next", slice_of(q->next));
-		buf_char(&c->out, '}');
-	}
-	admin_outcome(c, &q->outcome, RC_OK);
+	while (q->outcome.rc == RC_OK && c->sections[c->section + 1] != NULL)
+		go_to(c, c->section + 1);
+	admin_list_end(c, &q->outcome, q->next);
 }
 
 static void
@@ -185,7 +179,6 @@ list_of(struct admin_call *c, enum mas_list list, const char *const *sections,
         const char *const *states, size_t n_states)
 {
 	struct mas_query *q = &c->u.query;
-	uint64_t limit = 0;
 
 	c->sections = sections;
 	*q = (struct mas_query){ .list = list, .sub_id = c->args.list.sub_id,
@@ -195,10 +188,8 @@ list_of(struct admin_call *c, enum mas_list list, const char *const *sections,
 	q->has_node = c->args.list.node.p != NULL;
 	if ((q->has_node && !node_id_parse(c->args.list.node, &q->node)) ||
 	    !state_of(c->args.list.state, states, n_states, &q->state) ||
-	    (c->args.list.limit.p != NULL &&
-	     (!admin_number(c->args.list.limit, MAS_PAGE_MAX, &limit) || limit == 0)))
+	    !admin_limit(c, MAS_PAGE_MAX, &q->limit))
 		return RC_BAD_REQUEST;
-	q->limit = (unsigned)limit;
 	return RC_OK;
 }
 

@@ -268,7 +268,7 @@ network_ok(struct slice s)
 		max = 128;
 	else
 		return false;
-	return address.n == s.n || admin_number(bits, max, &n);
+	return address.n == s.n || slice_number(bits, max, &n);
 }
 
 /* What would silently allow nothing is refused. */

@@ -45,20 +45,14 @@ static bool
 parse_long(struct slice s, int64_t *out)
 {
 	bool negative = s.n > 0 && s.p[0] == '-';
-	int64_t v = 0;
+	uint64_t v;
 
 	if (negative || (s.n > 0 && s.p[0] == '+'))
 		s = slice_from(s, 1);
-	for (size_t i = 0; i < s.n; i++) {
-		int digit = s.p[i] - '0';
-
-		if (digit < 0 || digit > 9 || __builtin_mul_overflow(v, 10, &v) ||
-		    (negative ? __builtin_sub_overflow(v, digit, &v)
-		              : __builtin_add_overflow(v, digit, &v)))
-			return false;
-	}
-	*out = v;
-	return s.n > 0;
+	if (!slice_number(s, (uint64_t)INT64_MAX + negative, &v))
+		return false;
+	*out = negative ? (int64_t)(0 - v) : (int64_t)v;
+	return true;
 }
 
 /* Which member a child is; MEMBERS: none. Members are local elements, without a namespace. */

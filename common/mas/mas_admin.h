@@ -12,6 +12,14 @@
 #include "mas/mas_table.h"
 #include "mas/mas_work.h"
 
+/* ---- outcomes: of the MAS and of the MSBF, for whoever sets them ---- */
+
+#define MAS_RETRY_AFTER 5 /* seconds, when a queue or the store is full */
+
+void mas_outcome(struct mas_outcome *o, enum rc rc, const char *reason);
+/* The outcome of a job that the worker could not carry out. */
+void mas_outcome_failed(struct mas_outcome *o, enum rc rc);
+
 /* ---- what there is ---- */
 
 enum mas_list { MAS_LIST_NODES, MAS_LIST_KMRS, MAS_LIST_CONNECTIONS, MAS_SHOW_NODE };

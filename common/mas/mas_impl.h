@@ -15,7 +15,6 @@
 #define MAS_KMRS_PER_NODE 16u /* the same: retired and revoked ones go */
 #define MAS_KMR_GRACE (86400 * CLOCK_SECOND) /* retired keys are erased after that */
 #define MAS_FORGET (30 * 86400 * CLOCK_SECOND) /* records of what is over are removed after that */
-#define MAS_RETRY_AFTER 5 /* seconds, when the queue or the store is full */
 #define MAS_EFFECTS_MAX (4 * MAS_CONNS_PER_NODE)
 
 struct mas_local {
@@ -62,10 +61,6 @@ void mas_effects_apply(struct mas_local *m, const struct mas_effects *e);
 /* Keys of the table have changed. */
 void mas_tell_keys(struct mas_local *m);
 
-void mas_outcome(struct mas_outcome *o, enum rc rc, const char *reason);
-/* The outcome of a job that the worker could not carry out. */
-void mas_outcome_failed(struct mas_outcome *o, enum rc rc);
-
 /* Who has called for an NSCL: its name in text, or "nscl" for that of this process. */
 const char *mas_actor(struct slice nscl, char text[MAS_NSCL_MAX + 1]);
 
@@ -86,18 +81,14 @@ enum rc mas_trace_text(struct mas_local *m, struct mas_tx *tx, const struct mas_
 /* Erases Kmc, the record stays for MAS_FORGET. Not again. */
 enum rc mas_conn_end(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, enum mas_why why,
                      struct mas_effects *e);
-/* Served until that time at most. */
-enum rc mas_conn_shorten(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, int64_t until,
-                         struct mas_effects *e);
 /* All live connections of a node that filter wants (NULL: all), one after the other. */
 struct mas_conn_wish {
 	bool (*wants)(const struct mas_conn_wish *w, const struct mas_conn *c);
-	uint32_t kmr_index; /* mas_wants_kmr */
+	uint32_t kmr_index; /* those of that Kmr */
 	uint32_t kmc_index; /* mas_wants_older: those below, of that NSCL */
 	const char *nscl;
 };
 bool mas_wants_all(const struct mas_conn_wish *w, const struct mas_conn *c);
-bool mas_wants_kmr(const struct mas_conn_wish *w, const struct mas_conn *c);
 bool mas_wants_older(const struct mas_conn_wish *w, const struct mas_conn *c);
 enum rc mas_conns_end(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
                       const struct mas_conn_wish *w, enum mas_why why, struct mas_effects *e);

@@ -172,8 +172,9 @@ scan_raw(struct scan *s, char open, struct slice *raw)
 	return true;
 }
 
-bool
-json_key_of(struct slice text, struct key *k)
+/* 43 characters of base64url. */
+static bool
+key_of(struct slice text, struct key *k)
 {
 	return text.n == B64URL_LEN(KEY_BYTES) && b64url_decode(text, k->v);
 }
@@ -188,7 +189,7 @@ take(struct scan *s, enum json_kind kind, void *to)
 	case JSON_NUMBER: return scan_number(s, to);
 	case JSON_FLAG: return scan_flag(s, to);
 	case JSON_OBJECT: return scan_raw(s, '{', to);
-	case JSON_KEY: return scan_text(s, &text) && json_key_of(text, to);
+	case JSON_KEY: return scan_text(s, &text) && key_of(text, to);
 	case JSON_ANY: return scan_value(s);
 	case JSON_LIST: break;
 	}

@@ -63,8 +63,6 @@ void json_put_counter(void *arg, const char *name, uint64_t value);
 /* '{' or '['; the end is the caller's. */
 void json_put_open(struct buf *b, const char *name, char c);
 
-/* 43 characters of base64url; the caller wipes *k. */
-bool json_key_of(struct slice text, struct key *k);
 /* Wipes what is in b, then frees it. */
 void json_wipe(struct buf *b);
 

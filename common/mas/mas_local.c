@@ -302,8 +302,7 @@ mas_close(struct mas_local *m)
 	if (m == NULL)
 		return;
 	mas_work_stop(m->work);
-	if (m->store.ops != NULL)
-		mas_store_close(&m->store);
+	mas_store_close(&m->store);
 	mas_keys_free(m->keys);
 	mas_psk_free(m->psk);
 	mas_live_free(m->live);

@@ -76,8 +76,6 @@ struct mas mas_of(struct mas_local *m);
 bool mas_reject(struct mas_local *m, const struct node_id *node,
                 const uint8_t nonce[REJECT_NONCE_SIZE], unsigned cause, bool permanent,
                 uint32_t retry_after, char out[REJECT_TEXT_MAX + 1]);
-/* The public key that nodes pin; false without a key. Any thread. */
-bool mas_reject_public(const struct mas_local *m, struct sign_public *out);
 
 /*
  * used of mas.h for a NSCL of another process: what is not its connection is not looked at, and

@@ -3,8 +3,9 @@
 
 #include "mas/mas_pack.h"
 
-struct slice
-unpack_octets(struct unpack *u, size_t n)
+/* n octets; p NULL when they are not there. */
+static struct slice
+octets(struct unpack *u, size_t n)
 {
 	struct slice s = slice_head(u->rest, n);
 
@@ -19,7 +20,7 @@ unpack_octets(struct unpack *u, size_t n)
 void
 unpack_into(struct unpack *u, void *to, size_t n)
 {
-	struct slice s = unpack_octets(u, n);
+	struct slice s = octets(u, n);
 
 	if (u->bad)
 		memset(to, 0, n);
@@ -30,7 +31,7 @@ unpack_into(struct unpack *u, void *to, size_t n)
 uint64_t
 unpack_number(struct unpack *u, unsigned size, uint64_t max)
 {
-	struct slice s = unpack_octets(u, size);
+	struct slice s = octets(u, size);
 	uint64_t v = 0;
 
 	for (size_t i = 0; i < s.n; i++)
@@ -38,6 +39,16 @@ unpack_number(struct unpack *u, unsigned size, uint64_t max)
 	if (v > max)
 		u->bad = true;
 	return u->bad ? 0 : v;
+}
+
+unsigned
+unpack_enum(struct unpack *u, unsigned max)
+{
+	uint64_t v = unpack_number(u, 1, max);
+
+	if (v == 0)
+		u->bad = true;
+	return (unsigned)v;
 }
 
 int64_t
@@ -55,7 +66,7 @@ unpack_flag(struct unpack *u)
 struct slice
 unpack_text(struct unpack *u, size_t max)
 {
-	return unpack_octets(u, (size_t)unpack_number(u, 2, max));
+	return octets(u, (size_t)unpack_number(u, 2, max));
 }
 
 void

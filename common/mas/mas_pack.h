@@ -30,12 +30,12 @@ unpack_of(struct slice record)
 	return (struct unpack){ .rest = record };
 }
 
-/* n octets; p NULL when they are not there. */
-struct slice unpack_octets(struct unpack *u, size_t n);
-/* The same into memory of n octets, which is zeroed when they are not there. */
+/* n octets into memory of as many, which is zeroed when they are not there. */
 void unpack_into(struct unpack *u, void *to, size_t n);
 /* Number of size octets (1..8), at most max. */
 uint64_t unpack_number(struct unpack *u, unsigned size, uint64_t max);
+/* Number of one octet in 1..max. */
+unsigned unpack_enum(struct unpack *u, unsigned max);
 /* A time or another number that is not negative. */
 int64_t unpack_time(struct unpack *u);
 bool unpack_flag(struct unpack *u);

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SLAB 128u /* keys of one piece of secret memory: two pages */
+#include "sec/key_slab.h"
+
 #define CHANGES 4096u /* that the feed remembers; a power of 2 */
 
 struct pair {
@@ -19,13 +20,7 @@ struct entry {
 	struct node_id node;
 	uint32_t index;
 	int64_t not_after;
-	struct pair *keys; /* in a slab */
-};
-
-struct slab {
-	struct slab *next;
-	struct pair *keys; /* SLAB of them, secret memory */
-	struct entry entries[SLAB];
+	struct key_slot *psk2, *psk3; /* also of a free one: what there is room for can be put */
 };
 
 struct change {
@@ -40,7 +35,7 @@ struct mas_psk {
 	size_t n_buckets; /* a power of 2 */
 	size_t used, unused; /* entries in buckets, and free */
 	struct entry *free;
-	struct slab *slabs;
+	struct key_slabs keys;
 	uint64_t seed; /* of the buckets */
 	uint64_t first, next; /* numbers of the changes that are remembered: [first, next) */
 	struct change changes[CHANGES];
@@ -89,18 +84,26 @@ mas_psk_new(const struct clock *clock)
 	return t;
 }
 
+static void
+free_entries(struct entry *e)
+{
+	while (e != NULL) {
+		struct entry *next = e->next;
+
+		free(e);
+		e = next;
+	}
+}
+
 void
 mas_psk_free(struct mas_psk *t)
 {
 	if (t == NULL)
 		return;
-	while (t->slabs != NULL) {
-		struct slab *s = t->slabs;
-
-		t->slabs = s->next;
-		secret_free(s->keys, SLAB * sizeof(*s->keys));
-		free(s);
-	}
+	for (size_t i = 0; i < t->n_buckets; i++)
+		free_entries(t->buckets[i]);
+	free_entries(t->free);
+	key_slabs_fini(&t->keys);
 	pthread_rwlock_destroy(&t->lock);
 	free(t->buckets);
 	free(t);
@@ -109,22 +112,23 @@ mas_psk_free(struct mas_psk *t)
 /* ---- room ---- */
 
 static bool
-add_slab(struct mas_psk *t)
+add_entry(struct mas_psk *t)
 {
-	struct slab *s = calloc(1, sizeof(*s));
+	struct entry *e = calloc(1, sizeof(*e));
 
-	if (s == NULL || (s->keys = secret_alloc(SLAB * sizeof(*s->keys))) == NULL) {
-		free(s);
+	if (e == NULL)
+		return false;
+	e->psk2 = key_slabs_take(&t->keys);
+	e->psk3 = key_slabs_take(&t->keys);
+	if (e->psk2 == NULL || e->psk3 == NULL) {
+		key_slabs_give(&t->keys, e->psk2);
+		key_slabs_give(&t->keys, e->psk3);
+		free(e);
 		return false;
 	}
-	s->next = t->slabs;
-	t->slabs = s;
-	for (unsigned i = 0; i < SLAB; i++) {
-		s->entries[i].keys = &s->keys[i];
-		s->entries[i].next = t->free;
-		t->free = &s->entries[i];
-	}
-	t->unused += SLAB;
+	e->next = t->free;
+	t->free = e;
+	t->unused++;
 	return true;
 }
 
@@ -162,7 +166,7 @@ mas_psk_room(struct mas_psk *t, unsigned n)
 		return RC_OK;
 	pthread_rwlock_wrlock(&t->lock);
 	while (ok && t->unused < n)
-		ok = add_slab(t);
+		ok = add_entry(t);
 	while (ok && t->used + n > 2 * t->n_buckets)
 		ok = add_buckets(t);
 	pthread_rwlock_unlock(&t->lock);
@@ -204,7 +208,8 @@ put_locked(struct mas_psk *t, const struct node_id *node, uint32_t index, const 
 	(*at)->node = *node;
 	(*at)->index = index;
 	(*at)->not_after = not_after;
-	*(*at)->keys = *keys;
+	*(*at)->psk2->key = keys->psk2;
+	*(*at)->psk3->key = keys->psk3;
 	note_change(t, node, index);
 	return RC_OK;
 }
@@ -251,7 +256,8 @@ mas_psk_del(struct mas_psk *t, const struct node_id *node, uint32_t index)
 	e = *at;
 	if (e != NULL) {
 		*at = e->next;
-		secret_wipe(e->keys, sizeof(*e->keys));
+		key_wipe(e->psk2->key);
+		key_wipe(e->psk3->key);
 		e->next = t->free;
 		t->free = e;
 		t->used--;
@@ -274,7 +280,7 @@ mas_psk_find(struct mas_psk *t, const struct psk_id *id, struct key *psk)
 	e = *place_of(t, &id->node, id->index);
 	found = e != NULL && now < e->not_after;
 	if (found)
-		*psk = id->tls == PSK_TLS_1_2 ? e->keys->psk2 : e->keys->psk3;
+		*psk = *(id->tls == PSK_TLS_1_2 ? e->psk2 : e->psk3)->key;
 	pthread_rwlock_unlock(&t->lock);
 	return found;
 }
@@ -286,8 +292,8 @@ visit(struct mas_psk_feed *f, const struct node_id *node, uint32_t index, const 
 
 	if (e != NULL) {
 		c.not_after = e->not_after;
-		c.psk2 = e->keys->psk2;
-		c.psk3 = e->keys->psk3;
+		c.psk2 = *e->psk2->key;
+		c.psk3 = *e->psk3->key;
 	}
 	f->visit(f, &c);
 	secret_wipe(&c, sizeof(c));

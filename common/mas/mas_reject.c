@@ -25,12 +25,3 @@ mas_reject(struct mas_local *m, const struct node_id *node,
 	mas_count(m->counters, MAS_COUNT_REJECT_SIGNED, 1);
 	return true;
 }
-
-bool
-mas_reject_public(const struct mas_local *m, struct sign_public *out)
-{
-	if (m->reject_key == NULL)
-		return false;
-	sign_key_public(m->reject_key, out);
-	return true;
-}

@@ -107,16 +107,13 @@ static bool
 read_part(struct slice *rest, const char *name, unsigned *v)
 {
 	struct slice part, key;
+	uint64_t n;
 
 	*v = 0;
 	if (!slice_split(rest, ';', &part) || !slice_split(&part, '=', &key) || !slice_is(key, name) ||
-	    part.n == 0 || part.n > 9)
+	    part.n > 9 || !slice_number(part, UINT32_MAX, &n))
 		return false;
-	for (size_t i = 0; i < part.n; i++) {
-		if (part.p[i] < '0' || part.p[i] > '9')
-			return false;
-		*v = 10 * *v + (unsigned)(part.p[i] - '0');
-	}
+	*v = (unsigned)n;
 	return true;
 }
 

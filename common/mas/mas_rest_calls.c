@@ -48,8 +48,8 @@ read_ival(struct slice text, struct ival_report *out)
 	return json_read(text, fields, NITEMS(fields), out);
 }
 
-void
-rest_put_connection(struct buf *b, const struct mas_connection *c)
+static void
+put_connection(struct buf *b, const struct mas_connection *c)
 {
 	char id[CONN_ID_HEX];
 
@@ -112,7 +112,7 @@ connect_done(struct mas_connect *m)
 	if (m->outcome.rc == RC_OK) {
 		(void)buf_reserve(&c->out, 2048);
 		buf_char(&c->out, '{');
-		rest_put_connection(&c->out, &m->connection);
+		put_connection(&c->out, &m->connection);
 		json_put_hex(&c->out, "wrapped", m->wrapped, KEYWRAP_BYTES);
 		buf_char(&c->out, '}');
 	}
@@ -251,7 +251,7 @@ live_each(struct mas_live *l, const struct mas_connection *conn)
 		return;
 	c->last = conn->id;
 	json_put_open(&c->out, NULL, '{');
-	rest_put_connection(&c->out, conn);
+	put_connection(&c->out, conn);
 	buf_char(&c->out, '}');
 }
 

@@ -181,16 +181,11 @@ read_after(struct slice text, struct place *p)
 	p->given = text.n > 0;
 	if (!p->given)
 		return true;
-	if (!slice_split(&text, '.', &node) || text.n == 0 || text.n > 10 ||
-	    !node_id_parse(node, &p->node))
+	if (!slice_split(&text, '.', &node) || text.n > 10 ||
+	    !node_id_parse(node, &p->node) || !slice_number(text, UINT32_MAX, &index))
 		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		index = 10 * index + (uint64_t)(text.p[i] - '0');
-	}
 	p->index = (uint32_t)index;
-	return index <= UINT32_MAX;
+	return true;
 }
 
 static void
@@ -315,15 +310,12 @@ told_keys(struct mas_watcher *w)
 
 /* ---- polls ---- */
 
+/* 0 when it is not given. */
 static bool
 number_of(struct slice text, uint64_t max, uint64_t *v)
 {
 	*v = 0;
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] < '0' || text.p[i] > '9' || __builtin_mul_overflow(*v, 10, v) ||
-		    __builtin_add_overflow(*v, (uint64_t)(text.p[i] - '0'), v) || *v > max)
-			return false;
-	return true;
+	return text.n == 0 || slice_number(text, max, v);
 }
 
 bool
@@ -366,14 +358,10 @@ rest_feed_start(struct mas_rest *r)
 {
 	struct rest_feed *f = &r->feed;
 	struct mas mas = mas_of(r->conf.mas);
-	pthread_condattr_t attr;
 
 	f->rest = r;
 	pthread_mutex_init(&f->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&f->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	(void)clock_cond_init(&f->wake);
 	/* Numbers of an earlier start are below those of this one. */
 	f->first = f->next = (uint64_t)clock_now(&clock_system) + 1;
 	if (pthread_create(&f->thread, NULL, feed_main, f) != 0) {

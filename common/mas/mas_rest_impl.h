@@ -105,7 +105,6 @@ struct rest_op {
 void rest_answer(struct rest_call *c, enum rc rc);
 /* The same by an outcome; RC_OK is rest_answer with rc. */
 void rest_outcome(struct rest_call *c, const struct mas_outcome *o, enum rc rc);
-void rest_put_connection(struct buf *b, const struct mas_connection *c);
 
 extern const struct rest_op rest_ops[]; /* ends with path NULL */
 

@@ -61,9 +61,10 @@ mas_conn_end(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, enum ma
 	return rc != RC_OK ? rc : mas_effect(e, &gone);
 }
 
-enum rc
-mas_conn_shorten(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, int64_t until,
-                 struct mas_effects *e)
+/* Served until that time at most. */
+static enum rc
+shorten(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, int64_t until,
+        struct mas_effects *e)
 {
 	int64_t left = until - clock_now(m->conf.clock);
 	struct mas_effect ends = { .kind = EFFECT_CONN_ENDS, .connection = c->id,
@@ -86,8 +87,8 @@ mas_wants_all(const struct mas_conn_wish *w, const struct mas_conn *c)
 	return true;
 }
 
-bool
-mas_wants_kmr(const struct mas_conn_wish *w, const struct mas_conn *c)
+static bool
+wants_kmr(const struct mas_conn_wish *w, const struct mas_conn *c)
 {
 	return c->kmr_index == w->kmr_index;
 }
@@ -127,7 +128,7 @@ mas_conns_shorten(struct mas_local *m, struct mas_tx *tx, const struct node_id *
 	for (size_t i = 0; i < n && rc == RC_OK; i++) {
 		rc = mas_conn_get(tx, ids[i], &c);
 		if (rc == RC_OK && c.state == MAS_CONN_ACTIVE && w->wants(w, &c))
-			rc = mas_conn_shorten(m, tx, &c, until, e);
+			rc = shorten(m, tx, &c, until, e);
 	}
 	return rc;
 }
@@ -221,7 +222,7 @@ mas_kmrs_of(struct mas_tx *tx, const struct node_id *node, struct mas_kmrs *out)
 enum rc
 mas_kmr_retire(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k, struct mas_effects *e)
 {
-	struct mas_conn_wish its = { .wants = mas_wants_kmr, .kmr_index = k->index };
+	struct mas_conn_wish its = { .wants = wants_kmr, .kmr_index = k->index };
 	int64_t now = clock_now(m->conf.clock);
 	struct mas_kmr was = *k;
 	enum rc rc;
@@ -238,7 +239,7 @@ static enum rc
 kmr_gone(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k, enum mas_why why,
          struct mas_effects *e)
 {
-	struct mas_conn_wish its = { .wants = mas_wants_kmr, .kmr_index = k->index };
+	struct mas_conn_wish its = { .wants = wants_kmr, .kmr_index = k->index };
 	struct mas_effect gone = { .kind = EFFECT_KMR_GONE, .node = k->node, .index = k->index };
 	enum rc rc = mas_effect(e, &gone);
 

@@ -225,35 +225,20 @@ beyond(struct slice prefix)
 	return k;
 }
 
-static enum rc
-scan(struct mas_tx *tx, struct slice prefix, struct slice from, bool reverse, size_t limit,
-     store_visit *visit, void *arg)
-{
-	struct mas_key to = beyond(prefix);
-
-	if (tx->failure != RC_OK)
-		return tx->failure;
-	return note(tx, tx->store->ops->scan(tx->txn, from, mas_key_view(&to), reverse, limit, visit,
-	                                     arg));
-}
-
 enum rc
 mas_scan(struct mas_tx *tx, struct slice prefix, struct slice after, size_t limit,
          store_visit *visit, void *arg)
 {
-	struct mas_key from = { .n = 0 };
+	struct mas_key from = { .n = 0 }, to = beyond(prefix);
 
-	if (after.n == 0)
-		return scan(tx, prefix, prefix, false, limit, visit, arg);
-	mas_key_add(&from, after.p, after.n);
-	mas_key_add(&from, "", 1);
-	return scan(tx, prefix, mas_key_view(&from), false, limit, visit, arg);
-}
-
-enum rc
-mas_last(struct mas_tx *tx, struct slice prefix, store_visit *visit, void *arg)
-{
-	return scan(tx, prefix, prefix, true, 1, visit, arg);
+	if (tx->failure != RC_OK)
+		return tx->failure;
+	if (after.n > 0) {
+		mas_key_add(&from, after.p, after.n);
+		mas_key_add(&from, "", 1);
+	}
+	return note(tx, tx->store->ops->scan(tx->txn, after.n > 0 ? mas_key_view(&from) : prefix,
+	                                     mas_key_view(&to), false, limit, visit, arg));
 }
 
 /* ---- keys ---- */
@@ -262,6 +247,15 @@ struct mas_key
 mas_key(char table)
 {
 	return (struct mas_key){ .p = { table }, .n = 1 };
+}
+
+struct mas_key
+mas_key_of(char table, const void *p, size_t n)
+{
+	struct mas_key k = mas_key(table);
+
+	mas_key_add(&k, p, n);
+	return k;
 }
 
 void

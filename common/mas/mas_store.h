@@ -20,6 +20,7 @@ struct mas_tx; /* of the thread that began it */
 /* RC_OK; else *why says why in one line. */
 enum rc mas_store_open(const struct store_ops *ops, const struct store_conf *conf,
                        struct mas_store *out, char why[256]);
+/* Of one that was never opened, and all zero: fine. */
 void mas_store_close(struct mas_store *s);
 
 enum rc mas_tx_begin(struct mas_store *s, struct mas_tx **tx);
@@ -48,8 +49,6 @@ enum rc mas_del(struct mas_tx *tx, struct slice key);
  */
 enum rc mas_scan(struct mas_tx *tx, struct slice prefix, struct slice after, size_t limit,
                  store_visit *visit, void *arg);
-/* The last record with that prefix: visited at most once. */
-enum rc mas_last(struct mas_tx *tx, struct slice prefix, store_visit *visit, void *arg);
 
 /* A key under construction: a letter and what follows it. */
 struct mas_key {
@@ -58,6 +57,8 @@ struct mas_key {
 };
 
 struct mas_key mas_key(char table);
+/* The same with n octets behind it. */
+struct mas_key mas_key_of(char table, const void *p, size_t n);
 /* What does not fit makes a key that no record has: n is then 0. */
 void mas_key_add(struct mas_key *k, const void *p, size_t n);
 void mas_key_number(struct mas_key *k, uint64_t v, unsigned size);

@@ -16,19 +16,7 @@
 static struct mas_key
 node_key(char table, const struct node_id *id)
 {
-	struct mas_key k = mas_key(table);
-
-	mas_key_add(&k, id->v, NODE_ID_BYTES);
-	return k;
-}
-
-static struct mas_key
-bytes_key(char table, const void *p, size_t n)
-{
-	struct mas_key k = mas_key(table);
-
-	mas_key_add(&k, p, n);
-	return k;
+	return mas_key_of(table, id->v, NODE_ID_BYTES);
 }
 
 static struct mas_key
@@ -82,17 +70,6 @@ open_record(struct slice val)
 	if (unpack_number(&u, 1, 255) != RECORD_VERSION)
 		u.bad = true;
 	return u;
-}
-
-/* 1..max; 0 never is. */
-static unsigned
-unpack_enum(struct unpack *u, unsigned max)
-{
-	uint64_t v = unpack_number(u, 1, max);
-
-	if (v == 0)
-		u->bad = true;
-	return (unsigned)v;
 }
 
 static void
@@ -191,8 +168,8 @@ mas_node_get(struct mas_tx *tx, const struct node_id *id, struct mas_node *out)
 enum rc
 mas_node_put(struct mas_tx *tx, const struct mas_node *n)
 {
-	struct mas_key scl = bytes_key('s', n->scl_id, strlen(n->scl_id));
-	struct mas_key ppid = bytes_key('p', n->ppid_hash, PPID_HASH);
+	struct mas_key scl = mas_key_of('s', n->scl_id, strlen(n->scl_id));
+	struct mas_key ppid = mas_key_of('p', n->ppid_hash, PPID_HASH);
 	struct slice id = slice_make(n->id.v, NODE_ID_BYTES);
 	struct buf b;
 	enum rc rc;
@@ -224,13 +201,13 @@ node_by(struct mas_tx *tx, struct mas_key k, struct node_id *out)
 enum rc
 mas_node_by_scl(struct mas_tx *tx, struct slice scl_id, struct node_id *out)
 {
-	return node_by(tx, bytes_key('s', scl_id.p, scl_id.n), out);
+	return node_by(tx, mas_key_of('s', scl_id.p, scl_id.n), out);
 }
 
 enum rc
 mas_node_by_ppid(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct node_id *out)
 {
-	return node_by(tx, bytes_key('p', hash, PPID_HASH), out);
+	return node_by(tx, mas_key_of('p', hash, PPID_HASH), out);
 }
 
 /* A scan that decodes; damaged ends it. */

@@ -70,17 +70,6 @@ mas_work_submit(struct mas_work *w, struct mas_job *j)
 	pthread_mutex_unlock(&w->lock);
 }
 
-bool
-mas_work_busy(struct mas_work *w)
-{
-	bool busy;
-
-	pthread_mutex_lock(&w->lock);
-	busy = w->waiting.n > w->conf.queue_max / 2;
-	pthread_mutex_unlock(&w->lock);
-	return busy;
-}
-
 void
 mas_work_wake(struct mas_work *w)
 {
@@ -94,7 +83,7 @@ mas_work_wake(struct mas_work *w)
 
 /* RC_OK when the transaction may be committed. */
 static enum rc
-apply(struct mas_work *w, struct mas_tx *tx, struct mas_job *batch)
+apply(struct mas_tx *tx, struct mas_job *batch)
 {
 	for (struct mas_job *j = batch; j != NULL; j = j->next) {
 		mas_tx_mark(tx);
@@ -104,8 +93,7 @@ apply(struct mas_work *w, struct mas_tx *tx, struct mas_job *batch)
 		if (mas_tx_failure(tx) != RC_OK)
 			return mas_tx_failure(tx);
 	}
-	mas_tx_mark(tx);
-	return !mas_tx_changed(tx) || w->conf.closing == NULL ? RC_OK : w->conf.closing(w->conf.arg, tx);
+	return RC_OK;
 }
 
 static enum rc
@@ -116,7 +104,7 @@ commit_batch(struct mas_work *w, struct mas_job *batch)
 
 	if (rc != RC_OK)
 		return rc;
-	rc = apply(w, tx, batch);
+	rc = apply(tx, batch);
 	if (rc == RC_OK && mas_tx_changed(tx))
 		return mas_tx_commit(tx);
 	mas_tx_abort(tx);
@@ -197,9 +185,6 @@ run_tick(struct mas_work *w)
 
 	if (rc == RC_OK) {
 		rc = w->conf.tick(w->conf.arg, tx, &more);
-		mas_tx_mark(tx);
-		if (rc == RC_OK && mas_tx_changed(tx) && w->conf.closing != NULL)
-			rc = w->conf.closing(w->conf.arg, tx);
 		if (rc == RC_OK && mas_tx_changed(tx))
 			rc = mas_tx_commit(tx);
 		else
@@ -207,7 +192,8 @@ run_tick(struct mas_work *w)
 	}
 	if (rc != RC_OK)
 		LOG_ERROR(w->conf.log, "security-timers-failed", LOG_Z("status", status_of(rc)->text));
-	w->conf.ticked(w->conf.arg, rc);
+	if (w->conf.ticked != NULL)
+		w->conf.ticked(w->conf.arg, rc);
 	return rc == RC_OK && more;
 }
 
@@ -273,7 +259,6 @@ enum rc
 mas_work_start(const struct mas_work_conf *conf, struct mas_work **out)
 {
 	struct mas_work *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 
 	if (w == NULL)
 		return RC_UNAVAILABLE;
@@ -281,10 +266,7 @@ mas_work_start(const struct mas_work_conf *conf, struct mas_work **out)
 	queue_init(&w->waiting);
 	queue_init(&w->refused);
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	(void)clock_cond_init(&w->wake);
 	if (pthread_create(&w->thread, NULL, work_main, w) != 0) {
 		work_free(w);
 		return RC_UNAVAILABLE;

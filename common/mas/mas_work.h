@@ -22,10 +22,8 @@ struct mas_work_conf {
 	 * Every period, on the worker: expiry, counters. Changes something or not; *more: at once again.
 	 */
 	enum rc (*tick)(void *arg, struct mas_tx *tx, bool *more);
-	/* After each tick: rc RC_OK when what it changed is stored. */
+	/* After each tick: rc RC_OK when what it changed is stored. NULL: not wanted. */
 	void (*ticked)(void *arg, enum rc rc);
-	/* At the end of each transaction that changes something: counters. NULL: not wanted. */
-	enum rc (*closing)(void *arg, struct mas_tx *tx);
 	void *arg;
 };
 
@@ -38,8 +36,6 @@ enum rc mas_work_start(const struct mas_work_conf *conf, struct mas_work **out);
 void mas_work_submit(struct mas_work *w, struct mas_job *j);
 /* A tick soon. Any thread. */
 void mas_work_wake(struct mas_work *w);
-/* True when the queue is more than half full: what need not be done now may be refused. */
-bool mas_work_busy(struct mas_work *w);
 /* Ends what waits, ticks once more, ends the thread, frees. NULL is fine. */
 void mas_work_stop(struct mas_work *w);
 

@@ -179,13 +179,6 @@ tick(void *arg, struct mas_tx *tx, bool *more)
 	return rc != RC_OK ? rc : mas_counters_write(m->counters, tx);
 }
 
-static void
-ticked(void *arg, enum rc rc)
-{
-	(void)arg;
-	(void)rc;
-}
-
 static enum rc
 start_work(struct msbf *m)
 {
@@ -195,7 +188,6 @@ start_work(struct msbf *m)
 		                      .batch_max = m->conf.batch_max,
 		                      .period = TICK,
 		                      .tick = tick,
-		                      .ticked = ticked,
 		                      .arg = m };
 
 	return mas_work_start(&work, &m->work);
@@ -408,21 +400,6 @@ msbf_leave(struct msbf *m)
 }
 
 /* ---- calls ---- */
-
-void
-msbf_outcome(struct mas_outcome *o, enum rc rc, const char *reason)
-{
-	*o = (struct mas_outcome){ .rc = rc };
-	(void)string_set(o->reason, sizeof(o->reason) - 1, slice_of(reason));
-}
-
-void
-msbf_outcome_failed(struct mas_outcome *o, enum rc rc)
-{
-	msbf_outcome(o, rc, rc == RC_UNAVAILABLE ? "OVERLOAD" : NULL);
-	if (rc == RC_UNAVAILABLE || rc == RC_NO_SPACE)
-		o->retry_after = MSBF_RETRY_AFTER;
-}
 
 const char *
 msbf_result(const struct mas_outcome *o)

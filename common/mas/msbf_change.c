@@ -158,9 +158,9 @@ admit_run(struct mas_job *j, struct mas_tx *tx)
 	unsigned added = 0;
 	enum rc rc = RC_OK;
 
-	msbf_outcome(&a->outcome, RC_OK, NULL);
+	mas_outcome(&a->outcome, RC_OK, NULL);
 	if (a->n > MSBF_LINES_MAX)
-		msbf_outcome(&a->outcome, RC_BAD_REQUEST, "BAD_PARAM");
+		mas_outcome(&a->outcome, RC_BAD_REQUEST, "BAD_PARAM");
 	else if (a->unreadable > 0)
 		rc = trace_unreadable(j->self, tx, a);
 	for (size_t i = 0; i < a->n && rc == RC_OK && a->outcome.rc == RC_OK; i++) {
@@ -177,7 +177,7 @@ admit_done(struct mas_job *j, enum rc rc)
 	struct msbf *m = j->self;
 
 	if (rc != RC_OK)
-		msbf_outcome_failed(&a->outcome, rc);
+		mas_outcome_failed(&a->outcome, rc);
 	for (size_t i = 0; i < a->n && a->outcome.rc == RC_OK; i++)
 		m->devices += a->lines[i].is_new;
 	a->done(a);
@@ -203,7 +203,7 @@ struct work {
 static enum rc
 refuse(struct work *w, enum rc rc, const char *reason)
 {
-	msbf_outcome(&w->c->outcome, rc, reason);
+	mas_outcome(&w->c->outcome, rc, reason);
 	return RC_OK;
 }
 
@@ -330,7 +330,7 @@ change_run(struct mas_job *j, struct mas_tx *tx)
 	enum rc rc = c->by_node ? msbf_device_by_node(tx, &c->node, w.d)
 	                        : msbf_device_get(tx, c->hash, w.d);
 
-	msbf_outcome(&c->outcome, rc, NULL);
+	mas_outcome(&c->outcome, rc, NULL);
 	if (rc == RC_NOT_FOUND) {
 		/* The change of a node is in the audit of the MAS. */
 		t.result = status_of(rc)->text;
@@ -372,7 +372,7 @@ change_done(struct mas_job *j, enum rc rc)
 
 	c->msbf = m;
 	if (rc != RC_OK)
-		msbf_outcome_failed(&c->outcome, rc);
+		mas_outcome_failed(&c->outcome, rc);
 	if (c->outcome.rc == RC_OK && c->kind == MSBF_UNLOCK)
 		failures_clear(m->failures, ppid_octets(&c->device.ppid), SLICE_NONE);
 	if (c->outcome.rc != RC_OK || c->kind != MSBF_BIND || !c->device.has_node) {

@@ -17,7 +17,6 @@
 
 #define MSBF_ENDPOINTS 3u
 #define MSBF_PATH_MAX 256u
-#define MSBF_RETRY_AFTER 5 /* seconds, when a queue or the store is full */
 #define MSBF_BOOT_RATE 20u /* requests of one source in a second that has proved nothing yet */
 #define MSBF_STATUS_RATE 10u
 
@@ -54,10 +53,6 @@ struct msbf {
 /* Counts something that is to end before msbf_stop returns. False: it is not to begin. */
 bool msbf_enter(struct msbf *m, unsigned max);
 void msbf_leave(struct msbf *m);
-
-void msbf_outcome(struct mas_outcome *o, enum rc rc, const char *reason);
-/* The outcome of a job that the worker could not carry out. */
-void msbf_outcome_failed(struct mas_outcome *o, enum rc rc);
 
 /* For the audit: its reason, or what the code says. */
 const char *msbf_result(const struct mas_outcome *o);

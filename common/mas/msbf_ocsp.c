@@ -151,18 +151,26 @@ judge(const struct flight *f, int64_t *until)
 	                  until);
 }
 
-static void
-take_note(struct msbf_ocsp *o, const struct flight *f, const char *truth)
+/* What is signed is about the certificate; all else about the responder and the way there. */
+static enum rc
+outcome_of(const char *truth)
 {
-	bool refused = truth != NULL &&
-	               (strcmp(truth, "OCSP_REVOKED") == 0 || strcmp(truth, "OCSP_UNKNOWN") == 0);
+	if (truth == NULL)
+		return RC_OK;
+	return strcmp(truth, "OCSP_REVOKED") == 0 || strcmp(truth, "OCSP_UNKNOWN") == 0
+	           ? RC_FORBIDDEN
+	           : RC_BAD_GATEWAY;
+}
 
+static void
+take_note(struct msbf_ocsp *o, const struct flight *f, enum rc rc, const char *truth)
+{
 	mas_count(o->conf.counters,
-	          truth == NULL ? MSBF_COUNT_OCSP_GOOD
-	          : refused     ? MSBF_COUNT_OCSP_REFUSED
-	                        : MSBF_COUNT_OCSP_FAILED,
+	          rc == RC_OK          ? MSBF_COUNT_OCSP_GOOD
+	          : rc == RC_FORBIDDEN ? MSBF_COUNT_OCSP_REFUSED
+	                               : MSBF_COUNT_OCSP_FAILED,
 	          1);
-	if (truth != NULL && !refused)
+	if (rc == RC_BAD_GATEWAY)
 		LOG_WARN(o->conf.log, "ocsp-failed", LOG_S("responder", f->ex.url),
 		         LOG_Z("reason", truth), LOG_N("status", f->ex.http_status),
 		         LOG_Z("text", f->ex.failure));
@@ -192,11 +200,12 @@ answered(struct exchange *ex)
 	struct msbf_ocsp_check *waiting;
 	int64_t until;
 	const char *truth = judge(f, &until);
+	enum rc rc = outcome_of(truth);
 
-	take_note(o, f, truth);
+	take_note(o, f, rc, truth);
 	waiting = land(o, f, truth, until);
 	flight_free(f);
-	tell_all(waiting, truth == NULL ? RC_OK : RC_FORBIDDEN, truth);
+	tell_all(waiting, rc, truth);
 }
 
 static void

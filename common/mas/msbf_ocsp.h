@@ -31,7 +31,12 @@ struct msbf_ocsp_check {
 	void *owner; /* the caller's */
 
 	/* For done. */
-	enum rc rc; /* RC_OK: good; RC_FORBIDDEN; RC_UNAVAILABLE: it could not be asked for */
+	/*
+	 * RC_OK: good; RC_FORBIDDEN: the responder says it is not; RC_BAD_GATEWAY: it has said nothing
+	 * that counts, as far as that goes the certificate is as good as it was; RC_UNAVAILABLE: it
+	 * could not be asked for.
+	 */
+	enum rc rc;
 	const char *truth; /* unless RC_OK, for the audit: a token, constant */
 
 	struct msbf_ocsp_check *next; /* private */

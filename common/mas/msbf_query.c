@@ -45,7 +45,7 @@ one_device(struct msbf_query *q, struct mas_tx *tx)
 	if (rc == RC_OK)
 		q->row(q, &d);
 	else if (rc == RC_NOT_FOUND)
-		msbf_outcome(&q->outcome, RC_NOT_FOUND, NULL);
+		mas_outcome(&q->outcome, RC_NOT_FOUND, NULL);
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
@@ -58,7 +58,7 @@ some_devices(struct msbf_query *q, struct mas_tx *tx)
 
 	if (q->limit > MSBF_PAGE_MAX ||
 	    (q->after.n > 0 && !hex_decode(q->after, after, PPID_HASH))) {
-		msbf_outcome(&q->outcome, RC_BAD_REQUEST, "BAD_PARAM");
+		mas_outcome(&q->outcome, RC_BAD_REQUEST, "BAD_PARAM");
 		return RC_OK;
 	}
 	rc = msbf_device_scan(tx, q->after.n > 0 ? after : NULL, 0, page_row, &p);
@@ -90,7 +90,7 @@ query_run(struct mas_job *j, struct mas_tx *tx)
 	struct msbf_query *q = CALL(j, struct msbf_query);
 	enum rc rc;
 
-	msbf_outcome(&q->outcome, RC_OK, NULL);
+	mas_outcome(&q->outcome, RC_OK, NULL);
 	q->next[0] = '\0';
 	if (q->begin != NULL)
 		q->begin(q);
@@ -105,7 +105,7 @@ query_done(struct mas_job *j, enum rc rc)
 	struct msbf *m = j->self;
 
 	if (rc != RC_OK)
-		msbf_outcome_failed(&q->outcome, rc);
+		mas_outcome_failed(&q->outcome, rc);
 	q->done(q);
 	msbf_leave(m);
 }
@@ -124,7 +124,7 @@ note_run(struct mas_job *j, struct mas_tx *tx)
 	struct mas_note *n = CALL(j, struct mas_note);
 	struct msbf *m = j->self;
 
-	msbf_outcome(&n->outcome, RC_OK, NULL);
+	mas_outcome(&n->outcome, RC_OK, NULL);
 	return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &n->entry);
 }
 
@@ -135,7 +135,7 @@ note_done(struct mas_job *j, enum rc rc)
 	struct msbf *m = j->self;
 
 	if (rc != RC_OK)
-		msbf_outcome_failed(&n->outcome, rc);
+		mas_outcome_failed(&n->outcome, rc);
 	n->done(n);
 	msbf_leave(m);
 }
@@ -159,13 +159,13 @@ audit_run(struct mas_job *j, struct mas_tx *tx)
 {
 	struct mas_audit_page *p = CALL(j, struct mas_audit_page);
 
-	msbf_outcome(&p->outcome, RC_OK, NULL);
+	mas_outcome(&p->outcome, RC_OK, NULL);
 	if (p->begin != NULL)
 		p->begin(p);
 	if (p->limit <= MAS_PAGE_MAX)
 		return audit_read(tx, p->after, p->limit == 0 ? MAS_PAGE_MAX : p->limit, audit_row,
 		                  p);
-	msbf_outcome(&p->outcome, RC_BAD_REQUEST, "BAD_PARAM");
+	mas_outcome(&p->outcome, RC_BAD_REQUEST, "BAD_PARAM");
 	return RC_OK;
 }
 
@@ -176,7 +176,7 @@ audit_done(struct mas_job *j, enum rc rc)
 	struct msbf *m = j->self;
 
 	if (rc != RC_OK)
-		msbf_outcome_failed(&p->outcome, rc);
+		mas_outcome_failed(&p->outcome, rc);
 	p->done(p);
 	msbf_leave(m);
 }
@@ -213,11 +213,11 @@ verify_done(struct mas_job *j, enum rc rc)
 	struct mas_audit_verify *v = CALL(j, struct mas_audit_verify);
 	struct msbf *m = j->self;
 
-	msbf_outcome(&v->outcome, RC_OK, NULL);
+	mas_outcome(&v->outcome, RC_OK, NULL);
 	if (rc == RC_OK)
 		v->check = v->step;
 	else
-		msbf_outcome_failed(&v->outcome, rc);
+		mas_outcome_failed(&v->outcome, rc);
 	if (v->check.bad != 0 || v->check.bad_head)
 		LOG_ERROR(m->conf.log, "audit-damaged", LOG_N("record", v->check.bad));
 	v->done(v);
@@ -244,11 +244,11 @@ rewrap_run(struct mas_job *j, struct mas_tx *tx)
 		                 .source = r->source };
 	enum rc rc;
 
-	msbf_outcome(&r->outcome, RC_OK, NULL);
+	mas_outcome(&r->outcome, RC_OK, NULL);
 	r->records = 0;
 	if (key_is_zero(m->next_seal) || key_equal(m->seal, m->next_seal) ||
 	    msbf_seal(m, tx) == m->next_seal) {
-		msbf_outcome(&r->outcome, RC_BAD_REQUEST, "NO_NEXT_KEY");
+		mas_outcome(&r->outcome, RC_BAD_REQUEST, "NO_NEXT_KEY");
 		e.result = SLICE_LIT("NO_NEXT_KEY");
 		return audit_add(tx, msbf_seal(m, tx), clock_now(m->conf.clock), &e);
 	}
@@ -264,7 +264,7 @@ rewrap_done(struct mas_job *j, enum rc rc)
 	struct msbf *m = j->self;
 
 	if (rc != RC_OK)
-		msbf_outcome_failed(&r->outcome, rc);
+		mas_outcome_failed(&r->outcome, rc);
 	if (r->outcome.rc == RC_OK) {
 		*m->seal = *m->next_seal;
 		key_wipe(m->next_seal);

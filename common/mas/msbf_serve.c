@@ -73,17 +73,24 @@ subject_of(const struct boot *b)
 	return b->proved ? ppid_octets(&b->ppid) : SLICE_NONE;
 }
 
+static bool
+is_refused(const struct boot *b, const struct msbf_refusal *r)
+{
+	bool refused = r->rc == RC_DENIED || r->rc == RC_FORBIDDEN;
+
+	if (refused)
+		LOG_INFO(b->m->conf.log, "bootstrap-refused", LOG_Z("source", b->source),
+		         LOG_Z("reason", r->truth));
+	return refused;
+}
+
 /* What somebody may have tried on purpose. */
 static void
 count_failure(struct boot *b, const struct msbf_refusal *r)
 {
 	struct msbf *m = b->m;
 
-	if (r->rc != RC_DENIED && r->rc != RC_FORBIDDEN)
-		return;
-	LOG_INFO(m->conf.log, "bootstrap-refused", LOG_Z("source", b->source),
-	         LOG_Z("reason", r->truth));
-	if (!failures_add(m->failures, subject_of(b), slice_of(b->source)))
+	if (!is_refused(b, r) || !failures_add(m->failures, subject_of(b), slice_of(b->source)))
 		return;
 	mas_count(m->counters, MSBF_COUNT_ALARM, 1);
 	LOG_WARN(m->conf.log, "bootstrap-locked", LOG_Z("source", b->source));
@@ -172,7 +179,7 @@ static enum rc
 answer_refusal(struct boot *b)
 {
 	const struct msbf_refusal *r = &b->refusal;
-	unsigned retry_after = r->rc == RC_UNAVAILABLE ? MSBF_RETRY_AFTER : 0;
+	unsigned retry_after = r->rc == RC_UNAVAILABLE ? MAS_RETRY_AFTER : 0;
 
 	count_refusal(b->m, r->reason);
 	raise_alarm(b);
@@ -232,11 +239,16 @@ certificate_judged(struct msbf_ocsp_check *c)
 {
 	struct boot *b = c->owner;
 
-	if (c->rc == RC_FORBIDDEN)
+	/* Outside it is the same whether the certificate or its responder is to blame. */
+	if (c->rc == RC_FORBIDDEN || c->rc == RC_BAD_GATEWAY)
 		b->before = (struct msbf_refusal){ RC_FORBIDDEN, "AUTH_FAILED", c->truth };
 	else if (c->rc != RC_OK)
 		b->before = (struct msbf_refusal){ RC_UNAVAILABLE, "OVERLOAD", c->truth };
-	count_failure(b, &b->before);
+	/* A responder that is away locks nobody out for longer than it is. */
+	if (c->rc == RC_BAD_GATEWAY)
+		(void)is_refused(b, &b->before);
+	else
+		count_failure(b, &b->before);
 	msbf_boot_begin(b);
 }
 
@@ -313,11 +325,11 @@ msbf_serve_boot(void *arg, struct req *rq, const struct req_input *in)
 	if (!msbf_rate_take(m->boot_rate, in->peer == NULL ? SLICE_NONE : in->peer->address))
 		return msbf_refuse_load(rq, 1);
 	if (!msbf_enter(m, MSBF_RUNNING_MAX))
-		return msbf_refuse_load(rq, MSBF_RETRY_AFTER);
+		return msbf_refuse_load(rq, MAS_RETRY_AFTER);
 	b = secret_alloc(sizeof(*b));
 	if (b == NULL) {
 		msbf_leave(m);
-		return msbf_refuse_load(rq, MSBF_RETRY_AFTER);
+		return msbf_refuse_load(rq, MAS_RETRY_AFTER);
 	}
 	*b = (struct boot){ .m = m, .rq = rq, .op = op, .json = json };
 	rc = serve(b, in);

@@ -78,7 +78,7 @@ answer(struct asking *a)
 	size_t n;
 
 	if (v->outcome.rc != RC_OK) {
-		req_answer(a->rq)->retry_after = MSBF_RETRY_AFTER;
+		req_answer(a->rq)->retry_after = MAS_RETRY_AFTER;
 		return endpoint_refuse(a->rq, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"));
 	}
 	memcpy(r.nonce, a->nonce, sizeof(r.nonce));
@@ -123,7 +123,7 @@ msbf_serve_status(void *arg, struct req *rq, const struct req_input *in)
 	if (!is_json(in->content_type))
 		return endpoint_refuse(rq, RC_MEDIA_TYPE, SLICE_NONE);
 	if (!msbf_enter(m, MSBF_RUNNING_MAX))
-		return msbf_refuse_load(rq, MSBF_RETRY_AFTER);
+		return msbf_refuse_load(rq, MAS_RETRY_AFTER);
 	a = calloc(1, sizeof(*a));
 	if (a != NULL)
 		*a = (struct asking){ .m = m, .rq = rq };

@@ -12,15 +12,6 @@
 #define RECORD_OCTETS_MAX 4096u
 
 static struct mas_key
-bytes_key(char table, const void *p, size_t n)
-{
-	struct mas_key k = mas_key(table);
-
-	mas_key_add(&k, p, n);
-	return k;
-}
-
-static struct mas_key
 address_key(const struct ppid_pair *pair)
 {
 	struct mas_key k = mas_key('a');
@@ -44,15 +35,6 @@ unpack_link(struct unpack *u, bool *has, uint8_t hash[PPID_HASH])
 {
 	*has = unpack_flag(u);
 	unpack_into(u, hash, PPID_HASH);
-}
-
-static unsigned
-unpack_enum(struct unpack *u, unsigned max)
-{
-	uint64_t v = unpack_number(u, 1, max);
-
-	u->bad = u->bad || v == 0;
-	return (unsigned)v;
 }
 
 static void
@@ -147,7 +129,7 @@ unpack_device(struct slice key, struct slice val, struct msbf_device *d)
 enum rc
 msbf_device_get(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct msbf_device *out)
 {
-	struct mas_key k = bytes_key('D', hash, PPID_HASH);
+	struct mas_key k = mas_key_of('D', hash, PPID_HASH);
 	struct slice val;
 	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
 
@@ -159,8 +141,8 @@ msbf_device_get(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct msbf_de
 enum rc
 msbf_device_put(struct mas_tx *tx, const struct msbf_device *d)
 {
-	struct mas_key k = bytes_key('D', d->hash, PPID_HASH);
-	struct mas_key node = bytes_key('n', d->node.v, NODE_ID_BYTES);
+	struct mas_key k = mas_key_of('D', d->hash, PPID_HASH);
+	struct mas_key node = mas_key_of('n', d->node.v, NODE_ID_BYTES);
 	struct buf b;
 	enum rc rc;
 
@@ -190,7 +172,7 @@ get_hash(struct mas_tx *tx, const struct mas_key *k, uint8_t hash[PPID_HASH])
 enum rc
 msbf_device_by_node(struct mas_tx *tx, const struct node_id *node, struct msbf_device *out)
 {
-	struct mas_key k = bytes_key('n', node->v, NODE_ID_BYTES);
+	struct mas_key k = mas_key_of('n', node->v, NODE_ID_BYTES);
 	uint8_t hash[PPID_HASH];
 	enum rc rc = get_hash(tx, &k, hash);
 
@@ -225,7 +207,7 @@ msbf_device_scan(struct mas_tx *tx, const uint8_t after[PPID_HASH], size_t limit
 	enum rc rc;
 
 	if (after != NULL)
-		k = bytes_key('D', after, PPID_HASH);
+		k = mas_key_of('D', after, PPID_HASH);
 	rc = mas_scan(tx, SLICE_LIT("D"), mas_key_view(&k), limit, scan_one, &s);
 	return rc == RC_OK && s.damaged ? RC_INTERNAL : rc;
 }

@@ -24,22 +24,14 @@ bool
 kind_parse_long(struct slice s, int64_t *v)
 {
 	bool negative;
-	uint64_t u = 0, limit;
+	uint64_t u;
 
 	s = kind_trim(s);
 	negative = s.n > 0 && s.p[0] == '-';
 	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'))
 		s = slice_from(s, 1);
-	limit = (uint64_t)INT64_MAX + negative;
-	if (s.n == 0)
+	if (!slice_number(s, (uint64_t)INT64_MAX + negative, &u))
 		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned d = (unsigned)(s.p[i] - '0');
-
-		if (s.p[i] < '0' || s.p[i] > '9' || u > (limit - d) / 10)
-			return false;
-		u = u * 10 + d;
-	}
 	*v = negative ? (int64_t)(0 - u) : (int64_t)u;
 	return true;
 }

@@ -30,12 +30,11 @@ struct table {
 };
 
 struct failures {
-	pthread_mutex_t lock; /* of the tables and full */
+	pthread_mutex_t lock; /* of the tables */
 	const struct clock *clock;
 	int64_t part; /* microseconds */
 	size_t sets;
 	struct table subjects, sources;
-	uint64_t full;
 	struct key secret;
 };
 
@@ -195,12 +194,8 @@ wait_of(struct failures *f, struct table *t, struct slice who, int64_t time)
 		return 0;
 	tag = tag_of(f, who);
 	s = find(f, t, tag, now);
-	if (s == NULL && victim(f, t, tag, now) != NULL)
-		return 0;
-	if (s == NULL) {
-		f->full++;
-		return f->part;
-	}
+	if (s == NULL)
+		return victim(f, t, tag, now) != NULL ? 0 : f->part;
 	wait = parts_to_wait(s, t->limit);
 	return wait == 0 ? 0 : (s->last + wait) * f->part - time;
 }
@@ -287,15 +282,4 @@ failures_clear(struct failures *f, struct slice subject, struct slice source)
 	clear(f, &f->subjects, subject, time);
 	clear(f, &f->sources, source, time);
 	pthread_mutex_unlock(&f->lock);
-}
-
-uint64_t
-failures_full(struct failures *f)
-{
-	uint64_t n;
-
-	pthread_mutex_lock(&f->lock);
-	n = f->full;
-	pthread_mutex_unlock(&f->lock);
-	return n;
 }

@@ -8,8 +8,8 @@
  * more than the limit within any window, and locked for at most a twelfth longer than one.
  *
  * When the table is full a new entry takes the place of the one of its set with the fewest
- * failures, but never of one that is locked; when all are, the new one counts as locked (and
- * failures_full counts). Places are chosen with a random key: nobody can aim at a set.
+ * failures, but never of one that is locked; when all are, the new one counts as locked.
+ * Places are chosen with a random key: nobody can aim at a set.
  *
  * Any thread. Concurrent attempts of one subject are all allowed that ask before the first of them
  * is counted: whoever serves allows only one at a time.
@@ -53,7 +53,5 @@ bool failures_allow(struct failures *f, struct slice subject, struct slice sourc
 bool failures_add(struct failures *f, struct slice subject, struct slice source);
 /* Forgets what was counted for the subject, for the source; either may be empty. */
 void failures_clear(struct failures *f, struct slice subject, struct slice source);
-/* How often a full set of locked entries refused a new one. */
-uint64_t failures_full(struct failures *f);
 
 #endif

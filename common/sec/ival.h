@@ -65,7 +65,7 @@ struct ival_origin {
 	struct slice scl_id; /* at most IVAL_SCL_ID_MAX octets */
 };
 
-/* Sets r->mac. RC_BAD_REQUEST: a member is out of its range; RC_UNAVAILABLE. Any thread. */
+/* Sets r->mac. RC_BAD_REQUEST: a member is out of its range; RC_INTERNAL. Any thread. */
 enum rc ival_sign(const struct key *k_ival, const struct ival_origin *o, struct ival_report *r);
 
 struct ival_policy {
@@ -77,14 +77,14 @@ struct ival_policy {
 /*
  * RC_OK: the report is the node's, new, and has the required bits; *accepted is then the new value
  * of last. RC_BAD_REQUEST: a member is no number or time of a report; RC_FORBIDDEN: any check
- * failed; RC_UNAVAILABLE. The caller locks the node. Any thread.
+ * failed; RC_INTERNAL. The caller locks the node. Any thread.
  */
 enum rc ival_check(const struct key *k_ival, const struct ival_origin *o,
                    const struct ival_report *r, const struct ival_policy *p, int64_t *accepted);
 
 /*
  * Before the first Kmr: mac is 0 and the device key signs the same octets || E_boot. Writes the
- * value of the header and a zero. RC_BAD_REQUEST, RC_UNAVAILABLE, RC_INTERNAL.
+ * value of the header and a zero. RC_BAD_REQUEST, RC_INTERNAL.
  */
 enum rc ival_boot_sign(const struct device_key *k, const struct key *e_boot,
                        const struct ival_origin *o, const struct ival_report *r,

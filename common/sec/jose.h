@@ -59,7 +59,7 @@ struct jose_header {
  * The compact form of body under h, appended to out. RC_BAD_REQUEST: a member of h has no place in
  * a header (limits, NUL, no UTF-8, seq 0), RC_FORBIDDEN: seq above JOSE_SEQ_MAX, RC_TOO_LARGE:
  * out is full, RC_UNAVAILABLE, RC_INTERNAL; out is then as before. The caller never uses a seq
- * twice with one key (replay.h).
+ * twice with one key.
  */
 enum rc jose_seal(const struct jose_header *h, const struct key *key, struct slice body,
                   struct buf *out);

@@ -43,7 +43,7 @@ enum rc kek_from_passphrase(struct slice passphrase, const uint8_t salt[KEK_SALT
 
 /*
  * Replaces *kek by HMAC(*kek, "bind" || machine_id || ppid). RC_BAD_REQUEST when one of the two is
- * not as in struct kek_source.
+ * not as in struct kek_source, RC_INTERNAL when the library fails.
  */
 enum rc kek_bind(struct key *kek, struct slice machine_id, struct slice ppid);
 

@@ -222,19 +222,6 @@ keystore_put(struct keystore *ks, const struct keystore_item *item, struct slice
 	return secret.n == 0 ? RC_BAD_REQUEST : keystore_apply(ks, &change, 1);
 }
 
-enum rc
-keystore_remove(struct keystore *ks, const struct keystore_id *id)
-{
-	const struct keystore_change change = { .item = { .id = *id } };
-	enum rc rc = RC_NOT_FOUND;
-
-	pthread_mutex_lock(&ks->lock);
-	if (set_find(&ks->set, id) != NULL)
-		rc = apply(ks, &change, 1);
-	pthread_mutex_unlock(&ks->lock);
-	return rc;
-}
-
 /* ---- looking ---- */
 
 /* With the lock. */
@@ -308,17 +295,6 @@ keystore_text(struct keystore *ks, const struct keystore_id *id, struct buf *tex
 	return text != NULL && text->failed ? RC_NO_SPACE : RC_OK;
 }
 
-size_t
-keystore_count(struct keystore *ks)
-{
-	size_t n;
-
-	pthread_mutex_lock(&ks->lock);
-	n = ks->set.n;
-	pthread_mutex_unlock(&ks->lock);
-	return n;
-}
-
 /* ---- counters ---- */
 
 static struct keystore_id
@@ -367,27 +343,6 @@ keystore_counter(struct keystore *ks, const struct keystore_id *id, uint64_t *va
 	pthread_mutex_lock(&ks->lock);
 	rc = counter_read(ks, &cid, value);
 	pthread_mutex_unlock(&ks->lock);
-	return rc;
-}
-
-enum rc
-keystore_counter_take(struct keystore *ks, const struct keystore_id *id, uint64_t step,
-                      uint64_t *first)
-{
-	const struct keystore_id cid = counter_id(id);
-	uint64_t value;
-	enum rc rc;
-
-	*first = 0;
-	if (step == 0)
-		return RC_BAD_REQUEST;
-	pthread_mutex_lock(&ks->lock);
-	rc = counter_read(ks, &cid, &value);
-	if (rc == RC_OK)
-		rc = step > UINT64_MAX - value ? RC_NO_SPACE : counter_write(ks, &cid, value + step);
-	pthread_mutex_unlock(&ks->lock);
-	if (rc == RC_OK)
-		*first = value + 1;
 	return rc;
 }
 

@@ -37,7 +37,7 @@ enum keystore_type {
 	KS_KMR = 1,        /* name: node id in hex, index: KmrIndex */
 	KS_KMC = 2,        /* name: what the connection leads to, index: KmcIndex */
 	KS_DEVICE_KEY = 3, /* name: what the key is for; secret: key or a reference to it */
-	KS_COUNTER = 4,    /* see keystore_counter_take */
+	KS_COUNTER = 4,    /* see keystore_counter */
 	KS_TYPE_MAX = 255
 };
 
@@ -99,8 +99,6 @@ struct keystore_change {
 enum rc keystore_apply(struct keystore *ks, const struct keystore_change *changes, size_t n);
 /* keystore_apply with one change. */
 enum rc keystore_put(struct keystore *ks, const struct keystore_item *item, struct slice secret);
-/* The same; RC_NOT_FOUND when there is none. */
-enum rc keystore_remove(struct keystore *ks, const struct keystore_id *id);
 
 /*
  * The secret into out, which has room for max octets; *n is its length. RC_NOT_FOUND, RC_TOO_LARGE,
@@ -108,7 +106,7 @@ enum rc keystore_remove(struct keystore *ks, const struct keystore_id *id);
  */
 enum rc keystore_secret(struct keystore *ks, const struct keystore_id *id, void *out, size_t max,
                         size_t *n);
-/* A secret of exactly KEY_BYTES octets; RC_PRECONDITION when it has another length. */
+/* The same of exactly KEY_BYTES octets; RC_PRECONDITION when it has another length. */
 enum rc keystore_key(struct keystore *ks, const struct keystore_id *id, struct key *out);
 
 /*
@@ -117,24 +115,22 @@ enum rc keystore_key(struct keystore *ks, const struct keystore_id *id, struct k
  */
 void keystore_each(struct keystore *ks, uint8_t type,
                    bool (*visit)(void *arg, const struct keystore_item *item), void *arg);
-/* Appends the text of a record to *text (NULL: not wanted) and sets *not_after (NULL: the same). */
+/*
+ * Appends the text of a record to *text (NULL: not wanted) and sets *not_after (NULL: the same).
+ * RC_NOT_FOUND; RC_NO_SPACE: text is full.
+ */
 enum rc keystore_text(struct keystore *ks, const struct keystore_id *id, struct buf *text,
                       uint64_t *not_after);
-size_t keystore_count(struct keystore *ks);
 
 /*
  * Counters that never go back: records of the type KS_COUNTER (the type in the id is not looked
- * at), 0 while absent.
+ * at), 0 while absent. RC_PRECONDITION: the record is none of a counter; RC_INTERNAL.
  */
 enum rc keystore_counter(struct keystore *ks, const struct keystore_id *id, uint64_t *value);
 /*
- * Takes step (not 0) numbers durably before they are used: *first is the first of them, the value
- * of the counter is the last. After a crash what was taken and not used is skipped. The first
- * number ever is 1. RC_NO_SPACE when the numbers are exhausted, else as keystore_apply.
+ * Sets the counter to value when that is higher: RC_CONFLICT, and no change, when it is not.
+ * Otherwise as above and as keystore_apply.
  */
-enum rc keystore_counter_take(struct keystore *ks, const struct keystore_id *id, uint64_t step,
-                              uint64_t *first);
-/* Sets the counter to value when that is higher: RC_CONFLICT, and no change, when it is not. */
 enum rc keystore_counter_raise(struct keystore *ks, const struct keystore_id *id, uint64_t value);
 
 #endif

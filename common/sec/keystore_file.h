@@ -26,7 +26,10 @@ enum rc keystore_file_open(struct keystore_file *f, const char *dir, bool create
 enum rc keystore_file_look(struct keystore_file *f, const char *dir, char why[KEYSTORE_WHY]);
 void keystore_file_close(struct keystore_file *f);
 
-/* The whole file; RC_NOT_FOUND when there is none. to has the limit KEYSTORE_FILE_MAX. */
+/*
+ * The whole file. RC_NOT_FOUND when there is none; otherwise, and why, as keystore_open has them.
+ * to has the limit KEYSTORE_FILE_MAX.
+ */
 enum rc keystore_file_read(struct keystore_file *f, struct buf *to, char why[KEYSTORE_WHY]);
 
 /*

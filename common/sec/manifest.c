@@ -14,9 +14,6 @@
 /* The last line: word, signature, end of line. */
 #define SIGNATURE_LINE (10 + B64URL_LEN(SIGN_SIZE) + 1)
 
-/* Octets that the lines take beside their paths. */
-#define LINE_OVERHEAD (7 + DIGEST_TEXT + 1 + 1)
-
 static bool
 is_target(struct slice s)
 {
@@ -38,78 +35,6 @@ is_path(struct slice s)
 			return false;
 	return s.n > 1 && s.n <= MANIFEST_PATH_MAX && s.p[0] == '/';
 }
-
-/* ---- writing ---- */
-
-static bool
-is_ok(const struct manifest *m)
-{
-	if (!is_target(m->target) || m->n > MANIFEST_FILES_MAX)
-		return false;
-	for (size_t i = 0; i < m->n; i++)
-		if (!is_path(m->files[i].path) ||
-		    (i > 0 && slice_cmp(m->files[i - 1].path, m->files[i].path) >= 0))
-			return false;
-	return true;
-}
-
-static void
-put_lines(const struct manifest *m, struct buf *b)
-{
-	char digest[DIGEST_TEXT + 1];
-
-	buf_slice(b, FIRST_LINE);
-	buf_slice(b, TARGET_WORD);
-	buf_slice(b, m->target);
-	buf_char(b, '\n');
-	for (size_t i = 0; i < m->n; i++) {
-		hex_encode(m->files[i].digest, SIGN_DIGEST_SIZE, digest);
-		buf_slice(b, FILE_WORD);
-		buf_puts(b, digest);
-		buf_char(b, ' ');
-		buf_slice(b, m->files[i].path);
-		buf_char(b, '\n');
-	}
-}
-
-/* Octets of the whole text. */
-static size_t
-size_of(const struct manifest *m)
-{
-	size_t n = FIRST_LINE.n + TARGET_WORD.n + m->target.n + 1 + SIGNATURE_LINE;
-
-	for (size_t i = 0; i < m->n; i++)
-		n += LINE_OVERHEAD + m->files[i].path.n;
-	return n;
-}
-
-enum rc
-manifest_write(const struct manifest *m, const struct sign_key *key, struct buf *out)
-{
-	uint8_t signature[SIGN_SIZE];
-	size_t before = out->n, n;
-	enum rc rc;
-
-	if (!is_ok(m))
-		return RC_BAD_REQUEST;
-	n = size_of(m);
-	if (n > MANIFEST_MAX || n > out->max - before)
-		return RC_TOO_LARGE;
-	if (buf_reserve(out, n) == NULL)
-		return RC_UNAVAILABLE;
-	put_lines(m, out);
-	rc = sign_make(key, SIGN_MANIFEST, slice_make(out->p + before, out->n - before), signature);
-	if (rc != RC_OK) {
-		out->n = before;
-		return rc;
-	}
-	buf_slice(out, SIGNATURE_WORD);
-	b64url_add(out, slice_make(signature, SIGN_SIZE));
-	buf_char(out, '\n');
-	return RC_OK;
-}
-
-/* ---- reading ---- */
 
 /* The next line of *rest without its end; false at the end, or when the last is unfinished. */
 static bool

@@ -17,7 +17,6 @@
 #define SEC_MANIFEST_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/rc.h"
 #include "sec/sign.h"
 
@@ -38,15 +37,9 @@ struct manifest {
 };
 
 /*
- * Appends the text. RC_BAD_REQUEST: a member breaks the format (order, limits); RC_TOO_LARGE: out
- * is full; RC_UNAVAILABLE, RC_INTERNAL: signing. On failure out is as before.
- */
-enum rc manifest_write(const struct manifest *m, const struct sign_key *key, struct buf *out);
-
-/*
  * Reads text, which must outlive *out; the files are in the arena. The signature is checked first,
  * then the lines. RC_TOO_LARGE: limits; RC_BAD_REQUEST: no manifest; RC_FORBIDDEN: not signed by
- * key, or for another target; RC_UNAVAILABLE. Any thread.
+ * key, or for another target; RC_UNAVAILABLE, RC_INTERNAL. Any thread.
  */
 enum rc manifest_read(struct slice text, const struct sign_public *key, struct slice target,
                       struct arena *a, struct manifest *out);

@@ -68,15 +68,6 @@ node_id_ok(const struct node_id *id)
 	return id->v[0] == NODE_ID_VERSION && any != 0 && all != 0xff;
 }
 
-bool
-node_id_of_provider(const struct node_id *id, struct slice sp_id)
-{
-	uint8_t prefix[PROVIDER_BYTES];
-
-	return node_id_ok(id) && provider_prefix(sp_id, prefix) == RC_OK &&
-	       memcmp(id->v + PROVIDER_AT, prefix, PROVIDER_BYTES) == 0;
-}
-
 void
 node_id_text(const struct node_id *id, char out[NODE_ID_TEXT])
 {
@@ -154,26 +145,8 @@ conn_id_parse_hex(struct slice text, uint64_t *out)
 	return id != 0;
 }
 
-void
-conn_id_decimal(uint64_t id, char out[CONN_ID_DECIMAL])
-{
-	snprintf(out, CONN_ID_DECIMAL, "%" PRIu64, id);
-}
-
 bool
 conn_id_parse_decimal(struct slice text, uint64_t *out)
 {
-	uint64_t id = 0;
-
-	if (text.n < 1 || text.n >= CONN_ID_DECIMAL || text.p[0] == '0')
-		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned d = (unsigned)(text.p[i] - '0');
-
-		if (d > 9 || id > (UINT64_MAX - d) / 10)
-			return false;
-		id = id * 10 + d;
-	}
-	*out = id;
-	return true;
+	return text.n > 0 && text.p[0] != '0' && slice_number(text, UINT64_MAX, out);
 }

@@ -32,8 +32,6 @@ enum rc node_id_make(struct slice sp_id, struct node_id *out);
  * ones. Ids of other makers that an administrator has imported need not have it.
  */
 bool node_id_ok(const struct node_id *id);
-/* True when the id has our form and the prefix of that provider. */
-bool node_id_of_provider(const struct node_id *id, struct slice sp_id);
 
 static inline bool
 node_id_eq(const struct node_id *a, const struct node_id *b)
@@ -54,16 +52,14 @@ bool node_id_parse(struct slice text, struct node_id *out);
  */
 bool scl_id_ok(struct slice id);
 
-#define CONN_ID_HEX 17     /* 16 digits and a zero: the form of PSK identities */
-#define CONN_ID_DECIMAL 21 /* up to 20 digits and a zero: securityConnectionId */
+#define CONN_ID_HEX 17 /* 16 digits and a zero: the form of PSK identities */
 
 /* 64 random bits, never 0. RC_INTERNAL when the generator does not work. */
 enum rc conn_id_make(uint64_t *out);
 void conn_id_hex(uint64_t id, char out[CONN_ID_HEX]);
 /* Exactly 16 lower-case digits, not 0. */
 bool conn_id_parse_hex(struct slice text, uint64_t *out);
-void conn_id_decimal(uint64_t id, char out[CONN_ID_DECIMAL]);
-/* 1 .. 2^64 - 1 without sign and leading zeros. */
+/* The form of securityConnectionId: 1 .. 2^64 - 1 without sign and leading zeros. */
 bool conn_id_parse_decimal(struct slice text, uint64_t *out);
 
 #endif

@@ -6,9 +6,8 @@
 #include "sec/ppid.h"
 
 /*
- * The one of the first certificate in a PEM file. RC_NOT_FOUND: no such file; RC_BAD_REQUEST: no
- * certificate, or not exactly one identifier of the right form in it; RC_UNAVAILABLE. Blocks on the
- * disk.
+ * The one of the first certificate in a PEM file. RC_BAD_REQUEST: no certificate, or not exactly
+ * one identifier of the right form in it; otherwise as key_file_public. Blocks on the disk.
  */
 enum rc ppid_of_certificate(const char *path, struct ppid *out);
 

@@ -24,7 +24,7 @@ struct device_fingerprint {
 	uint8_t v[DEVICE_FINGERPRINT_SIZE];
 };
 
-/* Writes the value of the header and a zero. RC_UNAVAILABLE, RC_INTERNAL. Any thread. */
+/* Writes the value of the header and a zero. RC_INTERNAL. Any thread. */
 enum rc proof_make(const struct device_key *k, const struct node_id *node, const struct key *e_conn,
                    char out[PROOF_TEXT_MAX + 1]);
 
@@ -40,7 +40,7 @@ bool proof_parse(struct slice text, struct proof *out);
 /*
  * RC_OK when the key is one of the n fingerprints and has signed for this node and session.
  * RC_BAD_REQUEST: no header of that form, or no key of a device; RC_FORBIDDEN: unknown fingerprint
- * (looked at before the signature) or wrong signature; RC_UNAVAILABLE. Any thread.
+ * (looked at before the signature) or wrong signature; RC_INTERNAL. Any thread.
  */
 enum rc proof_verify(struct slice text, const struct node_id *node, const struct key *e_conn,
                      const struct device_fingerprint *known, size_t n);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers of messages: the receiver takes each one once, the sender uses each one once, crashes
- * included. The caller locks: one thread at a time per object.
+ * Numbers of messages: the receiver takes each one once. The caller locks: one thread at a time per
+ * object.
  */
 #ifndef SEC_REPLAY_H
 #define SEC_REPLAY_H
 
-#include "base/rc.h"
-
+#include <stdbool.h>
 #include <stdint.h>
 
 #define REPLAY_WINDOW 64
@@ -28,36 +27,5 @@ void replay_init(struct replay *r, uint64_t floor);
  * has not come yet; it is taken then.
  */
 bool replay_take(struct replay *r, uint64_t seq);
-
-#define SEQ_STEP 1000
-
-/* The numbers of a sender. */
-struct seq_source {
-	uint64_t next;     /* to be given out next */
-	uint64_t reserved; /* durably marked as possibly used: all up to it */
-	uint64_t max;      /* the last number of this key */
-	/* Makes reserved durable before it returns RC_OK. */
-	enum rc (*persist)(void *arg, uint64_t reserved);
-	void *arg;
-};
-
-/*
- * stored is what persist was last called with for this key, 0 for a new key; counting goes on
- * behind it, whatever was really used. max is the last number, 1 .. 2^64 - 2.
- */
-void seq_init(struct seq_source *s, uint64_t stored, uint64_t max,
-              enum rc (*persist)(void *arg, uint64_t reserved), void *arg);
-/*
- * The next number. Blocks for persist when the reserved ones are used up. RC_FORBIDDEN: the key is
- * used up; else what persist says: then no number is given out.
- */
-enum rc seq_take(struct seq_source *s, uint64_t *seq);
-/* Numbers that seq_take gives without a call of persist. */
-uint64_t seq_left(const struct seq_source *s);
-/*
- * Reserves SEQ_STEP more ahead of time, so that a thread that must not block finds them. RC_OK also
- * when there is nothing more to reserve.
- */
-enum rc seq_reserve(struct seq_source *s);
 
 #endif

@@ -36,13 +36,16 @@ struct sign_key;
 /*
  * The private key of a PEM file (PKCS #8, not encrypted), see key_file_private for what is asked
  * of the file. RC_NOT_FOUND, RC_FORBIDDEN (owner, mode or kind of the file), RC_BAD_REQUEST (no
- * Ed25519 private key), RC_UNAVAILABLE. The caller frees *out with sign_key_free. Blocks on the
- * disk.
+ * Ed25519 private key), RC_UNAVAILABLE, RC_INTERNAL. The caller frees *out with sign_key_free.
+ * Blocks on the disk.
  */
 enum rc sign_key_read(const char *path, struct sign_key **out);
 /* The same from memory; the caller wipes pem. */
 enum rc sign_key_from_pem(struct slice pem, struct sign_key **out);
-/* The same from the 32 octets that RFC 8032 calls the private key; the caller wipes them. */
+/*
+ * The same from the 32 octets that RFC 8032 calls the private key; the caller wipes them.
+ * RC_UNAVAILABLE, RC_INTERNAL.
+ */
 enum rc sign_key_from_seed(const uint8_t seed[SIGN_SEED_SIZE], struct sign_key **out);
 /* Wipes and frees; NULL is fine. */
 void sign_key_free(struct sign_key *k);
@@ -50,7 +53,8 @@ void sign_key_public(const struct sign_key *k, struct sign_public *out);
 
 /*
  * The public key of a PEM file (SubjectPublicKeyInfo). RC_NOT_FOUND, RC_FORBIDDEN (no regular
- * file), RC_BAD_REQUEST (no usable Ed25519 public key), RC_UNAVAILABLE. Blocks on the disk.
+ * file, or not readable), RC_BAD_REQUEST (no usable Ed25519 public key), RC_UNAVAILABLE,
+ * RC_INTERNAL. Blocks on the disk.
  */
 enum rc sign_public_read(const char *path, struct sign_public *out);
 enum rc sign_public_from_pem(struct slice pem, struct sign_public *out);
@@ -68,7 +72,7 @@ enum rc sign_make(const struct sign_key *k, enum sign_domain domain, struct slic
                   uint8_t out[SIGN_SIZE]);
 /*
  * RC_OK when signature is p's over domain || 0 || message; RC_FORBIDDEN when not, or when
- * sign_public_ok(p) is false; RC_TOO_LARGE; RC_UNAVAILABLE.
+ * sign_public_ok(p) is false; RC_TOO_LARGE; RC_UNAVAILABLE, RC_INTERNAL.
  */
 enum rc sign_verify(const struct sign_public *p, enum sign_domain domain, struct slice message,
                     const uint8_t signature[SIGN_SIZE]);

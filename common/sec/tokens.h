@@ -22,7 +22,8 @@ struct tokens;
 
 /*
  * Reads the file. RC_NOT_FOUND; RC_FORBIDDEN: others than the user of the process can write it, or
- * read it; RC_BAD_REQUEST: a line is none; RC_TOO_LARGE; RC_UNAVAILABLE. One line in why.
+ * read it; RC_BAD_REQUEST: a line is none; RC_TOO_LARGE; RC_UNAVAILABLE, RC_INTERNAL. One line in
+ * why.
  */
 enum rc tokens_read(const char *file, struct tokens **out, char why[TOKENS_WHY]);
 /*

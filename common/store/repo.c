@@ -366,8 +366,6 @@ writer_rest(struct rtx *tx)
 		buf_fini(&tx->scratch);
 }
 
-static enum rc read_next_id(struct repo *repo, struct rtx *tx);
-
 /* After a lost transaction the committed state is the truth again. */
 static void
 reload(struct repo *repo)
@@ -377,7 +375,7 @@ reload(struct repo *repo)
 
 	seq_forget_all(repo);
 	if (a != NULL && repo_begin_read(repo, a, &tx) == RC_OK) {
-		(void)read_next_id(repo, tx);
+		(void)next_id_load(repo, tx);
 		repo_end_read(tx);
 	}
 	arena_free(a);
@@ -479,7 +477,7 @@ meta_get(struct rtx *tx, const char *name, uint64_t *v)
 	return r.ok ? RC_OK : RC_INTERNAL;
 }
 
-static enum rc
+enum rc
 meta_put(struct rtx *tx, const char *name, uint64_t v)
 {
 	struct repo_key k;
@@ -490,8 +488,8 @@ meta_put(struct rtx *tx, const char *name, uint64_t v)
 	return rec_put(tx, &k);
 }
 
-static enum rc
-read_next_id(struct repo *repo, struct rtx *tx)
+enum rc
+next_id_load(struct repo *repo, struct rtx *tx)
 {
 	uint64_t id;
 	enum rc rc = meta_get(tx, "next_id", &id);
@@ -506,102 +504,6 @@ id_take(struct rtx *tx, uint64_t *id)
 {
 	*id = tx->repo->next_id++;
 	return meta_put(tx, "next_id", tx->repo->next_id);
-}
-
-static enum rc
-format_create(struct repo *repo, char why[256])
-{
-	struct arena *a = arena_new(4096);
-	struct rtx *tx;
-	enum rc rc = a == NULL ? RC_UNAVAILABLE : repo_begin_write(repo, &tx);
-
-	if (rc == RC_OK) {
-		repo_request(tx, a);
-		rc = meta_put(tx, "format", REPO_FORMAT);
-		if (rc == RC_OK)
-			rc = meta_put(tx, "next_id", repo->next_id);
-		if (rc == RC_OK)
-			rc = repo_commit(tx);
-		else
-			repo_abort(tx);
-	}
-	if (rc != RC_OK)
-		snprintf(why, 256, "the new store cannot be written: %s", status_of(rc)->text);
-	arena_free(a);
-	return rc;
-}
-
-static bool
-see_record(void *arg, struct slice key, struct slice val)
-{
-	(void)key;
-	(void)val;
-	*(bool *)arg = true;
-	return false;
-}
-
-/* What the store says about itself. */
-struct format {
-	uint64_t version;
-	bool known; /* it has a format record */
-	bool used; /* it has records */
-	bool rooted; /* it has a sclBase */
-};
-
-static enum rc
-format_read(struct repo *repo, struct rtx *tx, struct format *f)
-{
-	struct repo_key k = { .n = 1, .b = { 0 } }, end = { .n = 1, .b = { (char)0xff } };
-	struct slice val;
-	enum rc rc = rec_scan_between(tx, &k, &end, false, 1, see_record, &f->used);
-
-	if (rc != RC_OK || !f->used)
-		return rc;
-	rc = meta_get(tx, "format", &f->version);
-	f->known = rc == RC_OK;
-	if (rc == RC_OK && f->version == REPO_FORMAT)
-		rc = read_next_id(repo, tx);
-	if (rc != RC_OK)
-		return rc;
-	key_id(&k, SPACE_NODE, ID_SCL_BASE);
-	rc = rec_get(tx, &k, &val);
-	f->rooted = rc != RC_NOT_FOUND;
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-static enum rc
-format_judge(struct repo *repo, const struct format *f, enum rc rc, bool read_only, char why[256])
-{
-	if (rc != RC_OK) {
-		snprintf(why, 256, "the store's format record cannot be read: %s", status_of(rc)->text);
-	} else if (!f->used && read_only) {
-		snprintf(why, 256, "the store is empty");
-		rc = RC_NOT_FOUND;
-	} else if (!f->used) {
-		rc = format_create(repo, why);
-	} else if (f->version != REPO_FORMAT) {
-		snprintf(why, 256, "the store has format %llu, this program reads format %u",
-		         (unsigned long long)f->version, REPO_FORMAT);
-		rc = RC_NOT_IMPLEMENTED;
-	}
-	return rc;
-}
-
-static enum rc
-format_check(struct repo *repo, bool read_only, char why[256])
-{
-	struct arena *a = arena_new(4096);
-	struct format f = { 0 };
-	struct rtx *tx;
-	enum rc rc = a == NULL ? RC_UNAVAILABLE : repo_begin_read(repo, a, &tx);
-
-	if (rc == RC_OK) {
-		rc = format_read(repo, tx, &f);
-		repo_end_read(tx);
-	}
-	arena_free(a);
-	repo->fresh = !f.rooted;
-	return format_judge(repo, &f, rc, read_only, why);
 }
 
 static unsigned

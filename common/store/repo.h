@@ -12,6 +12,7 @@
  *   I container8 seq8             instance          J container8 name   its client-chosen name
  *   T container8                  what the instances themselves do not tell
  *   R container8 seq8             instance retained for the courier
+ *   A authority 0 id8             where registered SCLs are reached (since format 2)
  *   E due8 kind1 id8              expiry            L hash8 id8 [seq8]  search string
  *   Y type2 id8                   nodes of a type   G id8               removed, still to be swept
  *   S subscription8               delivery state    P subscription8     has something to deliver
@@ -28,8 +29,10 @@
 struct repo;
 struct rtx;
 
-#define REPO_FORMAT 1u
+#define REPO_FORMAT 2u
+#define REPO_FORMAT_OLDEST 1u /* without the index by authority */
 #define REPO_NAME_MAX 255u /* octets; keeps keys below STORE_KEY_MAX */
+#define REPO_AUTHORITY_MAX 255u /* the same */
 
 struct repo_conf {
 	const struct store_ops *ops;
@@ -39,11 +42,17 @@ struct repo_conf {
 	const struct clock *clock;
 };
 
-/* Opens the store and checks its format version. On failure why says why. */
+/*
+ * Opens the store and checks its format version. An older one is brought to REPO_FORMAT in one
+ * transaction, so all of it or nothing; opened to read, it stays and is only good for repo_check and
+ * repo_backup. On failure why says why.
+ */
 enum rc repo_open(const struct repo_conf *conf, struct repo **repo, char why[256]);
 void repo_close(struct repo *repo);
 /* True when the store was empty: sclBase does not exist yet. */
 bool repo_is_fresh(struct repo *repo);
+/* The format the store had when it was opened. */
+unsigned repo_format_found(const struct repo *repo);
 
 /*
  * A read transaction: a snapshot, any thread. a is used for all results until repo_end. now is
@@ -194,6 +203,12 @@ enum rc repo_labelled_from(struct rtx *tx, struct slice label, uint64_t id, repo
                            void *arg);
 typedef bool repo_visit_id(void *arg, uint64_t id);
 enum rc repo_of_type(struct rtx *tx, unsigned type, repo_visit_id *visit, void *arg);
+/*
+ * What is reached at an authority (of uri_authority), the oldest node first: an scl by its link or
+ * pocs, an m2mPoc by its contactURI; also expired ones. RC_UNAVAILABLE: it is not known, the authority
+ * is longer than REPO_AUTHORITY_MAX or the format is an old one.
+ */
+enum rc repo_reached(struct rtx *tx, struct slice authority, repo_visit_id *visit, void *arg);
 
 /* Instances of removed containers: forgets up to limit records; *more says whether some are left. */
 enum rc repo_sweep_removed(struct rtx *tx, size_t limit, bool *more);
@@ -248,6 +263,7 @@ enum work_kind {
 	WORK_RESULT = 3, /* key: a number; the answer of such a request */
 	WORK_VALIDATE = 4, /* key: group whose members are to be checked */
 	WORK_AGGREGATE = 5, /* key: half of a secret; where a group's notifications are collected */
+	WORK_ANNOUNCE_INDEX = 6, /* key: a hash and a number; works of announcing by their subject */
 	WORK_KINDS
 };
 
@@ -268,7 +284,7 @@ enum rc repo_new_number(struct rtx *tx, uint64_t *number);
 /* ---- the whole store ---- */
 
 enum rc repo_backup(struct repo *repo, const char *to, char why[256]);
-/* Checks every record and the agreement of the indexes; findings go to found. */
+/* Checks every record and the agreement of the indexes its format has; findings go to found. */
 enum rc repo_check(struct repo *repo, store_finding *found, void *arg);
 void repo_stat(struct repo *repo, struct store_stat *out);
 

@@ -16,6 +16,7 @@
 #define FINDING_TEXT 256
 #define PORTION 64
 #define RECORD_ARENA (256u << 20)
+#define AUTHORITY_TAIL 9u /* of a key, behind the authority: a zero and the id */
 
 /* The sequence whose instances pass by. */
 struct count {
@@ -32,7 +33,7 @@ struct check {
 	store_finding *found;
 	void *arg;
 	unsigned findings;
-	uint64_t next_id;
+	uint64_t format, next_id;
 	bool rooted; /* the sclBase was seen */
 	bool populated; /* a node was seen */
 	struct count count;
@@ -144,6 +145,11 @@ compare_hash(struct rtx *tx, struct slice label, uint64_t hash, uint64_t seq)
 	return read_be(&r, 8) == hash ? RC_CONFLICT : RC_OK;
 }
 
+struct node_at {
+	struct check *c;
+	uint64_t id;
+};
+
 static enum rc
 look_up_label(struct rtx *tx, struct slice label, uint64_t id, uint64_t seq)
 {
@@ -158,6 +164,33 @@ static bool
 labels_indexed(struct check *c, const struct val *vals, uint64_t id, uint64_t seq)
 {
 	return labels_each(c->tx, vals, id, seq, look_up_label) == RC_OK;
+}
+
+static enum rc
+look_up_authority(void *arg, struct slice authority)
+{
+	const struct node_at *n = arg;
+	struct slice val;
+	struct repo_key k;
+
+	authority_key(&k, authority, n->id);
+	return rec_get(n->c->tx, &k, &val);
+}
+
+/* RC_CONFLICT when it is the one that is looked for. */
+static enum rc
+compare_authority(void *arg, struct slice authority)
+{
+	return slice_eq(authority, *(const struct slice *)arg) ? RC_CONFLICT : RC_OK;
+}
+
+static bool
+authorities_indexed(struct check *c, const struct res *r)
+{
+	struct node_at n = { c, r->id };
+
+	return c->format == REPO_FORMAT_OLDEST ||
+	       authorities_each(c->tx->arena, r, look_up_authority, &n) == RC_OK;
 }
 
 /* ---- one record of each space ---- */
@@ -230,6 +263,8 @@ check_node(struct check *c, struct reader key, struct slice val)
 		say(c, "node %llu: its expiration is not listed", ull(id));
 	if (!labels_indexed(c, r->vals, id, 0))
 		say(c, "node %llu: a search string is not listed", ull(id));
+	if (!authorities_indexed(c, r))
+		say(c, "node %llu: an authority it is reached at is not listed", ull(id));
 }
 
 static void
@@ -303,6 +338,19 @@ check_label(struct check *c, struct reader key, struct slice val)
 	if (r == NULL || labels_each(c->tx, r->vals, hash, 0, compare_hash) == RC_OK)
 		say(c, "a search string is listed for %llu/%llu, which has none like it", ull(id),
 		    ull(seq));
+}
+
+static void
+check_authority(struct check *c, struct reader key, struct slice val)
+{
+	struct slice authority = read_bytes(&key, key.rest.n - AUTHORITY_TAIL);
+	uint64_t zero = read_be(&key, 1), id = read_be(&key, 8);
+	struct res *r = node_of(c, id);
+
+	(void)val;
+	if (zero != 0 || r == NULL ||
+	    authorities_each(c->tx->arena, r, compare_authority, &authority) != RC_CONFLICT)
+		say(c, "an authority is listed for node %llu, which is not reached there", ull(id));
 }
 
 static void
@@ -512,6 +560,8 @@ static const struct space_row spaces[] = {
 	{ SPACE_INSTANCE_NAME, 10, 9 + REPO_NAME_MAX, false, check_instance_name },
 	{ SPACE_TAIL, 9, 9, false, check_tail },
 	{ SPACE_RETAINED, 17, 17, false, check_retained },
+	{ SPACE_AUTHORITY, 2 + AUTHORITY_TAIL, 1 + REPO_AUTHORITY_MAX + AUTHORITY_TAIL, true,
+	  check_authority },
 	{ SPACE_DUE, 18, 18, true, check_due },
 	{ SPACE_LABEL, 17, 25, true, check_label },
 	{ SPACE_TYPE, 11, 11, true, check_type },
@@ -598,11 +648,11 @@ static enum rc
 check_content(struct check *c, struct repo *repo)
 {
 	struct arena *a = arena_new(RECORD_ARENA);
-	uint64_t format;
 	enum rc rc = a == NULL ? RC_UNAVAILABLE : repo_begin_read(repo, a, &c->tx);
 
 	if (rc == RC_OK) {
-		if (meta_get(c->tx, "format", &format) != RC_OK || format != REPO_FORMAT)
+		if (meta_get(c->tx, "format", &c->format) != RC_OK ||
+		    c->format < REPO_FORMAT_OLDEST || c->format > REPO_FORMAT)
 			say(c, "the store has no format number that this program reads");
 		if (meta_get(c->tx, "next_id", &c->next_id) != RC_OK)
 			say(c, "the next id to give is not known");

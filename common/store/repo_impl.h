@@ -17,6 +17,7 @@ enum space {
 	SPACE_INSTANCE_NAME = 'J',
 	SPACE_TAIL = 'T',
 	SPACE_RETAINED = 'R',
+	SPACE_AUTHORITY = 'A',
 	SPACE_DUE = 'E',
 	SPACE_LABEL = 'L',
 	SPACE_TYPE = 'Y',
@@ -82,6 +83,8 @@ struct repo {
 	struct store *store;
 	const struct clock *clock;
 	bool fresh;
+	unsigned found; /* format when it was opened */
+	unsigned format; /* REPO_FORMAT, or older when opened to read */
 	_Atomic uint64_t generation; /* odd while a commit that changes nodes is under way */
 	uint64_t next_id;
 	unsigned cache_max, cache_count, nbuckets;
@@ -149,6 +152,12 @@ enum rc id_take(struct rtx *tx, uint64_t *id);
 
 /* A number of the store itself; RC_NOT_FOUND when it is not there. */
 enum rc meta_get(struct rtx *tx, const char *name, uint64_t *v);
+enum rc meta_put(struct rtx *tx, const char *name, uint64_t v);
+/* Sets next_id to what is stored. */
+enum rc next_id_load(struct repo *repo, struct rtx *tx);
+
+/* Judges the format of the store that was opened; makes a new one or brings an old one up to date. */
+enum rc format_check(struct repo *repo, bool read_only, char why[256]);
 
 void type_key(struct repo_key *k, unsigned type, uint64_t id);
 void due_key(struct repo_key *k, int64_t due, enum due_kind kind, uint64_t id);
@@ -166,6 +175,18 @@ enum rc labels_each(struct rtx *tx, const struct val *v, uint64_t id, uint64_t s
 /* Index entries of a node's or an instance's search strings. */
 enum rc labels_add(struct rtx *tx, const struct val *vals, uint64_t id, uint64_t seq);
 enum rc labels_remove(struct rtx *tx, const struct val *vals, uint64_t id, uint64_t seq);
+
+/* The entry of a node at an authority; id ID_NONE: what all entries of the authority begin with. */
+void authority_key(struct repo_key *k, struct slice authority, uint64_t id);
+/*
+ * Visits where a node is reached until one visit fails; its outcome, or RC_UNAVAILABLE when the arena
+ * is exhausted. Nothing for types that are not reached.
+ */
+typedef enum rc authority_visit(void *arg, struct slice authority);
+enum rc authorities_each(struct arena *a, const struct res *r, authority_visit *visit, void *arg);
+enum rc authorities_add(struct rtx *tx, const struct res *r);
+enum rc authorities_remove(struct rtx *tx, const struct res *r);
+enum rc authorities_update(struct rtx *tx, const struct res *old, const struct res *self);
 
 enum inst_flags { INST_TEXT = 1, INST_LABELS = 2 };
 

@@ -249,6 +249,8 @@ repo_insert(struct rtx *tx, struct res *self)
 	}
 	if (rc == RC_OK)
 		rc = labels_add(tx, self->vals, self->id, 0);
+	if (rc == RC_OK)
+		rc = authorities_add(tx, self);
 	return rc == RC_OK ? due_set(tx, self, true) : rc;
 }
 
@@ -286,6 +288,8 @@ repo_update(struct rtx *tx, const struct res *old, struct res *self)
 		rc = labels_remove(tx, old->vals, self->id, 0);
 	if (rc == RC_OK && !same)
 		rc = labels_add(tx, self->vals, self->id, 0);
+	if (rc == RC_OK)
+		rc = authorities_update(tx, old, self);
 	if (rc != RC_OK || old->expires == self->expires)
 		return rc;
 	rc = due_set(tx, old, false);
@@ -362,6 +366,8 @@ repo_remove(struct rtx *tx, const struct res *self)
 		rc = rec_del(tx, &k);
 	if (rc == RC_OK)
 		rc = labels_remove(tx, self->vals, self->id, 0);
+	if (rc == RC_OK)
+		rc = authorities_remove(tx, self);
 	if (rc == RC_OK)
 		rc = due_set(tx, self, false);
 	if (rc == RC_OK)

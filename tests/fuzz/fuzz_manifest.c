@@ -5,7 +5,9 @@
  */
 #include "config.h"
 
+#include "base/buf.h"
 #include "sec/b64url.h"
+#include "sec/hex.h"
 #include "sec/manifest.h"
 
 #include <stdlib.h>
@@ -17,6 +19,24 @@ must(bool ok)
 {
 	if (!ok)
 		abort();
+}
+
+static void
+put_lines(struct buf *b, const struct manifest *m)
+{
+	char digest[2 * SIGN_DIGEST_SIZE + 1];
+
+	buf_puts(b, "M2M-MANIFEST-v1\ntarget ");
+	buf_slice(b, m->target);
+	buf_char(b, '\n');
+	for (size_t i = 0; i < m->n; i++) {
+		hex_encode(m->files[i].digest, SIGN_DIGEST_SIZE, digest);
+		buf_puts(b, "sha256 ");
+		buf_puts(b, digest);
+		buf_char(b, ' ');
+		buf_slice(b, m->files[i].path);
+		buf_char(b, '\n');
+	}
 }
 
 static void
@@ -37,8 +57,8 @@ sign_and_read(struct slice lines, const struct sign_key *key, struct arena *a)
 	buf_char(&b, '\n');
 	sign_key_public(key, &p);
 	if (manifest_read(buf_view(&b), &p, target, a, &m) == RC_OK) {
-		must(manifest_write(&m, key, &again) == RC_OK);
-		must(slice_eq(buf_view(&b), buf_view(&again)));
+		put_lines(&again, &m);
+		must(slice_eq(lines, buf_view(&again)));
 		for (size_t i = 0; i < m.n; i++)
 			must(manifest_find(&m, m.files[i].path) == &m.files[i]);
 	}

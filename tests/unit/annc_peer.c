@@ -136,6 +136,10 @@ on_resource(struct peers *ps, struct peer *p, const struct exchange *ex, const c
 
 	if (slice_is(ex->method, "DELETE")) {
 		p->deletes++;
+		if (p->busy_deletes > 0) {
+			p->busy_deletes--;
+			return 503;
+		}
 		if (r == NULL)
 			return 404;
 		if (p->denies_deletes)
@@ -189,6 +193,10 @@ script(void *arg, const struct exchange *ex)
 		a.status = on_create(ps, p, ex, path, &a);
 	else
 		a.status = on_resource(ps, p, ex, path, &a);
+	if (p->drops_answer && a.status == 201) {
+		p->drops_answer = false;
+		a.status = ANSWER_NEVER;
+	}
 	pthread_mutex_unlock(&ps->lock);
 	return a;
 }

@@ -23,6 +23,8 @@ struct peer_res {
 struct peer {
 	enum peer_mode mode;
 	bool denies_deletes;
+	unsigned busy_deletes; /* so many are answered 503 */
+	bool drops_answer; /* of the next creation: it is never given */
 	bool relative; /* Location is path-absolute */
 	const char *knows_as; /* path of the scl that it has of this SCL */
 	const char *location; /* of all creations, or NULL */

@@ -174,7 +174,8 @@ core_start(struct core_bed *b)
 	if (b->attach != NULL)
 		b->attach(b->scl);
 	ck_assert_int_eq(scl_start(b->scl, "http://scl.example.org:8080" BASE, own), RC_OK);
-	scl_admit(b->scl);
+	if (!b->shut)
+		scl_admit(b->scl);
 }
 
 static struct port_answer

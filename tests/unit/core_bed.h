@@ -36,6 +36,7 @@ struct core_bed {
 	struct repo *repo;
 	struct log *log;
 	struct scl *scl;
+	bool shut; /* core_start admits no requests: the test does */
 	bool halted; /* it is stopped */
 	const struct port_conf *hooks; /* credential, protect, unprotect of the port; NULL: none */
 };

@@ -92,6 +92,31 @@ put(struct keystore *ks, const struct keystore_id *id, const char *text, const s
 	ck_assert_uint_eq(keystore_put(ks, &item, key_slice(k)), RC_OK);
 }
 
+enum rc
+take_away(struct keystore *ks, const struct keystore_id *id)
+{
+	const struct keystore_change change = { .item = { .id = *id } };
+
+	return keystore_apply(ks, &change, 1);
+}
+
+static bool
+count_one(void *arg, const struct keystore_item *item)
+{
+	(void)item;
+	++*(size_t *)arg;
+	return true;
+}
+
+size_t
+count(struct keystore *ks)
+{
+	size_t n = 0;
+
+	keystore_each(ks, 0, count_one, &n);
+	return n;
+}
+
 void
 expect_key(struct keystore *ks, const struct keystore_id *id, const char *text, const struct key *k)
 {

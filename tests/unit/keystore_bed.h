@@ -48,6 +48,9 @@ struct keystore *must_open(void);
 void put(struct keystore *ks, const struct keystore_id *id, const char *text, const struct key *k);
 void expect_key(struct keystore *ks, const struct keystore_id *id, const char *text,
                 const struct key *k);
+enum rc take_away(struct keystore *ks, const struct keystore_id *id);
+/* All records. */
+size_t count(struct keystore *ks);
 /* kmr1 = secret with "mas=a", kmr2 = kek with "mas=b", kmc1 = secret with "". */
 void fill(void);
 

@@ -307,6 +307,18 @@ bed_node(uint8_t last)
 	return id;
 }
 
+struct sign_public
+bed_reject_public(void)
+{
+	struct sign_public pub;
+	struct sign_key *k;
+
+	ck_assert_int_eq(sign_key_from_pem(SLICE_LIT(reject_pem), &k), RC_OK);
+	sign_key_public(k, &pub);
+	sign_key_free(k);
+	return pub;
+}
+
 uint32_t
 bed_issue(struct mas_bed *b, uint8_t node, uint8_t octet)
 {

@@ -72,6 +72,8 @@ bool bed_was_told(struct mas_bed *b, uint64_t connection, enum mas_why why);
 /* Kmr of the index: 32 octets of one number each. */
 struct key bed_key(uint8_t octet);
 struct node_id bed_node(uint8_t last);
+/* What nodes pin of its provider. */
+struct sign_public bed_reject_public(void);
 
 /* Each waits for its done; the outcome is in the struct. */
 enum rc bed_connect(struct mas_bed *b, struct mas_connect *c);

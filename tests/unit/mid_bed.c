@@ -18,6 +18,10 @@ const struct req_listener listeners[] = {
 };
 
 struct core_bed bed;
+struct scl_peer mid_peers[2] = {
+	{ .uri = LINK_PEER "/", .public_domain = "peer.example", .scl_id = "scl-1" },
+	{ .uri = LINK_NOBODY },
+};
 struct mas_bed mb;
 struct sec_conf sec;
 struct live *live;
@@ -80,10 +84,8 @@ sign(void *arg, const struct node_id *node, const uint8_t nonce[REJECT_NONCE_SIZ
 static void
 configure(struct scl_conf *conf)
 {
-	static const struct scl_peer peer = { .uri = LINK_PEER "/", .public_domain = "peer.example" };
-
-	conf->peers = &peer;
-	conf->n_peers = 1;
+	conf->peers = mid_peers;
+	conf->n_peers = 2;
 	conf->public_domain = "own.peer.example";
 	conf->group_parallel = 4;
 	conf->group_member_timeout_ms = 5000;

@@ -15,14 +15,19 @@
 
 #define LINK_1 "https://scl-1.example/m2m"
 #define LINK_2 "https://scl-2.example/m2m"
-/* An NSCL of another provider that the configuration names, with publicDomain peer.example. */
+/*
+ * NSCLs of other providers that the configuration names: one with publicDomain peer.example that
+ * proves to be scl-1, and one that proves nothing.
+ */
 #define LINK_PEER "https://nscl.elsewhere.example/m2m"
+#define LINK_NOBODY "https://nscl.nobody.example/m2m"
 
 /* How a request comes in; PSK unless the test says otherwise. */
 enum { PSK, CLEAR, TRUSTED, MIXED };
 extern const struct req_listener listeners[];
 
 extern struct core_bed bed;
+extern struct scl_peer mid_peers[2];
 extern struct mas_bed mb;
 extern struct sec_conf sec;
 extern struct live *live;

@@ -139,7 +139,7 @@ answer_boot(struct node_bed *w, const struct exchange *ex)
 	if (w->boot == BOOT_TAKEN)
 		return (struct port_answer){ .status = 409 };
 	set.kmr_index = ++w->kmr_index;
-	ck_assert_uint_lt(w->kmr_index, 8);
+	ck_assert_uint_lt(w->kmr_index, NITEMS(w->kmrs));
 	if (w->boot >= BOOT_CLEAR)
 		return (struct port_answer){ .status = 201, .body = write_sent(w, &set) };
 	ck_assert(hex_decode(SLICE_LIT(PPID_HEX), ppid, sizeof(ppid)));

@@ -79,7 +79,8 @@ struct node_bed {
 	unsigned flags; /* securitymIdFlags */
 	uint32_t kmr_index; /* the newest that was given out */
 	struct node_id node;
-	struct key kmrs[8]; /* by index */
+	/* By index. A node tries again every few milliseconds, and who waits for it may be late. */
+	struct key kmrs[1024];
 	struct key kmc;
 	uint64_t connection;
 	uint32_t kmc_index;

@@ -121,6 +121,20 @@ START_TEST(notifications_come_together)
 }
 END_TEST
 
+/* A contact of more segments than any resource has is a contact, though nobody's here. */
+START_TEST(a_deep_contact_gets_them)
+{
+#define DEEP4 "/d/d/d/d"
+#define DEEP16 DEEP4 DEEP4 DEEP4 DEEP4
+	ck_assert_uint_eq(subscribe(SUBSCRIBE(SUBSCRIBER DEEP16 DEEP16 DEEP16 DEEP16 DEEP16, ""),
+	                            "STATUS_CREATED"),
+	                  3);
+	contents("1");
+	await_notifies(3);
+	ck_assert_uint_eq(group_posts(&gb, 1), 1);
+}
+END_TEST
+
 START_TEST(a_single_one_goes_alone)
 {
 	int64_t began = clock_monotonic();
@@ -434,6 +448,7 @@ main(void)
 {
 	const TTest *const tests[] = {
 		notifications_come_together,
+		a_deep_contact_gets_them,
 		a_single_one_goes_alone,
 		final_notifications_are_collected_too,
 		each_member_gets_its_own_answer,

@@ -134,6 +134,54 @@ START_TEST(test_unfinished_at_loss)
 }
 END_TEST
 
+/* The announcement of one that is gone is not taken for that of the next one with its name. */
+START_TEST(test_same_name)
+{
+	struct peers ps;
+
+	peers_begin(&ps);
+	ps.delay = CLOCK_SECOND / 20;
+	ps.b.conf.notify_timeout_ms = 1000;
+	for (unsigned i = 0; i < core_scale(5); i++) {
+		ck_assert_int_eq(announce_create(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
+		ck_assert(list_await(&ps, APP, "0"));
+		ck_assert(works_await(&ps));
+		pthread_mutex_lock(&ps.lock);
+		ps.v[0].busy_deletes = 1;
+		pthread_mutex_unlock(&ps.lock);
+		ck_assert_int_eq(core_do(&ps.b, "DELETE", APP, "%s", ""), 204);
+		ck_assert_int_eq(announce_create(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
+		ck_assert(list_await(&ps, APP, "0"));
+		ck_assert(works_await(&ps));
+		ck_assert_uint_eq(peer_count(&ps, 0), 1);
+		ck_assert_int_eq(core_do(&ps.b, "DELETE", APP, "%s", ""), 204);
+		ck_assert(works_await(&ps));
+		ck_assert_uint_eq(peer_count(&ps, 0), 0);
+	}
+	peers_fini(&ps);
+}
+END_TEST
+
+/* What was made there without our knowing it, and is not wanted any more, is removed. */
+START_TEST(test_unwanted_unknown)
+{
+	struct asked before;
+	struct peers ps;
+
+	peers_begin(&ps);
+	before = (struct asked){ &ps, peer_look(&ps, 0).creates };
+	pthread_mutex_lock(&ps.lock);
+	ps.v[0].drops_answer = true;
+	pthread_mutex_unlock(&ps.lock);
+	ck_assert_int_eq(announce_create(&ps, ADMIN, "a", announce_to("0", "", "")), 201);
+	ck_assert(core_await(has_created, &before));
+	ck_assert_int_eq(core_do(&ps.b, "PUT", APP "/announceTo", "<m2m:announceTo " NS "><m2m:sclList/></m2m:announceTo>"), 204);
+	ck_assert(works_await(&ps));
+	ck_assert_uint_eq(peer_count(&ps, 0), 0);
+	peers_fini(&ps);
+}
+END_TEST
+
 START_TEST(test_lost_at_peer)
 {
 	struct peers ps;
@@ -480,6 +528,8 @@ suite(void)
 	tcase_add_test(tc, test_deleted_while_created);
 	tcase_add_loop_test(tc, test_registered_again, 0, 2);
 	tcase_add_test(tc, test_unfinished_at_loss);
+	tcase_add_test(tc, test_same_name);
+	tcase_add_test(tc, test_unwanted_unknown);
 	tcase_add_test(tc, test_lost_at_peer);
 	tcase_add_test(tc, test_other_name);
 	tcase_add_test(tc, test_expiry);

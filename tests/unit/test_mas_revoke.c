@@ -154,13 +154,12 @@ START_TEST(test_reject)
 	struct mas_bed *b = start(_i);
 	struct node_id node = bed_node(1);
 	uint8_t nonce[REJECT_NONCE_SIZE] = { 1, 2, 3 }, space[REJECT_MAX];
-	struct sign_public pinned;
+	struct sign_public pinned = bed_reject_public();
 	struct reject_check check = { .pinned = &pinned, .node = &node, .nonce = nonce,
 		                      .now = BED_START / CLOCK_SECOND };
 	char text[REJECT_TEXT_MAX + 1];
 	struct reject r;
 
-	ck_assert(mas_reject_public(b->m, &pinned));
 	ck_assert(mas_reject(b->m, &node, nonce, REJECT_REVOKED, true, 30, text));
 	ck_assert_int_eq(reject_verify_text(slice_of(text), &check, space, &r), RC_OK);
 	ck_assert_int_eq(r.cause, REJECT_REVOKED);

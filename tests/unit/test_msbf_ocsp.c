@@ -275,6 +275,41 @@ START_TEST(test_refused)
 }
 END_TEST
 
+#define TRIES 12u /* more than lock a device */
+
+static const struct {
+	struct wish wish;
+	int status;
+	int after; /* all that, when the responder is well */
+} away[] = {
+	{ { .age = 0 }, ANSWER_REFUSED, 201 },
+	{ { .age = 0 }, ANSWER_NEVER, 201 },
+	{ { .age = 0 }, 503, 201 },
+	{ { .age = 1000 }, 200, 201 },
+	{ { .damaged = true }, 200, 201 },
+	{ { .signer = &other_delegate }, 200, 201 },
+	{ { .status = V_OCSP_CERTSTATUS_REVOKED }, 200, 503 },
+	{ { .status = V_OCSP_CERTSTATUS_UNKNOWN }, 200, 503 },
+};
+
+/* What the responder lacks is no device's failure: it locks nobody. What it says of one does. */
+START_TEST(test_responder_away)
+{
+	struct msbf_bed *b = start(NULL);
+	bool locks = away[_i].after == 503;
+
+	responder.wish = away[_i].wish;
+	responder.status = away[_i].status;
+	for (unsigned i = 0; i < TRIES; i++)
+		ck_assert_int_eq(status_of_post(b, PPID_A), locks && i >= 10 ? 503 : 403);
+	ck_assert_uint_eq(counted(b, MSBF_COUNT_ALARM), locks);
+	responder.wish = (struct wish){ .left = 3600 };
+	responder.status = 200;
+	ck_assert_int_eq(status_of_post(b, PPID_A), away[_i].after);
+	end(b);
+}
+END_TEST
+
 /* Reading and giving back need a good certificate as well. */
 START_TEST(test_methods)
 {
@@ -364,7 +399,8 @@ START_TEST(test_together)
 	struct asked a = { .method = "GET", .target = TARGET PPID_A };
 
 	ck_assert_int_eq(status_of_post(b, PPID_A), 201);
-	responder.delay = CLOCK_SECOND / 5;
+	/* Longer than it takes all of them to ask. */
+	responder.delay = 3 * CLOCK_SECOND;
 	for (unsigned i = 0; i < TOGETHER; i++) {
 		peer_of(&peers[i], PPID_A, 1);
 		peers[i].peer.certificate = certificate;
@@ -416,6 +452,7 @@ main(void)
 	tcase_add_test(tc, test_kept_a_day);
 	tcase_add_test(tc, test_crowded);
 	tcase_add_loop_test(tc, test_refused, 0, NITEMS(refusals));
+	tcase_add_loop_test(tc, test_responder_away, 0, NITEMS(away));
 	tcase_add_test(tc, test_methods);
 	tcase_add_test(tc, test_not_asked);
 	tcase_add_test(tc, test_one_responder);

@@ -433,7 +433,7 @@ END_TEST
 START_TEST(too_slow)
 {
 	put_package("app", "one", 1);
-	conf.timeout_ms = 100;
+	conf.timeout_ms = 2000;
 	reopen();
 	rem_bed_write(&bed, "hang-install", "");
 	ck_assert_int_eq(install("app", "app"), RC_GATEWAY_TIMEOUT);

@@ -31,18 +31,28 @@ conf_of(struct log *log)
 	};
 }
 
-/* Without a wait: the right of the sclBase never governs what stands for the device. */
+/*
+ * Nobody is served before, and from then on the right of the sclBase never governs what stands for
+ * the device.
+ */
 START_TEST(test_governed_from_the_start)
 {
 	struct core_bed b;
 	struct log *log = log_new(STDERR_FILENO, "test", LOG_LEVEL_ERROR);
 	const struct capability_conf conf = conf_of(log);
 	char why[CAPABILITY_WHY_MAX] = "";
+	struct core_call early;
 	struct reply a;
 	void *state;
 
-	core_start_alone(&b);
+	core_init_alone(&b);
+	b.shut = true;
+	core_start(&b);
+	ck_assert(cap_rem.governs);
+	ck_assert(!core_begin(&b, &early, "GET", OWN, MANAGER, NULL, NULL));
 	ck_assert_msg(cap_rem.start(b.scl, &conf, &state, why) == RC_OK, "%s", why);
+	ck_assert(!core_begin(&b, &early, "GET", OWN, MANAGER, NULL, NULL));
+	scl_admit(b.scl);
 	a = core_ask(&b, "GET", OWN, MANAGER, NULL);
 	ck_assert_int_eq(a.status, 200);
 	ck_assert_msg(strstr(a.body, GOVERNED) != NULL, "%s", a.body);

@@ -16,6 +16,7 @@ START_TEST(fresh_until_there_is_a_root)
 
 	bed_init(&b, _i, 16);
 	ck_assert(repo_is_fresh(b.repo));
+	ck_assert_uint_eq(repo_format_found(b.repo), REPO_FORMAT);
 	bed_reopen(&b);
 	ck_assert(repo_is_fresh(b.repo));
 	bed_root(&b);
@@ -45,8 +46,12 @@ START_TEST(other_format_is_refused)
 
 	bed_init(&b, _i, 16);
 	bed_root(&b);
-	bed_poke(&b, SLICE_LIT("Mformat"), SLICE_LIT("\0\0\0\0\0\0\0\2"), true);
-	refused(&b, RC_NOT_IMPLEMENTED, "format 2");
+	bed_poke(&b, SLICE_LIT("Mformat"), SLICE_LIT("\0\0\0\0\0\0\0\3"), true);
+	refused(&b, RC_NOT_IMPLEMENTED, "format 3, this program reads format 1 to 2");
+	bed_fini(&b);
+	bed_init(&b, _i, 16);
+	bed_poke(&b, SLICE_LIT("Mformat"), SLICE_LIT("\0\0\0\0\0\0\0\0"), true);
+	refused(&b, RC_NOT_IMPLEMENTED, "format 0");
 	bed_fini(&b);
 }
 END_TEST

@@ -11,7 +11,7 @@
 #define SUB_SLOT slot_below(T_CONTENT_INSTANCES, T_SUBSCRIPTIONS)
 
 /* Ids of furnish. */
-enum { APP = 2, BOX = 3, SUBSCRIPTION = 4, GONE = 5, SUB_BOX = 6, LAST_ID = 7 };
+enum { APP = 2, BOX = 3, SUBSCRIPTION = 4, GONE = 5, SUB_BOX = 6, SCL = 7, POC = 8, LAST_ID = 9 };
 
 /* A store with records in every space. */
 static void
@@ -20,6 +20,7 @@ furnish(struct bed *b)
 	struct coll coll = { .modified = 5, .has_right = true, .right = SLICE_LIT("/right") };
 	struct lane lane = { .subscription = SUBSCRIPTION, .container = BOX, .cursor = 2,
 		             .contact = SLICE_LIT("http://c/") };
+	struct val *info;
 	struct res *r;
 
 	bed_root(b);
@@ -48,6 +49,13 @@ furnish(struct bed *b)
 	ck_assert_int_eq(repo_due_add(b->tx, 77, DUE_AGE, BOX), RC_OK);
 	ck_assert_int_eq(repo_remove(b->tx, r), RC_OK);
 	bed_insert(b, T_CONTAINER, BOX, T_SUBCONTAINERS, "sub");
+	r = bed_res(b, T_SCL, 1, T_SCLS, "scl");
+	ck_assert(val_set_text(b->arena, &r->vals, A_LINK, SLICE_LIT("https://scl.example/m2m")));
+	ck_assert_int_eq(repo_insert(b->tx, r), RC_OK);
+	r = bed_res(b, T_M2M_POC, SCL, T_M2M_POCS, "poc");
+	info = val_add(b->arena, &r->vals, A_CONTACT_INFO);
+	ck_assert(val_set_text(b->arena, &info->first, A_CONTACT_URI, SLICE_LIT("http://poc:81/")));
+	ck_assert_int_eq(repo_insert(b->tx, r), RC_OK);
 	bed_commit(b);
 	bed_clean(b);
 }
@@ -154,6 +162,8 @@ read_everything(struct bed *b)
 	keep(&worst, repo_due(b->tx, CLOCK_NEVER, 0, see_due, NULL));
 	keep(&worst, repo_labelled(b->tx, SLICE_LIT("red"), see_label, NULL));
 	keep(&worst, repo_of_type(b->tx, T_CONTAINER, see_id, NULL));
+	keep(&worst, repo_reached(b->tx, SLICE_LIT("scl.example"), see_id, NULL));
+	keep(&worst, repo_reached(b->tx, SLICE_LIT("poc:81"), see_id, NULL));
 	keep(&worst, repo_pending(b->tx, 0, 0, see_id, NULL));
 	bed_end(b);
 	return worst;
@@ -206,6 +216,32 @@ write_remove(struct bed *b)
 }
 
 static enum rc
+write_contact(struct bed *b)
+{
+	struct res *old, *r;
+	struct val *info;
+	enum rc rc = repo_get(b->tx, POC, &old);
+
+	if (rc == RC_OK)
+		rc = repo_get(b->tx, POC, &r);
+	if (rc != RC_OK)
+		return rc;
+	val_remove(&r->vals, A_CONTACT_INFO);
+	info = val_add(b->arena, &r->vals, A_CONTACT_INFO);
+	ck_assert(val_set_text(b->arena, &info->first, A_CONTACT_URI, SLICE_LIT("http://new/")));
+	return repo_update(b->tx, old, r);
+}
+
+static enum rc
+write_remove_scl(struct bed *b)
+{
+	struct res *r;
+	enum rc rc = repo_get(b->tx, SCL, &r);
+
+	return rc == RC_OK ? repo_remove(b->tx, r) : rc;
+}
+
+static enum rc
 write_insert(struct bed *b)
 {
 	return repo_insert(b->tx, bed_res(b, T_CONTAINER, APP, T_CONTAINERS, "box"));
@@ -245,7 +281,7 @@ write_everything(struct bed *b)
 {
 	static enum rc (*const requests[])(struct bed *b) = {
 		write_append, write_remove_instances, write_update, write_remove, write_insert,
-		write_touch, write_release, write_sweep, write_lane,
+		write_touch, write_release, write_sweep, write_lane, write_contact, write_remove_scl,
 	};
 	struct buf before, after;
 	enum rc worst = RC_OK;
@@ -334,7 +370,7 @@ is_value_read(struct slice key)
 {
 	if (key.p[0] == SPACE_INSTANCE_NAME)
 		return key.p[8] == BOX;
-	return memchr("NCKITRS", key.p[0], 7) != NULL;
+	return memchr("NCKITRSA", key.p[0], 8) != NULL;
 }
 
 START_TEST(flipped_bits_are_found)
@@ -515,6 +551,14 @@ static const struct {
 	{ SLICE_INIT("L" ID("\x09") ID("\x02")), SLICE_INIT(""), "none like it" },
 	{ SLICE_INIT("L" ID("\x09") ID("\x03") ID("\x03")), SLICE_INIT(""), "none like it" },
 	{ SLICE_INIT("L" ID("\x09") ID("\x03") ID("\x63")), SLICE_INIT(""), "none like it" },
+	{ SLICE_INIT("Ascl.example\0" ID("\x08")), SLICE_INIT(""), "not reached there" },
+	{ SLICE_INIT("Ascl.example\0" ID("\x63")), SLICE_INIT(""), "not reached there" },
+	{ SLICE_INIT("Ascl.example:81\0" ID("\x07")), SLICE_INIT(""), "not reached there" },
+	{ SLICE_INIT("Ascl.example\1" ID("\x07")), SLICE_INIT(""), "not reached there" },
+	{ SLICE_INIT("Ac\0" ID("\x02")), SLICE_INIT(""), "not reached there" },
+	{ SLICE_INIT("A\0" ID("\x07")), SLICE_INIT(""), "belongs to nothing" },
+	{ SLICE_INIT("Aa\0\0\x07"), SLICE_INIT(""), "belongs to nothing" },
+	{ SLICE_INIT("Ascl.example\0" ID("\x07")), SLICE_INIT("x"), "unknown value" },
 	{ SLICE_INIT("Y\0\x09" ID("\x02")), SLICE_INIT(""), "which is none" },
 	{ SLICE_INIT("Y\0\x09" ID("\x03")), SLICE_INIT("x"), "unknown value" },
 	{ SLICE_INIT("G" ID("\x03")), SLICE_INIT(""), "listed as removed" },

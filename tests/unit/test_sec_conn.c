@@ -229,6 +229,73 @@ START_TEST(no_room)
 }
 END_TEST
 
+/* The MAS's own, whose list of connections comes before its answer about one. */
+static const struct mas_ops *mas_ops;
+static struct mas_ops listing;
+static void (*connected)(struct mas_connect *c);
+static uint8_t listed_node;
+static enum live_state listed_as;
+
+static void
+list_first(struct mas_connect *c)
+{
+	struct mas_connection listed = c->connection;
+
+	if (c->outcome.rc == RC_OK) {
+		listed.node = bed_node(listed_node);
+		ck_assert_int_eq(live_put(live, &listed), RC_OK);
+		if (listed_as != LIVE_OK)
+			live_end(live, listed.id, listed_as);
+	}
+	connected(c);
+}
+
+static void
+connect_listed(void *self, struct mas_connect *c)
+{
+	connected = c->done;
+	c->done = list_first;
+	mas_ops->connect(self, c);
+}
+
+static const struct {
+	uint8_t node;
+	enum live_state as;
+	int status;
+} listed[] = {
+	{ 1, LIVE_OK, 201 },
+	{ 2, LIVE_OK, 503 },
+	{ 1, LIVE_ENDED, 503 },
+	{ 1, LIVE_REVOKED, 503 },
+};
+
+/* A connection that is in the list already is as good, if it is the node's and stands. */
+START_TEST(listed_before)
+{
+	struct peer p = peer_of(mr_identity(1));
+	struct node_id node = bed_node(1);
+	struct reply r;
+
+	bed_issue(&mb, 1, 1);
+	mas_ops = mb.mas.ops;
+	listing = *mas_ops;
+	listing.connect = connect_listed;
+	mb.mas.ops = &listing;
+	listed_node = listed[_i].node;
+	listed_as = listed[_i].as;
+	r = ask(&(struct ask){ "POST", SET "?sclId=scl-1", .peer = &p });
+	ck_assert_msg(r.status == listed[_i].status, "%d %s", r.status, r.body);
+	if (r.status == 201)
+		check_set(r.body, false);
+	reply_fini(&r);
+	ck_assert_int_eq(bed_show(&mb, &node), RC_OK);
+	ck_assert_uint_eq(mb.n_conns, 1);
+	ck_assert_int_eq(mb.conns[0].state,
+	                 listed[_i].status == 201 ? MAS_CONN_ACTIVE : MAS_CONN_ENDED);
+	mb.mas.ops = mas_ops;
+}
+END_TEST
+
 START_TEST(ends_itself)
 {
 	struct session s;
@@ -255,6 +322,7 @@ main(void)
 	tcase_add_test(c, parameter_set);
 	tcase_add_test(c, no_parameter_set);
 	tcase_add_test(c, no_room);
+	tcase_add_loop_test(c, listed_before, 0, NITEMS(listed));
 	tcase_add_test(c, ends_itself);
 	return run_suite(s);
 }

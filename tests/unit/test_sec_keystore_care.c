@@ -253,7 +253,7 @@ START_TEST(a_temporary_file_of_a_crash_is_no_harm)
 	/* Half of a new file, not renamed. */
 	write_file(temporary, file, n / 2, 0600);
 	ks = must_open();
-	ck_assert_uint_eq(keystore_count(ks), 3);
+	ck_assert_uint_eq(count(ks), 3);
 	expect_key(ks, &kmr1, "mas=a", &secret);
 	put(ks, &kmr1, "mas=d", &kek);
 	ck_assert_int_ne(access(temporary, F_OK), 0);
@@ -278,7 +278,7 @@ START_TEST(what_cannot_be_written_changes_nothing)
 	/* No temporary file can be made here. */
 	ck_assert_int_eq(mkdir(temporary, 0700), 0);
 	ck_assert_uint_eq(keystore_put(ks, &item, key_slice(&kek)), RC_INTERNAL);
-	ck_assert_uint_eq(keystore_remove(ks, &kmr2), RC_INTERNAL);
+	ck_assert_uint_eq(take_away(ks, &kmr2), RC_INTERNAL);
 	expect_key(ks, &kmr1, "mas=a", &secret);
 	expect_key(ks, &kmr2, "mas=b", &kek);
 	ck_assert_int_eq(rmdir(temporary), 0);
@@ -311,7 +311,7 @@ START_TEST(killed_while_it_writes)
 {
 	for (int round = 0; round < 20; round++) {
 		int told[2], status;
-		uint64_t first, seen = 0, value;
+		uint64_t next, seen = 0, value;
 		struct keystore *ks;
 		pid_t pid;
 
@@ -320,8 +320,10 @@ START_TEST(killed_while_it_writes)
 		if (pid == 0) {
 			close(told[0]);
 			ks = must_open();
-			while (keystore_counter_take(ks, &seq, 1, &first) == RC_OK)
-				if (write(told[1], &first, sizeof(first)) != (ssize_t)sizeof(first))
+			if (keystore_counter(ks, &seq, &next) != RC_OK)
+				_exit(2);
+			while (keystore_counter_raise(ks, &seq, ++next) == RC_OK)
+				if (write(told[1], &next, sizeof(next)) != (ssize_t)sizeof(next))
 					break;
 			_exit(1);
 		}
@@ -330,8 +332,8 @@ START_TEST(killed_while_it_writes)
 			ck_assert_int_eq(read(told[0], &seen, sizeof(seen)), (ssize_t)sizeof(seen));
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-		while (read(told[0], &first, sizeof(first)) == (ssize_t)sizeof(first))
-			seen = first;
+		while (read(told[0], &next, sizeof(next)) == (ssize_t)sizeof(next))
+			seen = next;
 		close(told[0]);
 		ks = must_open();
 		ck_assert_uint_eq(keystore_counter(ks, &seq, &value), RC_OK);

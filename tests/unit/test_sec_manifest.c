@@ -4,15 +4,17 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "sec/b64url.h"
+#include "sec/hex.h"
 #include "sec/manifest.h"
 #include "sign_bed.h"
 
 static struct manifest_file files[3];
 static struct arena *arena;
 
-static struct manifest
-sample(void)
+static void
+make_files(void)
 {
 	static const char *const paths[] = { "/etc/a b.conf", "/usr/bin/nscl", "/usr/bin/nscl.so" };
 
@@ -20,7 +22,6 @@ sample(void)
 		files[i].path = slice_of(paths[i]);
 		digest_of(paths[i], files[i].digest);
 	}
-	return (struct manifest){ SLICE_LIT("gscl-0102"), files, NITEMS(files) };
 }
 
 static enum rc
@@ -30,21 +31,48 @@ read_manifest(struct slice text, struct manifest *out)
 	return manifest_read(text, &cn_public, SLICE_LIT("gscl-0102"), arena, out);
 }
 
+/* Behind the lines that are in b, their right signature. */
+static void
+put_signature(struct buf *b)
+{
+	uint8_t s[SIGN_SIZE];
+
+	ck_assert_int_eq(sign_make(cn, SIGN_MANIFEST, buf_view(b), s), RC_OK);
+	buf_puts(b, "signature ");
+	b64url_add(b, slice_make(s, sizeof(s)));
+	buf_char(b, '\n');
+}
+
+/* A manifest of n files, signed. */
+static void
+put_manifest(struct buf *b, const char *target, const struct manifest_file *list, size_t n)
+{
+	char digest[2 * SIGN_DIGEST_SIZE + 1];
+
+	buf_puts(b, "M2M-MANIFEST-v1\ntarget ");
+	buf_puts(b, target);
+	for (size_t i = 0; i < n; i++) {
+		hex_encode(list[i].digest, SIGN_DIGEST_SIZE, digest);
+		buf_puts(b, "\nsha256 ");
+		buf_puts(b, digest);
+		buf_char(b, ' ');
+		buf_slice(b, list[i].path);
+	}
+	buf_char(b, '\n');
+	put_signature(b);
+}
+
 /* That text, and a right signature. */
 static enum rc
 read_signed(const char *text)
 {
 	struct manifest m;
-	uint8_t s[SIGN_SIZE];
 	struct buf b;
 	enum rc rc;
 
 	buf_init(&b, MANIFEST_MAX + 1000);
 	buf_puts(&b, text);
-	ck_assert_int_eq(sign_make(cn, SIGN_MANIFEST, buf_view(&b), s), RC_OK);
-	buf_puts(&b, "signature ");
-	b64url_add(&b, slice_make(s, sizeof(s)));
-	buf_char(&b, '\n');
+	put_signature(&b);
 	rc = read_manifest(buf_view(&b), &m);
 	buf_fini(&b);
 	return rc;
@@ -66,12 +94,13 @@ teardown(void)
 
 START_TEST(manifests)
 {
-	struct manifest m = sample(), got;
+	struct manifest got;
 	struct slice text;
 	struct buf b;
 
+	make_files();
 	buf_init(&b, 10000);
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_OK);
+	put_manifest(&b, "gscl-0102", files, NITEMS(files));
 	text = buf_view(&b);
 	ck_assert_int_eq(read_manifest(text, &got), RC_OK);
 	ck_assert(slice_is(got.target, "gscl-0102"));
@@ -86,7 +115,8 @@ START_TEST(manifests)
 	ck_assert_ptr_null(manifest_find(&got, SLICE_LIT("/")));
 	ck_assert_int_eq(manifest_read(text, &cn_public, SLICE_LIT("gscl-0103"), arena, &got),
 	                 RC_FORBIDDEN);
-	ck_assert_int_eq(manifest_read(text, &other_public, m.target, arena, &got), RC_FORBIDDEN);
+	ck_assert_int_eq(manifest_read(text, &other_public, SLICE_LIT("gscl-0102"), arena, &got),
+	                 RC_FORBIDDEN);
 	for (size_t i = 0; i < text.n; i++) {
 		char *copy = malloc(i + 1);
 
@@ -98,9 +128,8 @@ START_TEST(manifests)
 		b.p[i] ^= 1;
 	}
 	ck_assert_int_eq(read_manifest(text, &got), RC_OK);
-	m.n = 0;
 	buf_clear(&b);
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_OK);
+	put_manifest(&b, "gscl-0102", files, 0);
 	ck_assert_int_eq(read_manifest(buf_view(&b), &got), RC_OK);
 	ck_assert_uint_eq(got.n, 0);
 	buf_fini(&b);
@@ -151,36 +180,39 @@ END_TEST
 START_TEST(limits_of_manifests)
 {
 	static struct manifest_file many[MANIFEST_FILES_MAX + 1];
-	static char names[NITEMS(many)][320], big[MANIFEST_MAX + 1];
-	struct manifest m = { SLICE_LIT("gscl-0102"), many, MANIFEST_FILES_MAX }, got;
+	static char names[NITEMS(many)][320];
+	char target[MANIFEST_TARGET_MAX + 2] = { 0 };
+	struct manifest got;
 	struct buf b;
 
 	for (size_t i = 0; i < NITEMS(many); i++) {
 		snprintf(names[i], sizeof(names[i]), "/%05zu", i);
 		many[i].path = slice_of(names[i]);
 	}
-	buf_init(&b, MANIFEST_MAX + 1);
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_OK);
+	buf_init(&b, 2 * MANIFEST_MAX);
+	put_manifest(&b, "gscl-0102", many, MANIFEST_FILES_MAX);
 	ck_assert_int_eq(read_manifest(buf_view(&b), &got), RC_OK);
 	ck_assert_uint_eq(got.n, MANIFEST_FILES_MAX);
-	m.n++;
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_BAD_REQUEST);
-	m.n = 2;
-	many[1].path = many[0].path;
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_BAD_REQUEST);
-	m.n = MANIFEST_FILES_MAX;
+	buf_clear(&b);
+	put_manifest(&b, "gscl-0102", many, MANIFEST_FILES_MAX + 1);
+	ck_assert_uint_lt(b.n, MANIFEST_MAX);
+	ck_assert_int_eq(read_manifest(buf_view(&b), &got), RC_TOO_LARGE);
 	for (size_t i = 0; i < NITEMS(many); i++) {
 		memset(names[i] + 6, 'x', 300);
 		many[i].path = slice_make(names[i], 306);
 	}
 	buf_clear(&b);
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_TOO_LARGE);
-	ck_assert_uint_eq(b.n, 0);
-	memset(big, 'a', sizeof(big));
-	ck_assert_int_eq(read_manifest(slice_make(big, sizeof(big)), &got), RC_TOO_LARGE);
-	m.n = 1;
-	m.target = slice_make(big, MANIFEST_TARGET_MAX + 1);
-	ck_assert_int_eq(manifest_write(&m, cn, &b), RC_BAD_REQUEST);
+	put_manifest(&b, "gscl-0102", many, MANIFEST_FILES_MAX);
+	ck_assert_uint_gt(b.n, MANIFEST_MAX);
+	ck_assert_int_eq(read_manifest(buf_view(&b), &got), RC_TOO_LARGE);
+	for (size_t i = MANIFEST_TARGET_MAX; i <= MANIFEST_TARGET_MAX + 1; i++) {
+		memset(target, 'a', i);
+		buf_clear(&b);
+		put_manifest(&b, target, many, 1);
+		arena_reset(arena);
+		ck_assert_int_eq(manifest_read(buf_view(&b), &cn_public, slice_of(target), arena, &got),
+		                 i == MANIFEST_TARGET_MAX ? RC_OK : RC_BAD_REQUEST);
+	}
 	buf_fini(&b);
 }
 END_TEST

@@ -122,6 +122,57 @@ START_TEST(nscl_of_another_provider)
 }
 END_TEST
 
+/* The link is not proved: no other SCL takes it, or what is below it, whatever it says it is. */
+START_TEST(link_of_a_peer)
+{
+	static const char *const taken[] = {
+		LINK_PEER, LINK_PEER "/", LINK_PEER "/applications/a",
+		"HTTPS://NSCL.elsewhere.example:443/m2m", LINK_NOBODY, LINK_NOBODY "/x",
+	};
+	struct session s[3];
+	char doc[1024];
+
+	for (uint8_t i = 1; i <= 2; i++) {
+		bed_issue(&mb, i, i);
+		open_session(&s[i], i);
+	}
+	for (size_t i = 0; i < NITEMS(taken); i++) {
+		nscl_doc(doc, "scl-2", taken[i]);
+		expect(403, "SEC_IDENTITY", "POST", BASE "/scls", taken[i], doc,
+		       .peer = &s[2].peer);
+		scl_doc(doc, "scl-2", taken[i]);
+		expect(403, "SEC_IDENTITY", "POST", BASE "/scls", taken[i], doc,
+		       .peer = &s[2].peer);
+	}
+	nscl_doc(doc, "scl-1", LINK_NOBODY);
+	expect(403, "SEC_IDENTITY", "POST", BASE "/scls", LINK_NOBODY, doc, .peer = &s[1].peer);
+	/* What only begins alike is anybody's. */
+	scl_doc(doc, "scl-2", LINK_PEER "2");
+	expect(201, NULL, "POST", BASE "/scls", LINK_PEER "2", doc, .peer = &s[2].peer);
+	nscl_doc(doc, "scl-1", LINK_PEER);
+	expect(201, NULL, "POST", BASE "/scls", LINK_PEER, doc, .peer = &s[1].peer);
+}
+END_TEST
+
+/* One that registered before the configuration said whose the link is does not speak as a peer. */
+START_TEST(peer_of_another_time)
+{
+	struct session one;
+	char doc[1024];
+
+	bed_issue(&mb, 1, 1);
+	open_session(&one, 1);
+	nscl_doc(doc, "scl-1", LINK_PEER);
+	expect(201, NULL, "POST", BASE "/scls", LINK_PEER, doc, .peer = &one.peer);
+	expect(200, NULL, "GET", BASE, "https://peer.example/1", .peer = &one.peer);
+	mid_peers[0].scl_id = "scl-9";
+	expect(403, "SEC_IDENTITY", "GET", BASE, "https://peer.example/2", .peer = &one.peer);
+	mid_peers[0].scl_id = NULL;
+	expect(403, "SEC_IDENTITY", "GET", BASE, "https://peer.example/2", .peer = &one.peer);
+	expect(200, NULL, "GET", BASE, LINK_PEER "/x", .peer = &one.peer);
+}
+END_TEST
+
 START_TEST(paths_of_others)
 {
 	static const char *const paths[] = {
@@ -479,6 +530,8 @@ main(void)
 	tcase_add_test(c, issuers_of_an_scl);
 	tcase_add_test(c, issuer_before_registration);
 	tcase_add_test(c, nscl_of_another_provider);
+	tcase_add_test(c, link_of_a_peer);
+	tcase_add_test(c, peer_of_another_time);
 	tcase_add_test(c, paths_of_others);
 	tcase_add_test(c, what_is_of_scls);
 	tcase_add_test(c, others_by_a_group);

@@ -469,8 +469,9 @@ START_TEST(test_renewal)
 
 	node_init(&w);
 	atomic_store(&w.core.clock.now, clock_now(&clock_system));
-	w.kmc_lifetime = CLOCK_SECOND;
-	w.delay = 2 * CLOCK_SECOND;
+	/* Renewed after four seconds, while that which takes seven is under way. */
+	w.kmc_lifetime = 5 * CLOCK_SECOND;
+	w.delay = 7 * CLOCK_SECOND;
 	begin_and_want(&w);
 	ck_assert(node_await_up(&w));
 	/* What follows lasts. */

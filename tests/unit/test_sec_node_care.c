@@ -13,6 +13,17 @@
 #include "sec/hex.h"
 #include "sec_node_bed.h"
 
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
+#endif
+
 #define SET(w, member, value)                                                                      \
 	do {                                                                                       \
 		pthread_mutex_lock(&(w)->lock);                                                    \
@@ -416,6 +427,8 @@ START_TEST(test_foreign_key)
 	begin_and_want(&w);
 	ck_assert(node_await(&w, is_not_confirmed));
 	SET(&w, boot, BOOT_CLEAR);
+	/* The task of the first wish may be queued still, and is the bed's one. */
+	round_courier(&w);
 	node_want(&w);
 	round_courier(&w);
 	ck_assert_uint_eq(node_counts(&w).boots, 1);
@@ -546,7 +559,9 @@ main(void)
 	tcase_add_loop_test(c, test_slow_disk, 0, 2);
 	tcase_add_test(c, test_links);
 	tcase_add_test(c, test_foreign_key);
-	tcase_add_test(c, test_wiped);
+	/* It reads all memory of the process, which the sanitizer has made many times as much. */
+	if (!UNDER_TSAN)
+		tcase_add_test(c, test_wiped);
 	suite_add_tcase(s, c);
 	return core_run(s);
 }

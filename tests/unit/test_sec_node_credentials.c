@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cap/sec/sec.h"
 #include "core/identity.h"
@@ -14,6 +15,8 @@
 #define FILLERS 300u
 #define LINK_OCTETS 2000u /* of a filler: together they are more than a look-up may take */
 #define HUGE_URL (2u << 20)
+#define CONTACT_FOR 60 /* seconds */
+#define LOOK_UPS 10000u /* more than their memory would be enough for, were it not given back */
 
 static struct node_credentials *credentials;
 static struct session one;
@@ -51,6 +54,78 @@ expect_found(const char *url, enum rc connection, enum rc credential)
 	credential_unref(c);
 }
 
+/* A connection alone. */
+static void
+expect_connection(const char *url, const struct session *s)
+{
+	struct mas_connection conn = { 0 };
+
+	ck_assert_msg(node_credentials_connection(credentials, slice_of(url), &conn) == RC_OK, "%s", url);
+	ck_assert_msg(conn.id == s->conn.id, "%s", url);
+}
+
+static void
+register_as(const struct session *s, const char *id, const char *link, const char *pocs)
+{
+	char *doc;
+
+	ck_assert_int_gt(asprintf(&doc,
+	                          "<m2m:scl " NS " sclId=\"%s\">%s<m2m:link>%s</m2m:link>"
+	                          "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
+	                          "<m2m:sclType>GSCL</m2m:sclType></m2m:scl>",
+	                          id, pocs, link),
+	                 0);
+	expect(201, NULL, "POST", BASE "/scls", link, doc, .peer = &s->peer);
+	free(doc);
+}
+
+static void
+write_contact(const struct session *s, const char *method, const char *target, const char *contact)
+{
+	time_t end = (time_t)(clock_now(&bed.clock.clock) / CLOCK_SECOND) + CONTACT_FOR;
+	bool new = method[1] == 'O';
+	char *doc, expires[32];
+	struct tm tm;
+
+	strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&end, &tm));
+
+	ck_assert_int_gt(asprintf(&doc,
+	                          "<m2m:m2mPoc " NS "%s><m2m:contactInfo><m2m:contactURI>%s"
+	                          "</m2m:contactURI></m2m:contactInfo>"
+	                          "<m2m:expirationTime>%s</m2m:expirationTime></m2m:m2mPoc>",
+	                          new ? " m2m:id=\"p\"" : "", contact, expires),
+	                 0);
+	expect(new ? 201 : 204, NULL, method, target, LINK_2, doc, .peer = &s->peer);
+	free(doc);
+}
+
+/* Without a connection, as the option permits; the peer of those. */
+static struct peer
+open_on_loopback(void)
+{
+	struct peer local = peer_of(NULL);
+
+	local.loopback = true;
+	local.address = SLICE_LIT("127.0.0.1");
+	sec.open_on_loopback = true;
+	bed.listener = &listeners[CLEAR];
+	return local;
+}
+
+static void
+register_nscl(const char *id, const char *link)
+{
+	struct peer local = open_on_loopback();
+	char doc[1024];
+
+	snprintf(doc, sizeof(doc),
+	         "<m2m:scl " NS " sclId=\"%s\"><m2m:link>%s</m2m:link>"
+	         "<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType>"
+	         "<m2m:sclType>NSCL</m2m:sclType></m2m:scl>",
+	         id, link);
+	expect(201, NULL, "POST", BASE "/scls", link, doc, .peer = &local);
+}
+
 static char *
 filled(const char *start, size_t n)
 {
@@ -82,20 +157,87 @@ register_filler(unsigned i, const struct peer *peer)
 	free(doc);
 }
 
+/* Whom an exchange would have missed a moment ago, and what is told of it from then on. */
+START_TEST(one_that_has_just_registered)
+{
+	struct session two;
+
+	bed_issue(&mb, 2, 2);
+	open_session(&two, 2);
+	expect_found(LINK_2, RC_NOT_FOUND, RC_OK);
+	register_as(&two, "scl-2", LINK_2, "");
+	expect_connection(LINK_2, &two);
+	expect_connection("http://SCL-2.example:80/", &two);
+	expect_found("https://contact.example:8443/", RC_NOT_FOUND, RC_OK);
+	write_contact(&two, "POST", BASE "/scls/scl-2/m2mPocs", "https://contact.example:8443");
+	expect_connection("https://contact.example:8443/x", &two);
+	write_contact(&two, "PUT", BASE "/scls/scl-2/m2mPocs/p", "https://[2001:DB8::1]");
+	expect_found("https://contact.example:8443/", RC_NOT_FOUND, RC_OK);
+	expect_connection("https://[2001:db8::1]:443/", &two);
+	expect(204, NULL, "DELETE", BASE "/scls/scl-2/m2mPocs/p", LINK_2, .peer = &two.peer);
+	expect_found("https://[2001:db8::1]/", RC_NOT_FOUND, RC_OK);
+	expect(204, NULL, "DELETE", BASE "/scls/scl-2", LINK_2, .peer = &two.peer);
+	expect_found(LINK_2, RC_NOT_FOUND, RC_OK);
+	register_as(&two, "scl-2", "https://other.example/m2m",
+	            "<m2m:pocs><reference>http://poc.example</reference></m2m:pocs>");
+	expect_found(LINK_2, RC_NOT_FOUND, RC_OK);
+	expect_connection("https://other.example/", &two);
+	expect_connection("https://poc.example/", &two);
+	live_end(live, two.conn.id, LIVE_REVOKED);
+	expect_found("https://poc.example/", RC_DENIED, RC_UNAVAILABLE);
+}
+END_TEST
+
+/* An SCL that has expired is nobody's, though it is not swept yet; so is its contact. */
+START_TEST(one_that_has_expired)
+{
+	struct session two;
+
+	bed_issue(&mb, 2, 2);
+	open_session(&two, 2);
+	atomic_store(&bed.clock.now, clock_now(&clock_system));
+	register_as(&two, "scl-2", LINK_2, "");
+	write_contact(&two, "POST", BASE "/scls/scl-2/m2mPocs", "https://contact.example");
+	expect_connection(LINK_2, &two);
+	expect_connection("https://contact.example", &two);
+	atomic_fetch_add(&bed.clock.now, (CONTACT_FOR + 1) * CLOCK_SECOND);
+	expect_connection(LINK_2, &two);
+	expect_found("https://contact.example", RC_NOT_FOUND, RC_OK);
+	atomic_fetch_add(&bed.clock.now, 366 * 24 * 3600 * CLOCK_SECOND);
+	expect_found(LINK_2, RC_NOT_FOUND, RC_OK);
+	expect_found("https://contact.example", RC_NOT_FOUND, RC_OK);
+}
+END_TEST
+
+/* A host that a node and an NSCL of another provider claim is the node's, whoever came first. */
+START_TEST(a_node_before_an_nscl)
+{
+	static const char at_1[] = "https://scl-1.example:443/other",
+			  at_2[] = "https://scl-2.example/other";
+	struct session two;
+
+	register_nscl("nscl-a", at_1);
+	register_nscl("nscl-b", at_2);
+	expect_connection(LINK_1, &one);
+	expect_found(at_2, RC_NOT_FOUND, RC_OK);
+	bed.listener = &listeners[PSK];
+	enrol(&two, 2, LINK_2);
+	expect_connection(at_2, &two);
+}
+END_TEST
+
 /* scl-1 is the last by name. */
 START_TEST(the_last_of_many)
 {
-	struct peer local = peer_of(NULL);
+	struct peer local = open_on_loopback();
 
-	local.loopback = true;
-	local.address = SLICE_LIT("127.0.0.1");
-	sec.open_on_loopback = true;
-	bed.listener = &listeners[CLEAR];
 	for (unsigned i = 0; i < FILLERS; i++)
 		register_filler(i, &local);
 	expect_found(LINK_1 "/applications", RC_OK, RC_OK);
 	expect_found("https://SCL-1.example:443/", RC_OK, RC_OK);
 	expect_found("https://nobody.example/", RC_NOT_FOUND, RC_OK);
+	for (unsigned i = 0; i < LOOK_UPS; i++)
+		expect_connection(LINK_1, &one);
 }
 END_TEST
 
@@ -247,6 +389,9 @@ main(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 120);
+	tcase_add_test(c, one_that_has_just_registered);
+	tcase_add_test(c, one_that_has_expired);
+	tcase_add_test(c, a_node_before_an_nscl);
 	tcase_add_test(c, the_last_of_many);
 	tcase_add_test(c, what_is_not_known_is_not_sent);
 	tcase_add_test(c, a_connection_that_is_over);

@@ -230,7 +230,7 @@ START_TEST(test_online_status)
 
 	channel_init(&b);
 	b.conf.forward_timeout_ms = 100;
-	b.conf.poll_hold = CLOCK_SECOND / 2;
+	b.conf.poll_hold = 2 * CLOCK_SECOND;
 	core_start(&b);
 	register_scl(&b, &u);
 	add_poc(&b, &u);

@@ -218,16 +218,11 @@ static bool
 take_delay(const struct mgmt_order *o, struct rem_plan *p, char why[REM_WHY_MAX])
 {
 	struct slice v = mgmt_order_arg(o, "DelaySeconds");
-	int64_t s = 0;
+	uint64_t s = 0;
 
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9' || s > DELAY_MAX_S)
-			return refuse(why, "DelaySeconds is no number of seconds up to a week");
-		s = s * 10 + (v.p[i] - '0');
-	}
-	if (s > DELAY_MAX_S)
+	if (v.n > 0 && !slice_number(v, DELAY_MAX_S, &s))
 		return refuse(why, "DelaySeconds is no number of seconds up to a week");
-	p->wait = s * CLOCK_SECOND;
+	p->wait = (int64_t)s * CLOCK_SECOND;
 	return true;
 }
 

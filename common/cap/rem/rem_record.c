@@ -116,17 +116,7 @@ take_version(struct slice *line, uint64_t *out)
 {
 	struct slice word;
 
-	if (!slice_split(line, ' ', &word) || word.n == 0)
-		return false;
-	*out = 0;
-	for (size_t i = 0; i < word.n; i++) {
-		unsigned digit = (unsigned)(word.p[i] - '0');
-
-		if (digit > 9 || *out > (UINT64_MAX - digit) / 10)
-			return false;
-		*out = *out * 10 + digit;
-	}
-	return true;
+	return slice_split(line, ' ', &word) && slice_number(word, UINT64_MAX, out);
 }
 
 static bool

@@ -7,11 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A Kma that was given. */
+struct given {
+	struct given *next;
+	uint64_t connection;
+	uint32_t kmc_index;
+};
+
 struct entry {
 	struct entry *next; /* in its bucket */
 	uint8_t hash[APP_HASH_BYTES];
-	uint64_t connection; /* of the last Kma; 0 = none was given */
-	uint32_t kmc_index;
+	struct given *given;
 	size_t n;
 	char app_id[];
 };
@@ -21,6 +27,7 @@ struct app_table {
 	struct entry **buckets;
 	size_t mask;
 	unsigned n, max;
+	unsigned n_given, max_given;
 };
 
 struct app_table *
@@ -39,7 +46,30 @@ app_table_new(unsigned max)
 	}
 	t->mask = n - 1;
 	t->max = max;
+	t->max_given = max * APP_TABLE_KMA;
 	return t;
+}
+
+static void
+take_back(struct app_table *t, struct given **at)
+{
+	struct given *g = *at;
+
+	*at = g->next;
+	free(g);
+	t->n_given--;
+}
+
+static void
+drop(struct app_table *t, struct entry **at)
+{
+	struct entry *e = *at;
+
+	while (e->given != NULL)
+		take_back(t, &e->given);
+	*at = e->next;
+	free(e);
+	t->n--;
 }
 
 void
@@ -48,12 +78,8 @@ app_table_free(struct app_table *t)
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i <= t->mask; i++)
-		while (t->buckets[i] != NULL) {
-			struct entry *e = t->buckets[i];
-
-			t->buckets[i] = e->next;
-			free(e);
-		}
+		while (t->buckets[i] != NULL)
+			drop(t, &t->buckets[i]);
 	pthread_rwlock_destroy(&t->lock);
 	free(t->buckets);
 	free(t);
@@ -137,8 +163,11 @@ app_table_add(struct app_table *t, struct slice app_id)
 	struct entry *e;
 	enum rc rc = take_up_locked(t, app_id, &e);
 
-	if (rc == RC_OK)
-		pthread_rwlock_unlock(&t->lock);
+	if (rc != RC_OK)
+		return rc;
+	if (t->n_given >= t->max_given)
+		rc = RC_UNAVAILABLE;
+	pthread_rwlock_unlock(&t->lock);
 	return rc;
 }
 
@@ -159,6 +188,32 @@ app_table_find(struct app_table *t, const uint8_t hash[APP_HASH_BYTES], char out
 	return n;
 }
 
+static bool
+has(const struct entry *e, uint64_t connection, uint32_t kmc_index)
+{
+	const struct given *g = e->given;
+
+	while (g != NULL && (g->connection != connection || g->kmc_index != kmc_index))
+		g = g->next;
+	return g != NULL;
+}
+
+static enum rc
+give(struct app_table *t, struct entry *e, uint64_t connection, uint32_t kmc_index)
+{
+	struct given *g;
+
+	if (has(e, connection, kmc_index))
+		return RC_CONFLICT;
+	g = t->n_given >= t->max_given ? NULL : malloc(sizeof(*g));
+	if (g == NULL)
+		return RC_UNAVAILABLE;
+	*g = (struct given){ e->given, connection, kmc_index };
+	e->given = g;
+	t->n_given++;
+	return RC_OK;
+}
+
 enum rc
 app_table_give(struct app_table *t, struct slice app_id, uint64_t connection, uint32_t kmc_index)
 {
@@ -167,10 +222,7 @@ app_table_give(struct app_table *t, struct slice app_id, uint64_t connection, ui
 
 	if (rc != RC_OK)
 		return rc;
-	if (e->connection == connection && e->kmc_index == kmc_index)
-		rc = RC_CONFLICT;
-	e->connection = connection;
-	e->kmc_index = kmc_index;
+	rc = give(t, e, connection, kmc_index);
 	pthread_rwlock_unlock(&t->lock);
 	return rc;
 }
@@ -180,16 +232,16 @@ app_table_has(struct app_table *t, struct slice app_id, uint64_t connection, uin
 {
 	uint8_t hash[APP_HASH_BYTES];
 	const struct entry *e;
-	bool has;
+	bool found;
 
 	if (hash_of(app_id, hash) != RC_OK)
 		return false;
 	pthread_rwlock_rdlock(&t->lock);
 	e = find(t, hash);
-	has = e != NULL && slice_eq(slice_make(e->app_id, e->n), app_id) &&
-	      e->connection == connection && e->kmc_index == kmc_index;
+	found = e != NULL && slice_eq(slice_make(e->app_id, e->n), app_id) &&
+	        has(e, connection, kmc_index);
 	pthread_rwlock_unlock(&t->lock);
-	return has;
+	return found;
 }
 
 void
@@ -199,15 +251,15 @@ app_table_sweep(struct app_table *t,
 	pthread_rwlock_wrlock(&t->lock);
 	for (size_t i = 0; i <= t->mask; i++)
 		for (struct entry **at = &t->buckets[i]; *at != NULL;) {
-			struct entry *e = *at;
-
-			if (e->connection != 0 && !gone(arg, e->connection, e->kmc_index)) {
-				at = &e->next;
-				continue;
-			}
-			*at = e->next;
-			free(e);
-			t->n--;
+			for (struct given **g = &(*at)->given; *g != NULL;)
+				if (gone(arg, (*g)->connection, (*g)->kmc_index))
+					take_back(t, g);
+				else
+					g = &(*g)->next;
+			if ((*at)->given != NULL)
+				at = &(*at)->next;
+			else
+				drop(t, at);
 		}
 	pthread_rwlock_unlock(&t->lock);
 }

@@ -11,8 +11,9 @@
 #include "sec/derive.h"
 
 #define APP_ID_MAX 255u
-/* Applications of one node whose keys can be known at a time. */
+/* Applications of one node whose keys can be known at a time, and Kma of each on the average. */
 #define APP_TABLE_MAX 16384u
+#define APP_TABLE_KMA 4u
 
 struct app_table;
 
@@ -23,7 +24,7 @@ void app_table_free(struct app_table *t);
 
 /*
  * Takes app_id up. RC_OK, also when it is there; RC_BAD_REQUEST: empty or too long; RC_CONFLICT:
- * another one has the same hash; RC_UNAVAILABLE: full.
+ * another one has the same hash; RC_UNAVAILABLE: full, of applications or of Kma.
  */
 enum rc app_table_add(struct app_table *t, struct slice app_id);
 /* The App-ID of that hash into out, with a zero behind it; its length, 0: unknown. */
@@ -38,7 +39,7 @@ enum rc app_table_give(struct app_table *t, struct slice app_id, uint64_t connec
 /* True when app_id has got its Kma of that connection and KmcIndex. */
 bool app_table_has(struct app_table *t, struct slice app_id, uint64_t connection,
                    uint32_t kmc_index);
-/* Drops the applications for whose last Kmc gone says so, and those that have never got a Kma. */
+/* Drops the Kma for whose Kmc gone says so, and the applications that have none then. */
 void app_table_sweep(struct app_table *t,
                      bool (*gone)(void *arg, uint64_t connection, uint32_t kmc_index), void *arg);
 

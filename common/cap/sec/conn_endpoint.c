@@ -74,6 +74,19 @@ write_set(const struct making *m, struct buf *out)
 	return param_set_write(&set, m->codec, out);
 }
 
+/*
+ * It was in the list of the connections that stand, which a MAS of another process may send before
+ * the answer about this one.
+ */
+static bool
+is_listed(struct live *live, const struct mas_connection *conn)
+{
+	struct mas_connection listed;
+
+	return live_find(live, conn->id, conn->kmc_index, &listed) == LIVE_OK &&
+	       node_id_eq(&listed.node, &conn->node);
+}
+
 /* From here on session B is possible. */
 static enum rc
 take_up(const struct making *m)
@@ -83,7 +96,7 @@ take_up(const struct making *m)
 	int64_t overlap = atomic_load(&m->e->overlap);
 	enum rc rc = live_put(conf->live, conn);
 
-	if (rc != RC_OK)
+	if (rc != RC_OK && !(rc == RC_CONFLICT && is_listed(conf->live, conn)))
 		return RC_UNAVAILABLE;
 	live_allow_objects(conf->live, conn->id, 1, JOSE_SEQ_MAX);
 	live_overtake(conf->live, conn,

@@ -310,12 +310,28 @@ is_due(const struct connector *c)
 	return clock_monotonic() >= c->mono_renew || is_used_up(c);
 }
 
-/* Long enough on one TLS session: the same key on another one. */
+/* The same key on another TLS session. */
+static void
+refresh(struct connector *c)
+{
+	struct credential *fresh = NULL;
+	struct key kmc;
+
+	if (live_kmc(c->n->live, c->conn.id, c->conn.kmc_index, &kmc))
+		fresh = session_credential(&kmc, &c->conn);
+	key_wipe(&kmc);
+	if (fresh == NULL)
+		return;
+	credential_unref(c->credential);
+	c->credential = fresh;
+	c->session_begin = clock_monotonic();
+}
+
 static void
 look_after(struct connector *c)
 {
 	if (clock_monotonic() - c->session_begin >= SESSION_MAX)
-		connector_refresh(c);
+		refresh(c);
 	post_tick(c);
 }
 
@@ -341,22 +357,6 @@ run(struct scl_task *task)
 		attempt(c);
 	else
 		look_after(c);
-}
-
-void
-connector_refresh(struct connector *c)
-{
-	struct credential *fresh = NULL;
-	struct key kmc;
-
-	if (live_kmc(c->n->live, c->conn.id, c->conn.kmc_index, &kmc))
-		fresh = session_credential(&kmc, &c->conn);
-	key_wipe(&kmc);
-	if (fresh == NULL)
-		return;
-	credential_unref(c->credential);
-	c->credential = fresh;
-	c->session_begin = clock_monotonic();
 }
 
 /* ---- from outside ---- */
@@ -564,12 +564,6 @@ connector_free(struct connector *c)
 	arena_free(c->arena);
 	buf_fini(&c->body);
 	free(c);
-}
-
-const char *
-connector_base(const struct connector *c)
-{
-	return c->base;
 }
 
 bool

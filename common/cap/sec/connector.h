@@ -25,8 +25,6 @@ void connector_free(struct connector *c);
 /* Begins to look after a connection that was kept. */
 void connector_begin(struct connector *c);
 
-/* sclBase URI of its NSCL. */
-const char *connector_base(const struct connector *c);
 /* True when url leads to its NSCL by TLS. */
 bool connector_is_for(const struct connector *c, struct slice url);
 /*

@@ -56,8 +56,6 @@ bool connector_up(struct connector *c, const struct node_link *link, int64_t lef
 void connector_failed(struct connector *c, int64_t least, struct slice retry_after);
 /* The root of the attempt has given way to another one: by that, at once. */
 void connector_again(struct connector *c);
-/* The same key on new TLS sessions. */
-void connector_refresh(struct connector *c);
 
 /* ---- connector_session.c ---- */
 

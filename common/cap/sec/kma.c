@@ -192,7 +192,8 @@ hand_out(struct kma *k, struct req *rq, const struct req_input *in, struct slice
 		.kma = k, .rq = rq, .conn = conn,
 		.entry = { .app_id = arena_copy(req_arena(rq), app_id),
 		           .source = source_of(req_arena(rq), in), .connection = conn.id,
-		           .kmc_index = conn.kmc_index, .done = entered },
+		           .kmc_index = conn.kmc_index, .expires = conn.expires,
+		           .done = entered },
 	};
 	return g->entry.app_id.p == NULL ? refuse(k, rq, app_id, RC_UNAVAILABLE)
 	                                 : endpoint_pend(rq, enter, g);

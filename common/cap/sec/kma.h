@@ -2,8 +2,9 @@
 /*
  * Kma, the key of an application below Kmc: GET {sclBase}/applications/{App-ID}/kma by that
  * application itself, where nobody can listen (TLS, or a UNIX socket whose user is known), once for
- * each Kmc, also over restarts; that is in an audit (kma_book.h) before it is answered. The answer is {kma, connectionId, kmcIndex, expires}: the key in base64url, the
- * ConnectionId as decimal digits, securityLifetime of Kmc.
+ * each Kmc, also over restarts; that is in an audit (kma_book.h) before it is answered. The answer
+ * is {kma, connectionId, kmcIndex, expires}: the key in base64url, the ConnectionId as decimal
+ * digits, securityLifetime of Kmc.
  */
 #ifndef CAP_SEC_KMA_H
 #define CAP_SEC_KMA_H

@@ -13,24 +13,18 @@
 #include "sec/derive.h"
 #include "sec/hex.h"
 
-/* Records: K, then the App-ID. */
+/* Records: K, the App-ID, 8 octets ConnectionId, 4 octets KmcIndex. */
 #define TABLE 'K'
-#define RECORD_VERSION 1u
-#define RECORD_MAX 32u
+#define OF_KMC 12u
+#define RECORD_VERSION 2u
+#define RECORD_MAX 16u
 #define APP_MAX 255u
 #define QUEUE_MAX 256u
 #define BATCH_MAX 16u
 #define PERIOD (600 * CLOCK_SECOND)
 #define STEP 256u /* records of one transaction */
-/* No Kmc lives as long (7 days). */
-#define GONE (8 * 86400 * CLOCK_SECOND)
-
-/* One application's last Kma. */
-struct record {
-	uint64_t connection;
-	uint32_t kmc_index;
-	int64_t time;
-};
+/* How long a Kmc is over before its records go: clocks are set right now and then. */
+#define SLACK (3600 * CLOCK_SECOND)
 
 struct kma_book {
 	struct kma_book_conf conf;
@@ -45,53 +39,38 @@ struct kma_book {
 /* ---- records ---- */
 
 static struct mas_key
-key_of(struct slice app_id)
+key_of(const struct kma_entry *e)
 {
-	struct mas_key k = mas_key(TABLE);
+	struct mas_key k = mas_key_of(TABLE, e->app_id.p, e->app_id.n);
 
-	mas_key_add(&k, app_id.p, app_id.n);
+	mas_key_number(&k, e->connection, 8);
+	mas_key_number(&k, e->kmc_index, 4);
 	return k;
 }
 
 static bool
-record_read(struct slice val, struct record *r)
+record_read(struct slice val, int64_t *expires)
 {
 	struct unpack u = unpack_of(val);
 
 	if (unpack_number(&u, 1, 255) != RECORD_VERSION)
 		return false;
-	r->connection = unpack_number(&u, 8, UINT64_MAX);
-	r->kmc_index = (uint32_t)unpack_number(&u, 4, UINT32_MAX);
-	r->time = unpack_time(&u);
+	*expires = unpack_time(&u);
 	return unpack_done(&u);
 }
 
 static enum rc
-record_put(struct mas_tx *tx, struct slice app_id, const struct record *r)
+record_put(struct mas_tx *tx, const struct mas_key *k, int64_t expires)
 {
-	struct mas_key k = key_of(app_id);
 	struct buf b;
 	enum rc rc;
 
 	buf_init(&b, RECORD_MAX);
 	buf_be(&b, RECORD_VERSION, 1);
-	buf_be(&b, r->connection, 8);
-	buf_be(&b, r->kmc_index, 4);
-	buf_be(&b, (uint64_t)r->time, 8);
-	rc = b.failed ? RC_UNAVAILABLE : mas_put(tx, mas_key_view(&k), buf_view(&b));
+	buf_be(&b, (uint64_t)expires, 8);
+	rc = b.failed ? RC_UNAVAILABLE : mas_put(tx, mas_key_view(k), buf_view(&b));
 	buf_fini(&b);
 	return rc;
-}
-
-/* RC_NOT_FOUND; RC_INTERNAL: damaged. */
-static enum rc
-record_get(struct mas_tx *tx, struct slice app_id, struct record *r)
-{
-	struct mas_key k = key_of(app_id);
-	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
-
-	return rc == RC_OK && !record_read(val, r) ? RC_INTERNAL : rc;
 }
 
 /* ---- a hand-out ---- */
@@ -122,21 +101,15 @@ enter(struct mas_job *j, struct mas_tx *tx)
 {
 	struct kma_entry *e = ENTRY_OF(j);
 	struct kma_book *b = j->self;
-	struct record r = { .connection = 0 };
-	struct record fresh = { e->connection, e->kmc_index, clock_now(b->conf.clock) };
-	enum rc rc = record_get(tx, e->app_id, &r);
+	struct mas_key k = key_of(e);
+	struct slice val;
+	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
 
-	j->memory = rc == RC_NOT_FOUND ? b : NULL; /* it is a new one */
-	e->rc = RC_OK;
-	if (rc == RC_NOT_FOUND && b->n >= KMA_BOOK_APPS)
-		e->rc = RC_UNAVAILABLE;
-	else if (rc == RC_OK && r.connection == e->connection && r.kmc_index == e->kmc_index)
-		e->rc = RC_CONFLICT;
-	else if (rc == RC_OK || rc == RC_NOT_FOUND)
-		rc = record_put(tx, e->app_id, &fresh);
-	if (e->rc != RC_OK)
-		return RC_OK;
-	return rc == RC_OK ? audit(b, tx, e, fresh.time) : rc;
+	e->rc = rc == RC_OK ? RC_CONFLICT : b->n >= KMA_BOOK_MAX ? RC_UNAVAILABLE : RC_OK;
+	if (rc != RC_NOT_FOUND || e->rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	rc = record_put(tx, &k, e->expires);
+	return rc == RC_OK ? audit(b, tx, e, clock_now(b->conf.clock)) : rc;
 }
 
 static void
@@ -147,7 +120,7 @@ entered(struct mas_job *j, enum rc rc)
 
 	if (rc != RC_OK)
 		e->rc = rc;
-	if (e->rc == RC_OK && j->memory != NULL)
+	if (e->rc == RC_OK)
 		b->n++;
 	e->done(e);
 }
@@ -171,9 +144,9 @@ static bool
 note_old(void *arg, struct slice key, struct slice val)
 {
 	struct old *o = arg;
-	struct record r;
+	int64_t expires;
 
-	if (record_read(val, &r) && r.time >= o->before)
+	if (record_read(val, &expires) && expires >= o->before)
 		return true;
 	o->keys[o->n] = (struct mas_key){ .n = 0 };
 	mas_key_add(&o->keys[o->n++], key.p, key.n);
@@ -203,7 +176,7 @@ tick(void *arg, struct mas_tx *tx, bool *more)
 
 	if (o == NULL)
 		return RC_UNAVAILABLE;
-	o->before = now - GONE;
+	o->before = now - SLACK;
 	rc = forget_old(b, tx, o);
 	if (rc == RC_OK)
 		rc = audit_trim(tx, b->seal, now - KMA_BOOK_KEEP, STEP, &removed);
@@ -265,16 +238,22 @@ load_one(void *arg, struct slice key, struct slice val)
 {
 	struct loading *l = arg;
 	const struct kma_book_conf *conf = &l->b->conf;
-	struct slice app_id = slice_from(key, 1);
-	struct record r;
+	bool fits = key.n > 1 + OF_KMC && key.n <= 1 + APP_MAX + OF_KMC;
+	struct slice app_id = slice_make(key.p + 1, fits ? key.n - 1 - OF_KMC : 0);
+	struct unpack kmc = unpack_of(slice_from(key, 1 + app_id.n));
+	int64_t expires;
 
-	if (!record_read(val, &r) || app_id.n == 0 || app_id.n > APP_MAX) {
+	if (!fits || !record_read(val, &expires)) {
 		l->rc = RC_PRECONDITION;
 		return false;
 	}
 	l->b->n++;
-	if (conf->given != NULL)
-		conf->given(conf->arg, app_id, r.connection, r.kmc_index);
+	if (conf->given != NULL) {
+		uint64_t connection = unpack_number(&kmc, 8, UINT64_MAX);
+
+		conf->given(conf->arg, app_id, connection,
+		            (uint32_t)unpack_number(&kmc, 4, UINT32_MAX));
+	}
 	return true;
 }
 
@@ -363,7 +342,8 @@ kma_book_open(const struct kma_book_conf *conf, struct kma_book **out, char why[
 		kma_book_close(b);
 	if (rc != RC_OK && why[0] == '\0')
 		snprintf(why, 256, "%.160s: %s", conf->dir == NULL ? "the record of Kma" : conf->dir,
-		         rc == RC_PRECONDITION ? "damaged, or made with another key"
+		         rc == RC_PRECONDITION ? "damaged, or not restored with its keystore; "
+		                                 "moved away, it begins anew"
 		                               : status_of(rc)->text);
 	return rc;
 }
@@ -374,8 +354,7 @@ kma_book_close(struct kma_book *b)
 	if (b == NULL)
 		return;
 	mas_work_stop(b->work);
-	if (b->store.ops != NULL)
-		mas_store_close(&b->store);
+	mas_store_close(&b->store);
 	secret_free(b->seal, sizeof(*b->seal));
 	free(b);
 }

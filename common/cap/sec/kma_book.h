@@ -14,7 +14,7 @@
 #include "sec/secret.h"
 #include "store/store.h"
 
-#define KMA_BOOK_APPS 16384u /* applications that can be in it; those of Kmc long gone go */
+#define KMA_BOOK_MAX 65536u /* hand-outs that can be in it; those of a Kmc that is over go */
 #define KMA_BOOK_KEEP (365 * 86400 * CLOCK_SECOND) /* how old audit records become */
 
 struct kma_book;
@@ -31,8 +31,8 @@ struct kma_book_conf {
 };
 
 /*
- * Blocks on the disk. RC_PRECONDITION: made with another key, or damaged; otherwise as
- * mas_store_open. One line in why.
+ * Blocks on the disk. RC_PRECONDITION: made with another key, as when its keystore came back without
+ * it, or damaged; otherwise as mas_store_open. One line in why, with the way out.
  */
 enum rc kma_book_open(const struct kma_book_conf *conf, struct kma_book **out, char why[256]);
 /* Answers what waits. NULL is fine. Nobody enters anything any more. */
@@ -44,6 +44,7 @@ struct kma_entry {
 	struct slice source; /* where it came from */
 	uint64_t connection;
 	uint32_t kmc_index;
+	int64_t expires; /* securityLifetime of Kmc */
 	/*
 	 * RC_OK: it is entered, durably; RC_CONFLICT: it was before; RC_UNAVAILABLE, RC_NO_SPACE: it is
 	 * not.

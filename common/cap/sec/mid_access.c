@@ -22,15 +22,12 @@ struct address {
 static bool
 parse_number(struct slice s, unsigned max, unsigned *out)
 {
-	*out = 0;
-	if (s.n == 0 || s.n > 3)
+	uint64_t v;
+
+	if (s.n > 3 || !slice_number(s, max, &v))
 		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		*out = *out * 10 + (unsigned)(s.p[i] - '0');
-	}
-	return *out <= max;
+	*out = (unsigned)v;
+	return true;
 }
 
 /* ADDRESS or ADDRESS/BITS. */

@@ -59,9 +59,4 @@ enum rc mid_access_identify(struct mid *mid, const struct req_listener *listener
 enum rc mid_access_prove(struct mid *mid, const struct req_input *in,
                          const struct mas_connection *conn, struct slice *reason);
 
-/* ---- mid_object.c ---- */
-
-/* The body was sent as an object. */
-bool mid_is_object(const struct req_input *in);
-
 #endif

@@ -8,8 +8,9 @@
 #include "cap/sec/mid_impl.h"
 #include "sec/jose.h"
 
-bool
-mid_is_object(const struct req_input *in)
+/* The body was sent as an object. */
+static bool
+is_object(const struct req_input *in)
 {
 	struct slice type = in->content_type, rest = type;
 
@@ -118,7 +119,7 @@ mid_open(struct mid *mid, const struct req_listener *listener, struct req_input 
 	enum rc rc;
 
 	if (in->connection_id == 0)
-		return mid_is_object(in) ? mid_refuse(RC_FORBIDDEN, "AUTH_FAILED", reason) : RC_OK;
+		return is_object(in) ? mid_refuse(RC_FORBIDDEN, "AUTH_FAILED", reason) : RC_OK;
 	rc = mid_state(mid, live_find(mid->conf.live, in->connection_id, 0, &conn), &conn, in, arena,
 	               out, reason);
 	if (rc == RC_OK && !listener->secure)
@@ -127,7 +128,7 @@ mid_open(struct mid *mid, const struct req_listener *listener, struct req_input 
 		rc = mid_limit(mid, in, &conn, arena, out, reason);
 	if (rc != RC_OK)
 		return rc;
-	if (mid_is_object(in))
+	if (is_object(in))
 		return open_object(mid, &conn, in, arena, reason);
 	return must_be_object(&conn, in) ? mid_refuse(RC_FORBIDDEN, "SEC_OBJECT_REQUIRED", reason)
 	                                 : RC_OK;

@@ -86,14 +86,9 @@ node_exchange_end(struct exchange *ex)
 static int64_t
 seconds_of(struct slice s)
 {
-	int64_t v = 0;
+	uint64_t v;
 
-	for (size_t i = 0; i < s.n && i < 6; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return 0;
-		v = v * 10 + (s.p[i] - '0');
-	}
-	return v * CLOCK_SECOND;
+	return slice_number(slice_head(s, 6), UINT32_MAX, &v) ? (int64_t)v * CLOCK_SECOND : 0;
 }
 
 int64_t

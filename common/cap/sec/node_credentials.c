@@ -6,23 +6,11 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/uri.h"
 #include "core/identity.h"
 #include "sec/psk_id.h"
 
-#define HOSTS 512u /* remembered, a power of 2 */
-#define CREDENTIALS 1024u /* the same */
-#define AUTHORITY_MAX 255
-#define NOBODY_FOR (5 * CLOCK_SECOND) /* how long it is remembered that no SCL is at a host */
+#define CREDENTIALS 1024u /* kept, a power of 2 */
 #define ARENA_MAX (1u << 20)
-
-/* Which SCL is at a host. */
-struct host {
-	char authority[AUTHORITY_MAX + 1]; /* "" = free */
-	char scl_id[MAS_SCL_ID_MAX + 1]; /* "" = none */
-	bool nscl; /* of another provider: no node */
-	int64_t asked; /* monotonic */
-};
 
 struct made {
 	uint64_t connection; /* 0 = free */
@@ -34,7 +22,6 @@ struct node_credentials {
 	struct scl *scl; /* NULL until attach */
 	bool static_ones;
 	struct arena *arena; /* of one look-up */
-	struct host hosts[HOSTS];
 	struct made made[CREDENTIALS];
 };
 
@@ -67,58 +54,6 @@ void
 node_credentials_attach(struct node_credentials *c, struct scl *scl)
 {
 	c->scl = scl;
-}
-
-/* ---- which SCL ---- */
-
-/* In the form that is compared. Empty: it has none, or there is no place for it. */
-static struct slice
-authority_of(struct node_credentials *c, struct slice url)
-{
-	struct slice normal = uri_normalise(c->arena, url);
-	struct uri u;
-
-	if (normal.p == NULL || !uri_parse(normal, &u) || u.authority.n > AUTHORITY_MAX)
-		return SLICE_NONE;
-	return u.authority;
-}
-
-static struct host *
-place_of(struct node_credentials *c, struct slice authority)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < authority.n; i++)
-		h = (h ^ (unsigned char)authority.p[i]) * 16777619u;
-	return &c->hosts[h % HOSTS];
-}
-
-/* What is known of the host still holds. */
-static bool
-holds(struct node_credentials *c, const struct host *h, struct slice authority, struct slice url)
-{
-	if (!slice_is(authority, h->authority))
-		return false;
-	if (h->scl_id[0] == '\0')
-		return clock_monotonic() - h->asked < NOBODY_FOR;
-	return identity_is_at(c->scl, c->arena, slice_of(h->scl_id), url);
-}
-
-static enum rc
-look_up(struct node_credentials *c, struct host *h, struct slice authority, struct slice url)
-{
-	struct registered r;
-	enum rc rc = identity_at(c->scl, c->arena, url, &r);
-
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
-		return rc;
-	*h = (struct host){ .asked = clock_monotonic() };
-	memcpy(h->authority, authority.p, authority.n);
-	if (rc == RC_NOT_FOUND || r.scl_id.n > MAS_SCL_ID_MAX)
-		return RC_OK;
-	memcpy(h->scl_id, r.scl_id.p, r.scl_id.n);
-	h->nscl = r.nscl;
-	return RC_OK;
 }
 
 /* ---- which key ---- */
@@ -169,42 +104,25 @@ of_connection(struct node_credentials *c, const struct mas_connection *conn,
 	return RC_OK;
 }
 
-/* RC_OK: *out is the SCL there, NULL when there is none. RC_UNAVAILABLE: that is not known. */
-static enum rc
-host_of(struct node_credentials *c, struct slice url, const struct host **out)
-{
-	struct slice authority = authority_of(c, url);
-	struct host *h = place_of(c, authority);
-	enum rc rc = RC_OK;
-
-	*out = NULL;
-	if (authority.n == 0)
-		return RC_UNAVAILABLE;
-	if (!holds(c, h, authority, url))
-		rc = look_up(c, h, authority, url);
-	if (rc == RC_OK && h->scl_id[0] != '\0')
-		*out = h;
-	return rc == RC_OK ? rc : RC_UNAVAILABLE;
-}
-
+/* Asked each time: an SCL may have registered since. */
 enum rc
 node_credentials_connection(struct node_credentials *c, struct slice url,
                             struct mas_connection *conn)
 {
-	const struct host *h;
+	struct registered r;
+	bool connected;
 	enum rc rc;
 
 	if (c->scl == NULL)
 		return RC_NOT_FOUND;
-	rc = host_of(c, url, &h);
+	rc = identity_at(c->scl, c->arena, url, &r);
+	connected = rc == RC_OK && live_of_scl(c->live, r.scl_id, conn);
 	arena_reset(c->arena);
 	if (rc != RC_OK)
-		return rc;
-	if (h == NULL)
-		return RC_NOT_FOUND;
-	if (live_of_scl(c->live, slice_of(h->scl_id), conn))
+		return rc == RC_NOT_FOUND ? rc : RC_UNAVAILABLE;
+	if (connected)
 		return RC_OK;
-	return c->static_ones || h->nscl ? RC_NOT_FOUND : RC_DENIED;
+	return c->static_ones || r.nscl ? RC_NOT_FOUND : RC_DENIED;
 }
 
 enum rc

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define LOOK_SECONDS 1
 /* A younger file may change again without a sign: times of files are coarse. */
 #define SETTLED_SECONDS 2
@@ -125,15 +127,7 @@ watch(void *arg)
 static bool
 init_locks(struct token_file *f)
 {
-	pthread_condattr_t attr;
-	bool ok;
-
-	if (pthread_condattr_init(&attr) != 0)
-		return false;
-	ok = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-	     pthread_cond_init(&f->ended, &attr) == 0;
-	pthread_condattr_destroy(&attr);
-	return ok && pthread_rwlock_init(&f->lock, NULL) == 0 &&
+	return clock_cond_init(&f->ended) && pthread_rwlock_init(&f->lock, NULL) == 0 &&
 	       pthread_mutex_init(&f->reading, NULL) == 0;
 }
 
