@@ -97,8 +97,9 @@ check_peer(struct req *rq, const struct res *self)
 {
 	struct slice link = uri_normalise(rq->arena, val_text(self->vals, A_LINK));
 	const struct scl_peer *peer = peer_above(rq, link);
-	bool ok = rq->in.scl_id.p == NULL;
+	bool ok;
 
+	ok = rq->in.scl_id.p == NULL;
 	if (peer != NULL && peer->scl_id != NULL)
 		ok = slice_is(self->name, peer->scl_id);
 	else if (peer == NULL && val_num(self->vals, A_SCL_TYPE, SCL_GSCL) != SCL_NSCL)

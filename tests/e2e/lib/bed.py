@@ -14,7 +14,9 @@ from . import ROOT
 BUILD = os.path.abspath(os.environ.get("OPENSCL_BUILD") or os.environ.get("builddir") or ROOT)
 PATIENCE = 60       # seconds for anything that has to happen at all
 SHARE = 100         # ports that one test picks from
-PICKED = set()      # ports that were given out already, used or not yet
+FIRST_PORT = 10000
+PICKED = set()      # ports that were looked at already, used or not yet
+CLAIMS = []         # (first port, socket that stands for it) of the ranges of this process
 
 
 class BedError(Exception):
@@ -79,25 +81,51 @@ def _ephemeral_start():
         return 32768
 
 
+def _claim(number):
+    """A socket that stands for a range of ports while it is open, or None when somebody else has it."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0openscl-e2e-ports-{number}")
+        return claim
+    except OSError:
+        claim.close()
+        return None
+
+
+def _claim_more():
+    """One range more that is this process's alone."""
+    ranges = (max(_ephemeral_start(), FIRST_PORT + SHARE) - FIRST_PORT) // SHARE
+    for number in random.sample(range(ranges), ranges):
+        claim = _claim(number)
+        if claim:
+            CLAIMS.append((FIRST_PORT + number * SHARE, claim))
+            return
+    raise BedError("no free range of ports")
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
 def pick_port():
     """
     A free port below those the kernel gives out, so that it stays free between two starts of a daemon. Tests that
     run at the same time pick from ranges of their own.
     """
-    top = max(_ephemeral_start(), 11000)
-    first = 10000 + os.getpid() * 37 % ((top - 10000) // SHARE) * SHARE
-    for attempt in range(1000):
-        port = random.randrange(first, first + SHARE) if attempt < 500 else random.randrange(10000, top)
-        if port in PICKED:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
+    while True:
+        if not CLAIMS or len(PICKED) >= len(CLAIMS) * SHARE:
+            _claim_more()
+        first = CLAIMS[-1][0]
+        for port in random.sample(range(first, first + SHARE), SHARE):
+            if port not in PICKED:
                 PICKED.add(port)
-                return port
-            except OSError:
-                continue
-    raise BedError("no free port")
+                if _is_free(port):
+                    return port
 
 
 def wait_for(condition, timeout=PATIENCE, pause=0.02):
