@@ -22,6 +22,7 @@ CUT_SECONDS = 6 if LONG else 3
 EACH = 200 if LONG else 60      # instances per writer and cut
 CONTENTS = "containers/data/contentInstances"
 INBOX = "containers/inbox/contentInstances"
+WHOLE_INBOX = "limits.instances_per_answer=1000000"     # an answer holds all that has come
 
 
 class Gateway(Node):
@@ -30,7 +31,7 @@ class Gateway(Node):
     def __init__(self, bed, behind, provider, **more):
         self.behind = behind
         super().__init__(bed, "gscl", provider, **more)
-        self.options += ["register.channel=true", f"scl.uri={self.mid_base}"]
+        self.options += ["register.channel=true", f"scl.uri={self.mid_base}", WHOLE_INBOX]
         # Nothing to be reached by from outside: there is no listener for mId.
         self.listeners = listener(self.port, "none", ["dia"])
         self.write_config()
@@ -58,10 +59,14 @@ class World:
 
     def __init__(self, bed):
         self.behind = bed.add(namespace.Behind())
-        self.nscl = Provider(bed, address=namespace.OUTSIDE, extra='channel = { hold = "5 s"; };\n').start()
+        self.nscl = Provider(bed, address=namespace.OUTSIDE, extra='channel = { hold = "5 s"; };\n')
+        self.nscl.options.append(WHOLE_INBOX)
+        self.nscl.start()
         self.gscl = Gateway(bed, self.behind, self.nscl)
         self.gscl.provide(self.nscl.issue(self.gscl.scl_id)).start()
-        self.dscl = factory_node(bed, "dscl", self.nscl, address=namespace.OUTSIDE).start()
+        self.dscl = factory_node(bed, "dscl", self.nscl, address=namespace.OUTSIDE)
+        self.dscl.options.append(WHOLE_INBOX)
+        self.dscl.start()
         self.apps = {}
         for name, scl in (("na", self.nscl), ("ga", self.gscl), ("da", self.dscl)):
             self.apps[name] = App(name, scl)
