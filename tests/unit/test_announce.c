@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "annc_peer.h"
+#include "base/clock.h"
+#include "base/times.h"
 
 #define SELF "http://scl.example.org:8080" BASE
 #define APP BASE "/applications/a"
@@ -182,6 +184,16 @@ START_TEST(test_limit)
 }
 END_TEST
 
+/* A change is told from the one before by its time only in a later millisecond: what is shown. */
+static bool
+time_has_passed(void *shown)
+{
+	char now[TIMES_TEXT_MAX];
+
+	times_format(clock_now(&clock_system), TIMES_MILLI, now);
+	return strcmp(now, shown) > 0;
+}
+
 START_TEST(test_refused)
 {
 	struct peers ps;
@@ -194,6 +206,7 @@ START_TEST(test_refused)
 	ck_assert_int_eq(core_container(&ps.b, "a", "c", "default", announce_to("01", "", "")),
 	                 201);
 	value_of(&ps, APP, "lastModifiedTime", before);
+	ck_assert(core_await(time_has_passed, before));
 	peer_set(&ps, 0, PEER_DENIES);
 	ck_assert(list_await(&ps, APP, "1"));
 	ck_assert(list_await(&ps, APP "/containers/c", "1"));
