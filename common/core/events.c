@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "core/scl_impl.h"
+#include "core/owed.h"
 
 struct watchers {
 	uint64_t *ids;
@@ -84,7 +84,7 @@ wake(struct scl *scl, struct rtx *tx, uint64_t id, bool created)
 	lane.version += owed;
 	if (lane.dirty)
 		courier_note(scl->courier, id);
-	return repo_lane_put(tx, &lane, lane.dirty);
+	return repo_lane_put(tx, &lane, lane.dirty || subscription_timed(sub));
 }
 
 enum rc
@@ -120,15 +120,16 @@ instances_owed_from(struct rtx *tx, uint64_t container, uint64_t *cursor)
 
 /* The queue is the sequence itself; what is kept for a lane alone is bounded (TS 102 921 10.25). */
 static enum rc
-collapse(struct scl *scl, struct rtx *tx, uint64_t subscription, uint64_t upto)
+collapse(struct scl *scl, struct rtx *tx, const struct seq_lane *known, uint64_t upto)
 {
 	struct lane lane;
 
-	TRY(repo_lane_get(tx, subscription, &lane));
-	LOG_WARN(scl->log, "outbox-collapsed", LOG_N("subscription", subscription),
+	TRY(repo_lane_get(tx, known->subscription, &lane));
+	LOG_WARN(scl->log, "outbox-collapsed", LOG_N("subscription", lane.subscription),
 	         LOG_N("lost", upto - lane.cursor));
 	lane.cursor = upto;
-	return repo_lane_put(tx, &lane, true);
+	/* One that is not pending has not been woken: maxAccuCreates may be beyond the limit. */
+	return repo_lane_put(tx, &lane, known->pending);
 }
 
 /* Lanes that are owed more than the limit forget the instances that the container has no more. */
@@ -145,7 +146,7 @@ collapse_long(struct scl *scl, struct rtx *tx, uint64_t container, uint64_t high
 	for (size_t i = 0; i < n; i++) {
 		if (lanes[i].state || high - lanes[i].cursor <= max || lanes[i].cursor + 1 >= s.first)
 			continue;
-		TRY(collapse(scl, tx, lanes[i].subscription, s.first - 1));
+		TRY(collapse(scl, tx, &lanes[i], s.first - 1));
 		TRY(repo_seq_lanes(tx, container, &lanes, &n));
 	}
 	TRY(instances_owed_from(tx, container, &low));

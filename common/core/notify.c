@@ -7,6 +7,7 @@
  * Wake-ups: whoever gives a lane work marks it pending in the store and, after the commit, wakes
  * it; the committer does not wake a lane again that is pending. So a delivery may be dropped only
  * when its lane was not pending at the last look or acknowledgement and nobody has woken it since.
+ * A look beside an acknowledgement answers no wake-up: it may show what came after that was stored.
  */
 #include "config.h"
 
@@ -100,15 +101,21 @@ delivery_drop(struct delivery *d)
 }
 
 void
+delivery_awake(struct delivery *d)
+{
+	/* Neither in flight, nor waiting for a retry, nor for its acknowledgement. */
+	if (!d->sending && !d->acking && d->failures == 0 && d->troubles == 0)
+		delivery_later(d, 0);
+}
+
+void
 deliveries_wake(struct deliveries *all, uint64_t subscription)
 {
 	struct delivery **at = bucket_of(all, subscription), *d = *at;
 
 	if (d != NULL) {
 		d->again = true;
-		/* Neither in flight, nor waiting for a retry, nor for its acknowledgement. */
-		if (!d->sending && !d->acking && d->failures == 0 && d->troubles == 0)
-			courier_post(all->courier, &d->task, 0);
+		delivery_awake(d);
 		return;
 	}
 	d = calloc(1, sizeof(*d));
@@ -292,24 +299,35 @@ place_take(struct delivery *d)
 	return true;
 }
 
+/* A place is kept for who waits longest, until its next look shows whether it needs it still. */
+static void
+place_offer(struct deliveries *all, enum pace pace)
+{
+	struct line *l = &all->lines[pace];
+	struct delivery *next = l->first;
+
+	if (next == NULL || l->busy >= places_max(all, pace))
+		return;
+	l->first = next->behind;
+	if (l->first == NULL)
+		l->last = &l->first;
+	l->busy++;
+	next->in_line = false;
+	next->offered = true;
+	next->held = pace;
+	delivery_later(next, 0);
+}
+
 static void
 place_leave(struct delivery *d, bool failed)
 {
-	struct line *l = &d->all->lines[d->held];
-	struct delivery *next = l->first;
 	int64_t now = clock_monotonic();
 
 	d->sending = false;
 	d->laggard = failed || (now - d->started > LATE_AFTER && d->held != COLLECTED);
 	d->all->late_until[d->subscription % DELIVERY_LATE_SLOTS] = d->laggard ? now + LATE_KNOWN : 0;
-	l->busy--;
-	if (next == NULL)
-		return;
-	l->first = next->behind;
-	if (l->first == NULL)
-		l->last = &l->first;
-	next->in_line = false;
-	delivery_later(next, 0);
+	d->all->lines[d->held].busy--;
+	place_offer(d->all, d->held);
 }
 
 static void
@@ -523,20 +541,17 @@ is_ending(const struct delivery *d)
 }
 
 static void
-delivery_run(struct scl_task *t)
+delivery_go_on(struct delivery *d)
 {
-	struct delivery *d = (struct delivery *)(void *)t;
 	struct owed o;
 	bool to_scl = false;
 	enum rc rc;
 
-	if (d->sending || d->in_line || courier_stopping(d->all->courier))
-		return;
 	if (is_ending(d)) {
 		delivery_idle(d);
 		return;
 	}
-	d->again = false;
+	d->again = d->again && d->acking;
 	d->end = RC_OK;
 	if (d->ack_due && !d->acking)
 		ack_start(d);
@@ -554,4 +569,25 @@ delivery_run(struct scl_task *t)
 		delivery_idle(d);
 	else
 		delivery_act(d, &o, to_scl);
+}
+
+static void
+delivery_run(struct scl_task *t)
+{
+	struct delivery *d = (struct delivery *)(void *)t;
+	struct deliveries *all = d->all;
+	bool offered = d->offered;
+	enum pace pace = d->held;
+
+	if (d->sending || d->in_line || courier_stopping(all->courier))
+		return;
+	if (!offered) {
+		delivery_go_on(d);
+		return;
+	}
+	d->offered = false;
+	all->lines[pace].busy--;
+	delivery_go_on(d);
+	/* When it has not taken the place, the next one behind it may. */
+	place_offer(all, pace);
 }

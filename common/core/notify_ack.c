@@ -94,7 +94,8 @@ ack_failed(struct delivery *d)
 	d->ack_due = d->ack_due || (!d->ack.final && d->ack.end == RC_OK);
 	d->ack_final = d->ack_final || d->ack.final;
 	d->again = true;
-	if (!d->sending && !delivery_posted(d))
+	/* A retry comes soon, the end of the pacing may not. */
+	if (!d->sending && (!delivery_posted(d) || (d->failures == 0 && d->troubles == 0)))
 		delivery_later(d, CLOCK_SECOND);
 }
 
@@ -114,10 +115,14 @@ ack_back(struct scl_task *t)
 	/*
 	 * A retry or the pacing may take long: what was delivered meanwhile does not wait for them.
 	 */
-	if (!d->gone && (d->ack_due || d->ack_final))
+	if (!d->gone && (d->ack_due || d->ack_final)) {
 		ack_start(d);
-	else
-		delivery_idle(d);
+		return;
+	}
+	/* What woke it may have ended the pacing that it waits for. */
+	if (d->again)
+		delivery_awake(d);
+	delivery_idle(d);
 }
 
 static void

@@ -28,7 +28,8 @@ struct delivery {
 	bool laggard; /* failed or was slow the last time */
 	bool upward; /* it goes to the NSCL, which may know the contact */
 	bool collected; /* what is owed goes to the SCL of a group (aggregateURI) */
-	enum pace held; /* whose place it has */
+	bool offered; /* a place was kept for it */
+	enum pace held; /* whose place it has, or was kept for it */
 	int64_t started; /* of what is in flight, monotonic */
 	unsigned failures; /* to deliver, in a row */
 	unsigned troubles; /* to find out what is owed, in a row */
@@ -56,7 +57,7 @@ struct delivery {
 	struct scl_task back; /* the job's way back to the courier thread */
 
 	bool still_pending; /* as the last acknowledgement found */
-	bool again; /* woken meanwhile */
+	bool again; /* woken since the last look that was not beside an acknowledgement */
 	bool gone; /* the lane does not exist any more */
 };
 
@@ -72,7 +73,7 @@ struct deliveries {
 	 * dead or slow, the others find places.
 	 */
 	struct line {
-		unsigned busy;
+		unsigned busy; /* places, with those that are kept for who was first in the line */
 		struct delivery *first, **last;
 	} lines[PACES];
 	/* By subscription; a collision costs a place, nothing else. */
@@ -85,6 +86,8 @@ struct deliveries {
 bool delivery_posted(const struct delivery *d);
 /* The next look, at the earliest after delay. */
 void delivery_later(struct delivery *d, int64_t delay);
+/* Has a look at once, unless one will follow from what is under way. */
+void delivery_awake(struct delivery *d);
 /* Goes on where nothing is under way; d may be gone afterwards. */
 void delivery_idle(struct delivery *d);
 

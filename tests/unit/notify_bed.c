@@ -81,7 +81,7 @@ static struct port_answer
 judge(struct notify_bed *b, bool *received)
 {
 	static const int failures[] = { 503, 408, 500, ANSWER_REFUSED, ANSWER_NEVER };
-	struct port_answer a = { .status = b->always != 0 ? b->always : 200 };
+	struct port_answer a = { .status = b->always != 0 ? b->always : 200, .held = &b->held };
 
 	if (b->delay > 0)
 		a.delay = dice(&b->dice, (unsigned)b->delay);
@@ -248,10 +248,16 @@ nothing_pending(void *arg)
 }
 
 void
+notify_await_rest(struct notify_bed *b)
+{
+	ck_assert_msg(core_await(nothing_pending, b), "a lane stays pending");
+}
+
+void
 notify_settled(struct notify_bed *b, size_t lanes)
 {
 	core_fail_commits(0);
-	ck_assert_msg(core_await(nothing_pending, b), "a lane stays pending");
+	notify_await_rest(b);
 	core_stop(&b->core);
 	ck_assert_uint_eq(core_records(&b->core, 'P'), 0);
 	ck_assert_uint_eq(core_records(&b->core, 'R'), 0);

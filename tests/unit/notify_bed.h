@@ -33,6 +33,7 @@ struct notify_bed {
 	unsigned fail; /* of 100 notifies that many fail */
 	int always; /* status of every answer, 0 = by fail */
 	int64_t delay; /* longest, microseconds */
+	_Atomic bool held; /* no answer comes while it is set */
 	struct subscriber subs[SUBSCRIBERS];
 };
 
@@ -50,6 +51,8 @@ void notify_await(struct notify_bed *b, unsigned sub, unsigned n);
 /* Waits until it has received that many notifies, finals. */
 void notify_await_notifies(struct notify_bed *b, unsigned sub, unsigned n);
 void notify_await_finals(struct notify_bed *b, unsigned sub, unsigned n);
+/* Waits until no lane is pending. */
+void notify_await_rest(struct notify_bed *b);
 /* Waits until nothing is pending and stops; nothing may be retained or left of a lane but those of live subscriptions. */
 void notify_settled(struct notify_bed *b, size_t lanes);
 /* A container of the application a1, made when needed; its contentInstances in path. */
