@@ -52,15 +52,35 @@ recover(struct store *st)
 }
 
 static int
+take_snapshot(struct store *st, struct txn *t)
+{
+	if (t->mdb != NULL)
+		return mdb_txn_renew(t->mdb);
+	return mdb_txn_begin(st->env, NULL, MDB_RDONLY, &t->mdb);
+}
+
+/*
+ * LMDB looks up the number of the newest commit, then copies the root of that commit's tree from
+ * one of two pages, which commits write in turn. A thread that is held up in between finds there
+ * the root of the commit after the next, which may not be on the disk yet: the next snapshot can
+ * be an older one, and a commit that fails can have been seen. So a snapshot is good when no commit
+ * began while it was taken: one that was under way before writes the other page.
+ */
+static int
 start_reader(struct store *st, struct txn *t)
 {
 	t->st = st;
 	t->cursor_here = t->cursor_busy = false;
 	if (st->env == NULL)
 		return MDB_PANIC;
-	if (t->mdb != NULL)
-		return mdb_txn_renew(t->mdb);
-	return mdb_txn_begin(st->env, NULL, MDB_RDONLY, &t->mdb);
+	for (;;) {
+		uint64_t begun = atomic_load(&st->begun);
+		int err = take_snapshot(st, t);
+
+		if (err != 0 || atomic_load(&st->begun) == begun)
+			return err;
+		mdb_txn_reset(t->mdb);
+	}
 }
 
 enum rc
@@ -153,6 +173,7 @@ lmdb_commit(struct txn *t)
 		lmdb_abort(t);
 		return rc;
 	}
+	atomic_fetch_add(&st->begun, 1);
 	rc = rc_of_write(st, mdb_txn_commit(t->mdb));
 	if (rc == RC_OK)
 		atomic_fetch_add(&st->commits, 1);

@@ -32,6 +32,7 @@ struct store {
 	MDB_dbi dbi;
 	struct gate *gate;
 	pthread_mutex_t writing; /* held from begin to end of the write transaction */
+	atomic_uint_least64_t begun; /* commits, also those that fail later */
 	atomic_uint_least64_t commits;
 	struct txn writer;
 	struct txn reader[]; /* one per place of the gate */

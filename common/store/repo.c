@@ -390,9 +390,10 @@ repo_commit(struct rtx *tx)
 	/* Whoever sees the new state also sees that there is no generation to go by. */
 	if (tx->nodes_changed)
 		atomic_fetch_add(&repo->generation, 1);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		seq_announce(repo);
 		rc = repo->ops->commit(tx->txn);
-	else
+	} else
 		repo->ops->abort(tx->txn);
 	writer_rest(tx);
 	if (tx->nodes_changed)

@@ -165,6 +165,25 @@ seq_rollback(struct repo *repo)
 	}
 }
 
+/*
+ * The old last may be in the new state too, where it is the last no more; the new one is in the new
+ * state only. The old first stays, which is not in the new state once it is removed. So a reader of
+ * either state gets the ends of that state or looks for itself.
+ */
+void
+seq_announce(struct repo *repo)
+{
+	for (const struct cached_seq *c = repo->newest; c != NULL; c = c->older) {
+		struct seq_hint *h = hint_slot(repo, c->container);
+		uint64_t first = atomic_load_explicit(&h->first, memory_order_relaxed);
+		uint64_t last = atomic_load_explicit(&h->last, memory_order_relaxed);
+
+		if (c->touched && last != 0 && c->last > last &&
+		    atomic_load_explicit(&h->container, memory_order_relaxed) == c->container)
+			hint_publish(h, c->container, first, c->last);
+	}
+}
+
 void
 seq_publish(struct repo *repo)
 {

@@ -232,6 +232,8 @@ void seq_forget_all(struct repo *repo);
 /* Forgets what the current request touched / publishes what the transaction touched. */
 void seq_rollback(struct repo *repo);
 void seq_publish(struct repo *repo);
+/* Before a commit: changes the hints to what holds before and after it. */
+void seq_announce(struct repo *repo);
 bool seq_hint(struct repo *repo, uint64_t container, uint64_t *first, uint64_t *last);
 
 #endif

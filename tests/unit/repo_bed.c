@@ -16,6 +16,9 @@ static struct {
 	const struct store_ops *engine;
 	struct store *kept;
 	long puts_left;
+	void (*on_commit)(void *arg);
+	void *arg;
+	bool fail_commit;
 } under;
 
 static enum rc
@@ -52,6 +55,36 @@ bed_fail_after(long puts)
 	under.puts_left = puts;
 }
 
+static enum rc
+bed_engine_commit(struct txn *txn)
+{
+	enum rc rc = RC_UNAVAILABLE;
+
+	if (under.on_commit != NULL)
+		under.on_commit(under.arg);
+	if (under.fail_commit)
+		under.engine->abort(txn);
+	else
+		rc = under.engine->commit(txn);
+	under.fail_commit = false;
+	if (under.on_commit != NULL)
+		under.on_commit(under.arg);
+	return rc;
+}
+
+void
+bed_on_commit(void (*called)(void *arg), void *arg)
+{
+	under.on_commit = called;
+	under.arg = arg;
+}
+
+void
+bed_fail_commit(void)
+{
+	under.fail_commit = true;
+}
+
 static int64_t
 bed_now(const struct clock *c)
 {
@@ -67,12 +100,15 @@ bed_prepare(struct bed *b, int engine, unsigned cached)
 	under.engine = engine == BED_MEMORY ? &store_memory : &store_lmdb;
 	under.kept = NULL;
 	under.puts_left = -1;
+	under.on_commit = NULL;
+	under.fail_commit = false;
 	snprintf(b->dir, sizeof(b->dir), "%s/test-repo-XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	ck_assert_ptr_nonnull(mkdtemp(b->dir));
 	b->ops = *under.engine;
 	b->ops.open = bed_engine_open;
 	b->ops.close = bed_engine_close;
 	b->ops.put = bed_engine_put;
+	b->ops.commit = bed_engine_commit;
 	b->clock.clock.now = bed_now;
 	atomic_init(&b->clock.now, INT64_C(1700000000) * CLOCK_SECOND);
 	b->conf = (struct repo_conf){ .ops = &b->ops, .cached_sequences = cached,

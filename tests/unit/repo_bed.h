@@ -37,6 +37,10 @@ void bed_fini(struct bed *b);
 void bed_reopen(struct bed *b);
 /* Lets that many more puts succeed; negative: all. */
 void bed_fail_after(long puts);
+/* Called on the committer's thread when the engine begins a commit and when it has done it. */
+void bed_on_commit(void (*called)(void *arg), void *arg);
+/* The engine fails the next commit. */
+void bed_fail_commit(void);
 
 void bed_write(struct bed *b);
 /* A new request in the open write transaction; results of the one before are gone. */

@@ -125,6 +125,95 @@ START_TEST(latest_never_goes_back)
 }
 END_TEST
 
+struct ends {
+	struct bed *bed;
+	struct arena *arena;
+	uint64_t container;
+	unsigned looks;
+};
+
+/* What the two ends are in a snapshot and what a reader is given as the ends are the same. */
+static void
+ends_agree(void *arg)
+{
+	struct ends *e = arg;
+	struct seq seq;
+	struct res *r;
+	struct rtx *tx;
+
+	arena_reset(e->arena);
+	ck_assert_int_eq(repo_begin_read(e->bed->repo, e->arena, &tx), RC_OK);
+	ck_assert_int_eq(repo_seq(tx, e->container, &seq), RC_OK);
+	if (seq.first == 0) {
+		ck_assert_int_eq(repo_latest(tx, e->container, &r), RC_NOT_FOUND);
+		ck_assert_int_eq(repo_oldest(tx, e->container, &r), RC_NOT_FOUND);
+	} else {
+		ck_assert_int_eq(repo_latest(tx, e->container, &r), RC_OK);
+		ck_assert_uint_eq(r->inst.seq, seq.last);
+		ck_assert_int_eq(repo_oldest(tx, e->container, &r), RC_OK);
+		ck_assert_uint_eq(r->inst.seq, seq.first);
+	}
+	repo_end_read(tx);
+	e->looks++;
+}
+
+/* An append, a removal of any of them, or both in any order. */
+static void
+change_ends(struct ends *e, struct dice *d)
+{
+	for (unsigned n = 1 + dice(d, 3); n > 0; n--) {
+		struct seq seq;
+		enum rc rc;
+
+		ck_assert_int_eq(repo_seq(e->bed->tx, e->container, &seq), RC_OK);
+		if (seq.first == 0 || dice(d, 2) == 0) {
+			bed_append(e->bed, e->container, NULL, "x");
+			continue;
+		}
+		rc = repo_inst_remove(e->bed->tx, e->container,
+		                      dice(d, 2) == 0 ? seq.first : seq.last - dice(d, 2), false);
+		ck_assert(rc == RC_OK || rc == RC_NOT_FOUND);
+	}
+}
+
+/* Also while the engine shows a commit already and the repository does not know of it yet. */
+START_TEST(ends_agree_beside_commit)
+{
+	struct ends e = { .arena = arena_new(1 << 20) };
+	struct dice d;
+	struct bed b;
+
+	ck_assert_ptr_nonnull(e.arena);
+	dice_init(&d, "ends");
+	bed_init(&b, _i, 16);
+	bed_root(&b);
+	bed_write(&b);
+	e.container = bed_insert(&b, T_CONTAINER, 1, T_CONTAINERS, "a")->id;
+	bed_commit(&b);
+	e.bed = &b;
+	bed_on_commit(ends_agree, &e);
+	for (int i = 0; i < (_i == BED_MEMORY ? 3000 : 300); i++) {
+		bed_write(&b);
+		change_ends(&e, &d);
+		if (dice(&d, 6) == 0) {
+			bed_request(&b);
+			change_ends(&e, &d);
+			ck_assert_int_eq(repo_rollback(b.tx), RC_OK);
+		}
+		if (dice(&d, 9) == 0) {
+			bed_fail_commit();
+			ck_assert_int_eq(repo_commit(b.tx), RC_UNAVAILABLE);
+		} else
+			bed_commit(&b);
+		ends_agree(&e);
+	}
+	ck_assert_uint_ge(e.looks, 900);
+	bed_clean(&b);
+	bed_fini(&b);
+	arena_free(e.arena);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -133,6 +222,7 @@ main(void)
 
 	tcase_set_timeout(c, 300);
 	tcase_add_loop_test(c, latest_never_goes_back, BED_MEMORY, BED_ENGINES);
+	tcase_add_loop_test(c, ends_agree_beside_commit, BED_MEMORY, BED_ENGINES);
 	suite_add_tcase(s, c);
 	return run_suite(s);
 }
