@@ -200,7 +200,7 @@ answer(struct rest_call *c)
 	}
 	p->call = c;
 	(void)read_after(c->args.after, &p->after);
-	/* Events first: a key that goes meanwhile is then in the next answer, with its event. */
+	/* Events first: a node or a connection that has ended is never told before its key has gone. */
 	buf_char(&c->out, '{');
 	put_events(c);
 	put_keys(c, p);

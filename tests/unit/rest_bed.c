@@ -52,11 +52,22 @@ hold(const struct exchange *ex)
 	ck_assert_int_eq(bed_show(&w.mas, &w.meanwhile.node), RC_OK);
 	w.meanwhile.connection = w.mas.conns[0].id;
 	ck_assert_int_eq(bed_change(&w.mas, &w.meanwhile), RC_OK);
+	atomic_store(&w.news_held, false);
 	return &w.held;
 }
 
+static const _Atomic bool *
+hold_news(const char *body)
+{
+	/* Not a poll of before: nothing would be asked after it. */
+	if (!atomic_load(&w.news_held) || strstr(body, "\"ended\":[{") == NULL)
+		return NULL;
+	atomic_fetch_add(&w.news, 1);
+	return &w.news_held;
+}
+
 static struct port_answer
-carry(void *arg, const struct exchange *ex)
+carry_locked(const struct exchange *ex)
 {
 	char target[512], method[8], *body = NULL;
 	bool provision = memmem(ex->url.p, ex->url.n, "/nodes", 6) != NULL ||
@@ -66,7 +77,6 @@ carry(void *arg, const struct exchange *ex)
 	enum weather weather = atomic_load(&w.weather);
 	struct told t;
 
-	(void)arg;
 	atomic_fetch_add(&w.exchanges, 1);
 	if (weather == REFUSED || weather == STUCK)
 		return (struct port_answer){ .status = weather == STUCK ? ANSWER_NEVER : ANSWER_REFUSED };
@@ -82,21 +92,64 @@ carry(void *arg, const struct exchange *ex)
 	t = ask(&w.core, &who, method, target, "application/json", body);
 	free(body);
 	return (struct port_answer){ .status = t.status, .body = keep(t.body),
-		                     .delay = poll ? 20000 : 0, .held = hold(ex) };
+		                     .delay = poll ? 20000 : 0,
+		                     .held = poll ? hold_news(t.body) : hold(ex) };
+}
+
+static struct port_answer
+carry(void *arg, const struct exchange *ex)
+{
+	struct port_answer a;
+
+	(void)arg;
+	pthread_mutex_lock(&w.network);
+	a = carry_locked(ex);
+	pthread_mutex_unlock(&w.network);
+	return a;
+}
+
+void
+network_down(void)
+{
+	pthread_mutex_lock(&w.network);
+	atomic_store(&w.weather, REFUSED);
+	pthread_mutex_unlock(&w.network);
+}
+
+/* Ends of before may be told late. Courier, as hold. */
+static bool
+is_meanwhile(const struct node_id *node, uint64_t id)
+{
+	return atomic_load(&w.held) &&
+	       (id == 0 ? node_id_eq(node, &w.meanwhile.node) : id == w.meanwhile.connection);
 }
 
 static void
 told_revoked(struct mas_watcher *watcher, const struct node_id *node, uint64_t id, enum mas_why why)
 {
 	(void)watcher;
-	(void)node;
 	(void)why;
 	if (id == 0)
 		atomic_fetch_add(&w.told_node, 1);
 	else
 		atomic_store(&w.last_told, id);
 	atomic_fetch_add(&w.told, 1);
-	atomic_store(&w.held, false);
+	if (is_meanwhile(node, id))
+		atomic_store(&w.held, false);
+}
+
+static void
+told_keys(struct mas_watcher *watcher)
+{
+	(void)watcher;
+	atomic_fetch_add(&w.fed, 1);
+}
+
+static bool
+was_fed(void *arg)
+{
+	(void)arg;
+	return atomic_load(&w.fed) > 0;
 }
 
 /* ---- life ---- */
@@ -110,6 +163,7 @@ start_remote(void)
 	ck_assert_int_eq(mas_remote_open(&conf, &w.remote), RC_OK);
 	w.far = mas_of_remote(w.remote);
 	w.watcher.revoked = told_revoked;
+	w.watcher.keys = told_keys;
 	w.far.ops->watch(w.far.self, &w.watcher);
 	mas_remote_start(w.remote, w.core.scl);
 }
@@ -120,6 +174,7 @@ rest_setup(void)
 	struct mas_rest_conf conf;
 
 	memset(&w, 0, sizeof(w));
+	pthread_mutex_init(&w.network, NULL);
 	core_init(&w.core);
 	port_fake_set(carry, NULL);
 	core_start(&w.core);
@@ -129,6 +184,7 @@ rest_setup(void)
 	ck_assert_int_eq(mas_rest_open(&conf, &w.rest), RC_OK);
 	ck_assert_int_eq(mas_rest_attach(w.rest, w.core.scl), RC_OK);
 	start_remote();
+	ck_assert(core_await(was_fed, NULL));
 }
 
 void
@@ -136,6 +192,7 @@ rest_teardown(void)
 {
 	w.far.ops->unwatch(w.far.self, &w.watcher);
 	mas_remote_stop(w.remote);
+	network_down();
 	mas_rest_stop(w.rest);
 	core_stop(&w.core);
 	core_fini(&w.core);
@@ -144,6 +201,7 @@ rest_teardown(void)
 	bed_free(&w.mas);
 	for (unsigned i = 0; i < ANSWERS; i++)
 		free(w.bodies[i]);
+	pthread_mutex_destroy(&w.network);
 }
 
 /* ---- calls ---- */

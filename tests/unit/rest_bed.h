@@ -6,6 +6,8 @@
 #ifndef UNIT_REST_BED_H
 #define UNIT_REST_BED_H
 
+#include <pthread.h>
+
 #include "endpoint_bed.h"
 #include "mas/mas_remote.h"
 #include "mas/mas_rest.h"
@@ -22,13 +24,21 @@ struct world {
 	struct mas_remote *remote;
 	struct mas far; /* through it */
 	struct mas_watcher watcher;
+	pthread_mutex_t network; /* held while an exchange is carried */
 	_Atomic enum weather weather;
 	_Atomic unsigned exchanges, told, told_node;
+	_Atomic unsigned fed; /* answers of psk-feed that w.remote has taken */
 	_Atomic uint64_t last_told;
-	/* Of the exchange whose URL ends so: what happens at the MAS before the answer comes. */
+	/*
+	 * Of the exchange whose URL ends so: what happens at the MAS once the answer is made, which
+	 * comes after the feed has told that, and nothing else.
+	 */
 	_Atomic(const char *) during;
 	struct mas_change meanwhile;
 	_Atomic bool held; /* that answer */
+	/* Set by the test: what polls from then on tell of an end comes after meanwhile has happened. */
+	_Atomic bool news_held;
+	_Atomic unsigned news; /* how many were held */
 	/* Bodies live until the end. */
 	char *bodies[ANSWERS];
 	unsigned at;
@@ -38,8 +48,11 @@ extern struct world w;
 /* What an NSCL has in its certificate, the role and its name; the role of an MSBF. */
 extern const struct slice nscl_uri, dns, msbf_uri;
 
+/* Its client has the first answer of the feed: ends are told one by one from then on. */
 void rest_setup(void);
 void rest_teardown(void);
+/* REFUSED, and nothing is under way to the MAS any more: it may stop. */
+void network_down(void);
 /* One more client, in the place of the one that w has. */
 void start_remote(void);
 

@@ -47,12 +47,19 @@ was_told(void *arg)
 	return atomic_load(&w.last_told) == *(uint64_t *)arg;
 }
 
+static bool
+node_was_told(void *arg)
+{
+	return atomic_load(&w.told_node) >= *(unsigned *)arg;
+}
+
 /* ---- keys ---- */
 
 START_TEST(keys_follow)
 {
 	struct key far, near;
 	struct mas_change c = { .kind = MAS_REVOKE_NODE, .node = bed_node(2), .actor = "t" };
+	unsigned once = 1;
 
 	bed_issue(&w.mas, 1, 10);
 	await_psk(1, 1, true);
@@ -69,7 +76,8 @@ START_TEST(keys_follow)
 	ck_assert_int_eq(bed_change(&w.mas, &c), RC_OK);
 	await_psk(2, 1, false);
 	ck_assert(far_psk(1, 1, &far));
-	ck_assert_uint_ge(atomic_load(&w.told_node), 1);
+	/* The key may be gone an answer earlier than the node. */
+	ck_assert(core_await(node_was_told, &once));
 }
 END_TEST
 
@@ -108,6 +116,7 @@ START_TEST(many_keys)
 		w.far.ops->unwatch(w.far.self, &w.watcher);
 		mas_remote_stop(old);
 		mas_remote_stop(w.remote);
+		network_down();
 		core_halt(&w.core);
 		mas_remote_close(old);
 		w.far.ops->watch(w.far.self, &w.watcher);
@@ -185,6 +194,26 @@ START_TEST(connections_come_back)
 }
 END_TEST
 
+static bool
+has_news(void *arg)
+{
+	return atomic_load(&w.news) > *(unsigned *)arg;
+}
+
+/* Its end is under way to the client, and comes there before that of w.meanwhile. */
+static void
+stranger_ends(uint8_t node)
+{
+	struct mas_change c = { .kind = MAS_REVOKE_CONNECTION, .node = bed_node(node), .actor = "t" };
+	unsigned before = atomic_load(&w.news);
+
+	bed_issue(&w.mas, node, node);
+	c.connection = bed_connected(&w.mas, node, 1).id;
+	atomic_store(&w.news_held, true);
+	ck_assert_int_eq(bed_change(&w.mas, &c), RC_OK);
+	ck_assert(core_await(has_news, &before));
+}
+
 /* The end of a connection is here before the connection: it is not taken for a live one. */
 START_TEST(ends_overtake)
 {
@@ -203,11 +232,13 @@ START_TEST(ends_overtake)
 		if (listed) {
 			ck_assert_int_eq(far_connect(&c), RC_OK);
 			n_live = 0;
+			stranger_ends((uint8_t)(100 + node));
 			atomic_store(&w.during, "/connections");
 			ck_assert_int_eq(far_live(&l), RC_OK);
 			ck_assert_uint_eq(n_live, 0);
 			continue;
 		}
+		stranger_ends((uint8_t)(100 + node));
 		atomic_store(&w.during, "/connect");
 		ck_assert_int_eq(far_connect(&c), RC_UNAVAILABLE);
 		ck_assert_uint_eq(c.outcome.reject, REJECT_OVERLOAD);
@@ -285,22 +316,26 @@ END_TEST
 
 START_TEST(stuck)
 {
+	unsigned before, slow = 0;
 	struct key k;
-	int64_t from;
 
 	bed_issue(&w.mas, 1, 10);
 	await_psk(1, 1, true);
 	atomic_store(&w.weather, STUCK);
-	from = clock_monotonic();
+	before = atomic_load(&w.exchanges);
 	for (int i = 0; i < 1000; i++) {
+		int64_t from = clock_monotonic();
+
 		ck_assert(far_psk(1, 1, &k));
 		ck_assert(!far_psk(77, 1, &k));
+		slow += clock_monotonic() - from > CLOCK_SECOND / 10;
 	}
-	ck_assert_int_lt(clock_monotonic() - from, CLOCK_SECOND);
+	/* Nobody waits for the MAS; this thread may be kept waiting for a processor. */
+	ck_assert_uint_lt(slow, 10);
 	/* The courier goes on: other tasks run. */
 	ck_assert_int_eq(core_status(&w.core, "GET", "/m2m", "http://a.example.org/", NULL), 200);
 	/* Unknown identities do not flood the MAS. */
-	ck_assert_uint_lt(atomic_load(&w.exchanges), 100);
+	ck_assert_uint_lt(atomic_load(&w.exchanges) - before, 100);
 	atomic_store(&w.weather, REFUSED);
 }
 END_TEST
