@@ -246,7 +246,9 @@ class Later:
 def thresholds(report, bed):
     """maxPendReqs and maxPendData start a connection, which then takes all."""
     pair = Pair(bed, "saf.linger=1 s")
-    pair.policy(reqs=3, data="4K")
+    # What the gateway tells of itself, its policies included, neither counts with them nor is a connection for them.
+    pair.policy(scope=f"{pair.gscl.base}/applications/ga", reqs=3, data="4K")
+    report.ok(pair.link.falls_quiet(2), "no connection lingers")
     for name in ("a", "b"):
         report.equal(pair.send(name, name).status, 202, f"{name} accepted")
     time.sleep(2)

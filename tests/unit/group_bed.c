@@ -83,7 +83,7 @@ group_init(struct group_bed *gb)
 	gb->b.conf.group_parallel = 8;
 	gb->b.conf.group_fanouts_max = 16;
 	gb->b.conf.group_calls_max = 32;
-	gb->b.conf.group_member_timeout_ms = 300;
+	gb->b.conf.group_member_timeout_ms = 20000;
 	gb->b.conf.group_timeout_ms = 20000;
 	gb->b.conf.aggregation_wait = 3 * CLOCK_SECOND;
 	gb->b.conf.aggregation_max = 100;

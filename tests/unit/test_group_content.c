@@ -312,6 +312,16 @@ START_TEST(remote_members_get_what_came)
 }
 END_TEST
 
+/* So long a member is waited for; where a test is not about that, no stall is as long. */
+static void
+wait_for_members(unsigned ms)
+{
+	struct scl_conf conf = gb.b.conf;
+
+	conf.group_member_timeout_ms = ms;
+	ck_assert_int_eq(scl_reconfigure(gb.b.scl, &conf), RC_OK);
+}
+
 START_TEST(who_is_silent_times_out)
 {
 	group_register(&gb);
@@ -320,7 +330,9 @@ START_TEST(who_is_silent_times_out)
 	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "", C("x") " " G1 "/c"), 201);
 	group_await(&gb, "g", "memberTypeValidated", "true");
 	group_row(&gb, "/c", ANSWER_NEVER, NULL);
+	wait_for_members(300);
 	ck_assert_uint_eq(group_statuses("g", "", "STATUS_GATEWAY_TIMEOUT"), 1);
+	wait_for_members(2000);
 	ck_assert_uint_eq(group_statuses("g", "", "STATUS_OK"), 1);
 }
 END_TEST
@@ -333,6 +345,7 @@ START_TEST(a_slow_store_times_out)
 	group_container(&gb, "x", NULL);
 	group_container(&gb, "y", NULL);
 	ck_assert_int_eq(group_make(&gb, "g", "CONTAINER", "", C("x") " " C("y")), 201);
+	wait_for_members(300);
 	core_plug(&gb.b, &plug);
 	r = group_ask(&gb, "DELETE", BASE "/groups/g/membersContent", ADMIN, NULL, NULL, NULL);
 	ck_assert_int_eq(r.status, 200);
@@ -419,6 +432,7 @@ START_TEST(requests_to_groups_are_limited)
 
 	group_register(&gb);
 	group_row(&gb, "/c", ANSWER_NEVER, NULL);
+	wait_for_members(3000);
 	ck_assert_int_eq(group_make(&gb, "g", "MIXED", "", G1 "/c"), 201);
 	for (unsigned i = 0; i < NITEMS(calls); i++)
 		ck_assert(core_begin(&gb.b, &calls[i], "GET", BASE "/groups/g/membersContent",

@@ -12,19 +12,19 @@
 
 /*
  * Sends what it begins with, then piece after piece until the server has closed or answered; the
- * milliseconds that took.
+ * milliseconds since then.
  */
 static int64_t
-drip(struct wire *w, const char *begins, const char *piece, struct wire_reply *r)
+drip(struct wire *w, int64_t since, const char *begins, const char *piece, struct wire_reply *r)
 {
 	const struct timespec pause = { .tv_nsec = 30000000 };
-	int64_t begin = clock_monotonic();
 
-	ck_assert(wire_puts(w, begins));
-	while (!wire_readable(w) && wire_puts(w, piece))
-		nanosleep(&pause, NULL);
+	/* Who is late with the beginning finds it closed, too. */
+	if (wire_puts(w, begins))
+		while (!wire_readable(w) && wire_puts(w, piece))
+			nanosleep(&pause, NULL);
 	*r = wire_read(w, false);
-	return (clock_monotonic() - begin) / 1000;
+	return (clock_monotonic() - since) / 1000;
 }
 
 START_TEST(test_slow_header)
@@ -45,11 +45,11 @@ START_TEST(test_slow_header)
 	b.conf.header_timeout_ms = SHORT_MS;
 	bed_run(&b);
 	for (size_t i = 0; i < NITEMS(rows); i++) {
+		int64_t since = clock_monotonic(), ms;
 		struct wire *w = join(&b);
 		struct wire_reply r;
-		int64_t ms;
 
-		ms = drip(w, rows[i].begin, rows[i].piece, &r);
+		ms = drip(w, since, rows[i].begin, rows[i].piece, &r);
 		ck_assert_int_eq(r.status, 0);
 		ck_assert_uint_eq(r.head.n, 0);
 		ck_assert_int_lt(ms, 10000);
@@ -108,16 +108,17 @@ START_TEST(test_slow_body)
 	for (size_t i = 0; i < NITEMS(rows); i++) {
 		struct wire *w;
 		struct wire_reply r;
-		int64_t ms;
+		int64_t since, ms;
 
 		bed_init(&b, _i);
-		b.conf.header_timeout_ms = SHORT_MS;
 		b.conf.request_timeout_ms = rows[i].request_ms;
 		b.conf.min_rate = rows[i].min_rate;
 		b.conf.rate_grace_ms = SHORT_MS;
 		bed_run(&b);
+		/* Before the server can begin to count. */
+		since = clock_monotonic();
 		w = join(&b);
-		ms = drip(w, rows[i].begin, rows[i].piece, &r);
+		ms = drip(w, since, rows[i].begin, rows[i].piece, &r);
 		ck_assert_msg(r.status == 408, "%zu: %d", i, r.status);
 		ck_assert(ends_with(buf_view(&r.body), "</errorInfo>"));
 		check_field(&r, "Connection", "close");

@@ -79,7 +79,7 @@ port_with(enum rc (*credential)(void *arg, struct slice url, struct credential *
 {
 	const struct port_conf conf = { .max_exchanges = 500,
 		                        .max_connections_per_host = 2,
-		                        .connect_timeout_ms = 5000,
+		                        .connect_timeout_ms = 15000,
 		                        .credential = credential,
 		                        .credential_arg = arg };
 	struct port *p = NULL;

@@ -5,8 +5,9 @@ import selectors
 import socket
 import struct
 import threading
+import time
 
-from .bed import pick_port
+from .bed import pick_port, wait_for
 
 CHUNK = 65536
 # The close of a connection is a reset: what was under way is known to be lost, on both sides.
@@ -19,7 +20,7 @@ class Relay:
     def __init__(self, target):
         self.target, self.port = target, pick_port()
         self.lock, self.peers, self.selector = threading.Lock(), {}, selectors.DefaultSelector()
-        self.listener, self.ended, self.accepted = None, False, 0
+        self.listener, self.ended, self.accepted, self.passed = None, False, 0, time.monotonic()
         self.wake, self.woken = socket.socketpair()
         self.selector.register(self.woken, selectors.EVENT_READ)
         self.restore()
@@ -49,6 +50,10 @@ class Relay:
         with self.lock:
             for one in list(self.peers):
                 self._drop(one)
+
+    def falls_quiet(self, seconds):
+        """Waits until nothing has been passed on for so long."""
+        return wait_for(lambda: time.monotonic() - self.passed > seconds)
 
     def _drop(self, one):
         other = self.peers.pop(one, None)
@@ -83,6 +88,7 @@ class Relay:
         try:
             data = one.recv(CHUNK)
             if data:
+                self.passed = time.monotonic()
                 other.sendall(data)
                 return
         except OSError:
