@@ -393,8 +393,9 @@ repo_commit(struct rtx *tx)
 	if (rc == RC_OK) {
 		seq_announce(repo);
 		rc = repo->ops->commit(tx->txn);
-	} else
+	} else {
 		repo->ops->abort(tx->txn);
+	}
 	writer_rest(tx);
 	if (tx->nodes_changed)
 		atomic_fetch_add(&repo->generation, 1);

@@ -71,6 +71,7 @@ cached_free(struct repo *repo, struct cached_seq *c)
 	*at = c->chain;
 	use_unlink(repo, c);
 	repo->cache_count--;
+	repo->touched_count -= c->touched;
 	free(c->lanes);
 	free(c);
 }
@@ -131,6 +132,13 @@ seq_cached(struct rtx *tx, uint64_t container, struct cached_seq **out)
 }
 
 void
+seq_touch(struct repo *repo, struct cached_seq *c)
+{
+	repo->touched_count += !c->touched;
+	c->touched = true;
+}
+
+void
 seq_forget(struct repo *repo, uint64_t container)
 {
 	struct cached_seq *c = cached_find(repo, container);
@@ -156,13 +164,25 @@ seq_rollback(struct repo *repo)
 	 * Which of them this request changed is not kept: all are found again at their next use, and
 	 * their hints are cleared since this commit will not publish them.
 	 */
-	while (c != NULL) {
+	while (repo->touched_count > 0) {
 		struct cached_seq *older = c->older;
 
 		if (c->touched)
 			seq_forget(repo, c->container);
 		c = older;
 	}
+}
+
+/* This thread alone writes hints. */
+static void
+announce(struct seq_hint *h, const struct cached_seq *c)
+{
+	uint64_t first = atomic_load_explicit(&h->first, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&h->last, memory_order_relaxed);
+
+	if (last != 0 && c->last > last &&
+	    atomic_load_explicit(&h->container, memory_order_relaxed) == c->container)
+		hint_publish(h, c->container, first, c->last);
 }
 
 /*
@@ -173,24 +193,23 @@ seq_rollback(struct repo *repo)
 void
 seq_announce(struct repo *repo)
 {
-	for (const struct cached_seq *c = repo->newest; c != NULL; c = c->older) {
-		struct seq_hint *h = hint_slot(repo, c->container);
-		uint64_t first = atomic_load_explicit(&h->first, memory_order_relaxed);
-		uint64_t last = atomic_load_explicit(&h->last, memory_order_relaxed);
+	const struct cached_seq *c = repo->newest;
 
-		if (c->touched && last != 0 && c->last > last &&
-		    atomic_load_explicit(&h->container, memory_order_relaxed) == c->container)
-			hint_publish(h, c->container, first, c->last);
-	}
+	for (unsigned left = repo->touched_count; left > 0; c = c->older)
+		if (c->touched) {
+			announce(hint_slot(repo, c->container), c);
+			left--;
+		}
 }
 
 void
 seq_publish(struct repo *repo)
 {
-	for (struct cached_seq *c = repo->newest; c != NULL; c = c->older)
+	for (struct cached_seq *c = repo->newest; repo->touched_count > 0; c = c->older)
 		if (c->touched) {
 			hint_publish(hint_slot(repo, c->container), c->container, c->first, c->last);
 			c->touched = false;
+			repo->touched_count--;
 		}
 }
 

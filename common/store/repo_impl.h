@@ -65,7 +65,7 @@ struct cached_seq {
 	int64_t last_created;
 	bool lookalikes; /* client-chosen names in the form of generated ones exist */
 	bool lanes_known;
-	bool touched; /* changed in this transaction */
+	bool touched; /* changed in this transaction; see seq_touch */
 	struct seq_lane *lanes; /* heap */
 	size_t nlanes;
 	struct cached_seq *chain; /* bucket */
@@ -88,6 +88,7 @@ struct repo {
 	_Atomic uint64_t generation; /* odd while a commit that changes nodes is under way */
 	uint64_t next_id;
 	unsigned cache_max, cache_count, nbuckets;
+	unsigned touched_count; /* cached ones that are touched; they were used last */
 	struct cached_seq **buckets;
 	struct cached_seq *newest, *oldest;
 	unsigned nhints;
@@ -229,6 +230,8 @@ enum rc seq_tail_get(struct rtx *tx, uint64_t container, struct cached_seq *c);
 enum rc seq_cached(struct rtx *tx, uint64_t container, struct cached_seq **out);
 void seq_forget(struct repo *repo, uint64_t container);
 void seq_forget_all(struct repo *repo);
+/* c, which this request has just used, is changed in this transaction. */
+void seq_touch(struct repo *repo, struct cached_seq *c);
 /* Forgets what the current request touched / publishes what the transaction touched. */
 void seq_rollback(struct repo *repo);
 void seq_publish(struct repo *repo);

@@ -203,7 +203,7 @@ repo_seq_lanes(struct rtx *tx, uint64_t container, struct seq_lane **lanes, size
 	if (rc != RC_OK)
 		return rc;
 	/* A roll-back forgets touched entries, and with them what was changed in this array. */
-	c->touched = true;
+	seq_touch(tx->repo, c);
 	*lanes = c->lanes;
 	*n = c->nlanes;
 	return RC_OK;

@@ -437,7 +437,7 @@ repo_inst_append(struct rtx *tx, uint64_t container, struct res *self)
 
 	if (rc != RC_OK)
 		return rc;
-	c->touched = true;
+	seq_touch(tx->repo, c);
 	rc = named ? name_take(tx, c, self) : number_take(tx, c);
 	if (rc != RC_OK)
 		return rc;
@@ -615,7 +615,7 @@ repo_inst_remove(struct rtx *tx, uint64_t container, uint64_t seq, bool retain)
 
 	if (rc != RC_OK)
 		return rc;
-	c->touched = true;
+	seq_touch(tx->repo, c);
 	rc = record_take(tx, container, seq, &record, &gone);
 	if (rc == RC_OK && retain)
 		rc = retain_copy(tx, record, container, seq);
