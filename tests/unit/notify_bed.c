@@ -169,6 +169,15 @@ notify_subscribe(struct notify_bed *b, unsigned sub, const char *target, const c
 	ck_assert_int_eq(status, 201);
 }
 
+void
+notify_post(struct notify_bed *b, const char *path, unsigned n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "n=%u;", n);
+	ck_assert_int_eq(core_post_text(&b->core, path, text), 201);
+}
+
 struct awaited {
 	struct notify_bed *b;
 	unsigned sub, n;

@@ -55,6 +55,8 @@ void notify_await_finals(struct notify_bed *b, unsigned sub, unsigned n);
 void notify_await_rest(struct notify_bed *b);
 /* Waits until nothing is pending and stops; nothing may be retained or left of a lane but those of live subscriptions. */
 void notify_settled(struct notify_bed *b, size_t lanes);
+/* Stores the instance n in the contentInstances at path; what is received says that number. */
+void notify_post(struct notify_bed *b, const char *path, unsigned n);
 /* A container of the application a1, made when needed; its contentInstances in path. */
 void notify_container(struct notify_bed *b, const char *name, int max_nr, char path[128]);
 

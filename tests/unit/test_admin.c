@@ -10,6 +10,7 @@
 #include "mas/admin.h"
 #include "mas/mas_json.h"
 #include "mas/msbf_admin.h"
+#include "suite.h"
 
 #define TOKEN "0123456789abcdef-secret"
 #define GOOD "Bearer " TOKEN
@@ -536,9 +537,7 @@ main(void)
 	for (size_t i = 0; i < NITEMS(tests); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(s, tc);
-	tc = tcase_create("next key");
-	tcase_add_checked_fixture(tc, setup_next_key, teardown);
+	tc = suite_case(s, "next key", setup_next_key, teardown);
 	tcase_add_loop_test(tc, rewrap_goes_on, 0, 2);
-	suite_add_tcase(s, tc);
 	return core_run(s);
 }

@@ -126,7 +126,7 @@ END_TEST
 START_TEST(test_updates_wake)
 {
 	struct notify_bed b;
-	char path[128], sub[160], text[16];
+	char path[128], sub[160];
 
 	notify_init(&b, "updates");
 	core_start(&b.core);
@@ -135,8 +135,7 @@ START_TEST(test_updates_wake)
 	snprintf(sub, sizeof(sub), "%s/subscriptions/s0", path);
 	notify_fail(&b, 0, 0, 100);
 	for (unsigned n = 1; n <= core_scale(1500); n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 		/* Whether this one is told must not depend on the next one. */
 		for (int64_t until = clock_monotonic() + 60 * CLOCK_SECOND;
 		     notify_look(&b, 0).last < n;) {
@@ -158,7 +157,7 @@ END_TEST
 START_TEST(test_churn)
 {
 	struct notify_bed b;
-	char path[128], sub[160], text[16];
+	char path[128], sub[160];
 
 	notify_init(&b, "churn");
 	core_start(&b.core);
@@ -171,8 +170,7 @@ START_TEST(test_churn)
 		if (n > 8)
 			ck_assert_int_eq(core_do(&b.core, "DELETE", sub, "%s", ""), 204);
 		notify_subscribe(&b, i, path, kinds[n % 3], "");
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 	}
 	for (unsigned i = 0; i < 8; i++) {
 		snprintf(sub, sizeof(sub), "%s/subscriptions/s%u", path, i);
@@ -189,7 +187,7 @@ END_TEST
 START_TEST(test_one_in_flight)
 {
 	struct notify_bed b;
-	char path[128], text[32];
+	char path[128];
 
 	notify_init(&b, "one in flight");
 	core_start(&b.core);
@@ -197,10 +195,8 @@ START_TEST(test_one_in_flight)
 	notify_subscribe(&b, 0, path, "", "");
 	notify_subscribe(&b, 1, path, kinds[2], "");
 	notify_fail(&b, 0, ANSWER_NEVER, 0);
-	for (unsigned n = 1; n <= 1000; n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
-	}
+	for (unsigned n = 1; n <= 1000; n++)
+		notify_post(&b, path, n);
 	ck_assert_uint_le(port_fake_most(), 2);
 	pthread_mutex_lock(&b.lock);
 	for (unsigned i = 0; i < 2; i++)
@@ -222,7 +218,7 @@ START_TEST(test_outbox_max)
 {
 	struct notify_bed b;
 	struct subscriber s;
-	char path[128], text[32];
+	char path[128];
 
 	notify_init(&b, "outbox");
 	b.core.conf.outbox_max = 50;
@@ -230,10 +226,8 @@ START_TEST(test_outbox_max)
 	notify_container(&b, "c", 10, path);
 	notify_subscribe(&b, 0, path, "", "");
 	notify_fail(&b, 0, 503, 0);
-	for (unsigned n = 1; n <= 500; n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
-	}
+	for (unsigned n = 1; n <= 500; n++)
+		notify_post(&b, path, n);
 	core_stop(&b.core);
 	ck_assert_uint_le(core_records(&b.core, 'R'), 50);
 	core_start(&b.core);
@@ -317,7 +311,7 @@ END_TEST
 START_TEST(test_state_of_instances)
 {
 	struct notify_bed b;
-	char path[128], text[16];
+	char path[128];
 
 	notify_init(&b, "state of instances");
 	core_start(&b.core);
@@ -325,8 +319,7 @@ START_TEST(test_state_of_instances)
 	notify_subscribe(&b, 0, path, ACCESSOR("currentNrOfInstances"), "");
 	notify_subscribe(&b, 1, path, "", "");
 	for (unsigned n = 1; n <= 60; n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 		if (n % 6 == 0 && n <= 30)
 			await_state(&b, 0, ">", n);
 	}
@@ -355,12 +348,8 @@ START_TEST(test_many_subscriptions)
 		                i % SUBSCRIBERS),
 			201);
 	notify_fail(&b, 0, 0, 2000);
-	for (unsigned n = 1; n <= 10; n++) {
-		char text[16];
-
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
-	}
+	for (unsigned n = 1; n <= 10; n++)
+		notify_post(&b, path, n);
 	for (unsigned i = 0; i < SUBSCRIBERS; i++)
 		notify_await(&b, i, 10);
 	/* Of 64 exchanges half are for the prompt, an eighth for those that were late, if any was. */

@@ -22,7 +22,7 @@ START_TEST(test_minimal_time)
 {
 	struct notify_bed b;
 	struct subscriber s;
-	char path[128], text[32];
+	char path[128];
 
 	notify_init(&b, "minimal time");
 	core_start(&b.core);
@@ -32,8 +32,7 @@ START_TEST(test_minimal_time)
 		"<m2m:minimalTimeBetweenNotifications>120</m2m:minimalTimeBetweenNotifications>",
 		"");
 	for (unsigned n = 1; n <= 30; n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	}
 	notify_await(&b, 0, 30);
@@ -105,10 +104,7 @@ START_TEST(test_timeout_reason)
 	}
 	/* What happens is told all the same, after a restart, too. */
 	for (unsigned n = 1; n <= 4; n++) {
-		char text[16];
-
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 		notify_await(&b, 0, n);
 		if (n == 2) {
 			core_stop(&b.core);
@@ -146,7 +142,7 @@ START_TEST(test_max_accu_creates)
 {
 	struct notify_bed b;
 	struct subscriber s;
-	char path[128], text[32];
+	char path[128];
 
 	notify_init(&b, "accumulation");
 	core_start(&b.core);
@@ -155,8 +151,7 @@ START_TEST(test_max_accu_creates)
 	notify_subscribe(&b, 0, path, "", "<m2m:maxAccuCreates>4</m2m:maxAccuCreates>");
 	notify_await(&b, 0, 1);
 	for (unsigned n = 2; n <= 31; n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 		if (n % 5 == 0)
 			notify_await(&b, 0, n - 3);
 	}

@@ -111,6 +111,16 @@ prepare(struct notify_bed *b, const char *what, const char *pacing, char path[12
 	snprintf(sub, 160, "%s/subscriptions/s0", path);
 }
 
+/* The next instance is told, and nothing is left. */
+static void
+told_still(struct notify_bed *b, const char *path)
+{
+	notify_post(b, path, 2);
+	notify_await(b, 0, 2);
+	notify_settled(b, 1);
+	notify_fini(b);
+}
+
 /*
  * Delivered, acknowledged, and made pending by an update, all before the courier has its next look:
  * what that finds pending is not what the acknowledgement is about.
@@ -123,17 +133,14 @@ START_TEST(test_beside_acknowledgement)
 
 	prepare(&b, "beside acknowledgement", "", path, sub);
 	stall_begin(&s, &b);
-	ck_assert_int_eq(core_post_text(&b.core, path, "n=1;"), 201);
+	notify_post(&b, path, 1);
 	notify_await(&b, 0, 1);
 	stall_answer(&s);
 	notify_await_rest(&b);
 	ck_assert_int_eq(core_do(&b.core, "PUT", sub, "<m2m:subscription " NS "/>"), 204);
 	atomic_store(&s.go, true);
 	courier_passed(&s);
-	ck_assert_int_eq(core_post_text(&b.core, path, "n=2;"), 201);
-	notify_await(&b, 0, 2);
-	notify_settled(&b, 1);
-	notify_fini(&b);
+	told_still(&b, path);
 }
 END_TEST
 
@@ -152,7 +159,7 @@ START_TEST(test_pacing_ended)
 	        path, sub);
 	stall_begin(&s, &b);
 	atomic_store(&s.go, true);
-	ck_assert_int_eq(core_post_text(&b.core, path, "n=1;"), 201);
+	notify_post(&b, path, 1);
 	notify_await(&b, 0, 1);
 	core_plug(&b.core, &plug);
 	stall_answer(&s);
@@ -164,10 +171,7 @@ START_TEST(test_pacing_ended)
 	r = core_end(&call);
 	ck_assert_int_eq(r.status, 204);
 	reply_fini(&r);
-	ck_assert_int_eq(core_post_text(&b.core, path, "n=2;"), 201);
-	notify_await(&b, 0, 2);
-	notify_settled(&b, 1);
-	notify_fini(&b);
+	told_still(&b, path);
 }
 END_TEST
 
@@ -190,12 +194,12 @@ START_TEST(test_line_goes_on)
 	}
 	notify_subscribe(&b, 0, path[2], "", "");
 	atomic_store(&b.held, true);
-	ck_assert_int_eq(core_post_text(&b.core, path[0], "n=1;"), 201);
+	notify_post(&b, path[0], 1);
 	for (unsigned i = 0; i < SUBSCRIBERS; i++)
 		notify_await(&b, i, 1);
-	ck_assert_int_eq(core_post_text(&b.core, path[1], "n=2;"), 201);
+	notify_post(&b, path[1], 2);
 	courier_passed(&s);
-	ck_assert_int_eq(core_post_text(&b.core, path[2], "n=3;"), 201);
+	notify_post(&b, path[2], 3);
 	courier_passed(&s);
 	for (unsigned i = 0; i < SUBSCRIBERS; i++) {
 		snprintf(sub, sizeof(sub), "%s/subscriptions/s%u", path[1], i);
@@ -214,7 +218,7 @@ END_TEST
 START_TEST(test_collapsed_unwoken)
 {
 	struct notify_bed b;
-	char path[128], text[32];
+	char path[128];
 
 	notify_init(&b, "collapsed");
 	b.core.conf.outbox_max = 5;
@@ -222,8 +226,7 @@ START_TEST(test_collapsed_unwoken)
 	notify_container(&b, "c", 10, path);
 	notify_subscribe(&b, 0, path, "", "<m2m:maxAccuCreates>12</m2m:maxAccuCreates>");
 	for (unsigned n = 1; n <= 30; n++) {
-		snprintf(text, sizeof(text), "n=%u;", n);
-		ck_assert_int_eq(core_post_text(&b.core, path, text), 201);
+		notify_post(&b, path, n);
 		if (n == 15)
 			ck_assert_int_eq(core_do(&b.core, "PUT", ROOM, "%s",
 			                         "<m2m:maxNrOfInstances " NS

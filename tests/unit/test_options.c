@@ -392,10 +392,9 @@ int
 main(void)
 {
 	Suite *s = suite_create("options");
-	TCase *tc = tcase_create("options");
+	TCase *tc = suite_case(s, "options", setup, teardown);
 	int n = (int)opt_options.n;
 
-	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, rows_make_sense, 0, n);
 	tcase_add_loop_test(tc, defaults_are_those_of_the_rows, 0, n);
 	tcase_add_loop_test(tc, wrong_types_are_reported_with_their_line, 0, n);
@@ -410,6 +409,5 @@ main(void)
 	tcase_add_loop_test(tc, bad_overrides_are_reported, 0, (int)NITEMS(bad_overrides));
 	tcase_add_loop_test(tc, listeners_are_checked, 0, (int)NITEMS(listener_cases));
 	tcase_add_loop_test(tc, durations_have_units, 0, (int)NITEMS(durations));
-	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

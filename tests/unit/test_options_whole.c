@@ -280,10 +280,9 @@ int
 main(void)
 {
 	Suite *s = suite_create("options_whole");
-	TCase *tc = tcase_create("options_whole");
+	TCase *tc = suite_case(s, "options_whole", setup, teardown);
 	int n = (int)opt_options.n;
 
-	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, dump_and_help_name_every_option, 0, n);
 	tcase_add_test(tc, access_rights_are_read);
 	tcase_add_test(tc, bad_access_rights_are_reported);
@@ -293,6 +292,5 @@ main(void)
 	tcase_add_test(tc, merge_takes_over_what_is_reloadable);
 	tcase_add_test(tc, merge_of_the_same_changes_nothing);
 	tcase_add_test(tc, merge_refuses_a_contradiction);
-	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

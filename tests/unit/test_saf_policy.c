@@ -514,22 +514,20 @@ static Suite *
 suite(void)
 {
 	Suite *s = suite_create("saf policy");
-	TCase *values = tcase_create("values"), *schedules = tcase_create("schedules"),
-	      *decisions = tcase_create("decisions"), *checks = tcase_create("checks");
+	TCase *values = suite_case(s, "values", NULL, NULL);
+	TCase *schedules = suite_case(s, "schedules", NULL, NULL);
+	TCase *decisions = suite_case(s, "decisions", all_usable, NULL);
+	TCase *checks = suite_case(s, "checks", NULL, NULL);
 
-	suite_add_tcase(s, values);
 	tcase_add_test(values, rcat_has_two_spellings);
 	tcase_add_loop_test(values, tolerance_gives_a_deadline, 0, NITEMS(tolerances));
 	tcase_add_test(values, tolerance_refuses);
 	tcase_add_test(values, memory_sizes);
 	tcase_add_test(values, last_call_is_before_the_deadline);
-	suite_add_tcase(s, schedules);
 	tcase_add_loop_test(schedules, crontab_changes, 0, NITEMS(changes));
 	tcase_add_test(schedules, item_needs_a_span_and_a_schedule);
 	tcase_add_test(schedules, one_item_of_several_is_enough);
 	tcase_add_test(schedules, crontabs_are_in_the_zone_of_the_spans);
-	suite_add_tcase(s, decisions);
-	tcase_add_checked_fixture(decisions, all_usable, NULL);
 	tcase_add_test(decisions, application_has_its_set);
 	tcase_add_test(decisions, rcat_comes_from_the_set_or_the_default_one);
 	tcase_add_test(decisions, first_ranked_that_is_usable);
@@ -539,7 +537,6 @@ suite(void)
 	tcase_add_test(decisions, failures_block);
 	tcase_add_test(decisions, without_policy_the_link_is_always_on);
 	tcase_add_test(decisions, unknown_networks_are_passed_over);
-	suite_add_tcase(s, checks);
 	tcase_add_test(checks, scopes_are_checked);
 	tcase_add_test(checks, parameters_are_checked);
 	tcase_add_test(checks, network_policies_are_checked);

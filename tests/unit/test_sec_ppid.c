@@ -403,7 +403,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("sec_ppid");
-	TCase *tc = tcase_create("ppid");
+	TCase *tc = suite_case(s, "ppid", NULL, NULL);
 
 	tcase_add_loop_test(tc, identifiers_are_read, 0, NITEMS(good));
 	tcase_add_loop_test(tc, identifiers_have_pairs, 0, NITEMS(good));
@@ -411,14 +411,12 @@ main(void)
 	tcase_add_loop_test(tc, identifiers_refuse, 0, NITEMS(bad));
 	tcase_add_test(tc, text_is_normalised);
 	tcase_add_test(tc, local_addresses_can_be_allowed);
-	suite_add_tcase(s, tc);
-	tc = tcase_create("failures");
+	tc = suite_case(s, "failures", NULL, NULL);
 	tcase_add_test(tc, the_eleventh_attempt_is_not_evaluated);
 	tcase_add_test(tc, sources_have_a_limit_of_their_own);
 	tcase_add_test(tc, the_window_slides);
 	tcase_add_test(tc, a_clock_that_is_set_back_forgets_nothing);
 	tcase_add_test(tc, a_full_table_keeps_who_is_locked);
 	tcase_add_test(tc, tables_have_bounds);
-	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

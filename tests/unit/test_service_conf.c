@@ -2,7 +2,6 @@
 /* By what names the listeners are reached, and the options in the words of the core. */
 #include "config.h"
 
-#include <check.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "app/scl_conf.h"
 #include "app/sec_conf.h"
 #include "base/arena.h"
+#include "suite.h"
 
 static const char *const engines[] = { "lmdb", "memory", NULL };
 static const struct options_default defaults[] = {
@@ -292,16 +292,9 @@ main(void)
 		test_all_interfaces, test_behind_proxy, test_no_memory, test_scl_conf, test_contact,
 		test_sec, test_ocsp };
 	Suite *s = suite_create("service_conf");
-	TCase *tc = tcase_create("all");
-	SRunner *r = srunner_create(s);
-	int failed;
+	TCase *tc = suite_case(s, "all", setup, teardown);
 
-	tcase_add_checked_fixture(tc, setup, teardown);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return run_suite(s);
 }
