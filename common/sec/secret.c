@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,18 +17,39 @@
 /* What fills pages loses nothing in them, and leaves the heap to what is smaller. */
 #define WHOLE_PAGES_FROM 4096u
 
-void
+/*
+ * What was copied stays in vector registers, and those of a thread that sleeps are in a core image.
+ * The compiler clears what its own moves use; where it cannot, and for the registers that only
+ * memcpy of the C library uses, a copy of nothing takes their place.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(zero_call_used_regs)
+#define CLEARS_REGISTERS __attribute__((zero_call_used_regs("all")))
+#endif
+#endif
+#ifndef CLEARS_REGISTERS
+#define CLEARS_REGISTERS
+#endif
+
+#define COPIED 256u /* octets: as many registers as it ever takes at a time */
+
+CLEARS_REGISTERS void
+secret_wipe(void *p, size_t n)
+{
+	static void *(*const volatile copy)(void *to, const void *from, size_t n) = memcpy;
+	static const unsigned char nothing[COPIED];
+	unsigned char to[COPIED];
+
+	if (p != NULL)
+		OPENSSL_cleanse(p, n);
+	copy(to, nothing, sizeof(to));
+}
+
+CLEARS_REGISTERS void
 key_wipe(struct key *k)
 {
 	if (k != NULL)
-		OPENSSL_cleanse(k->v, KEY_BYTES);
-}
-
-void
-secret_wipe(void *p, size_t n)
-{
-	if (p != NULL)
-		OPENSSL_cleanse(p, n);
+		secret_wipe(k->v, KEY_BYTES);
 }
 
 bool
