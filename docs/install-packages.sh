@@ -6,9 +6,12 @@
 set -eu
 
 build="gcc make libc6-dev autoconf automake pkg-config libmicrohttpd-dev libgnutls28-dev
-	libcurl4-openssl-dev libxml2-dev libjson-c-dev libssl-dev liblmdb-dev zlib1g-dev
-	libconfig-dev libsystemd-dev librocksdb-dev"
-test="check python3 libxml2-utils openssl curl jose gnutls-bin sslscan testssl.sh bind9-dnsutils"
+	libcurl4-openssl-dev libxml2-dev libjson-c-dev libcbor-dev libssl-dev liblmdb-dev zlib1g-dev
+	libconfig-dev libcoap3-dev libsystemd-dev librocksdb-dev"
+test="check python3 libxml2-utils openssl curl jose gnutls-bin sslscan testssl.sh bind9-dnsutils
+	libcoap3-bin"
+# A nodejs of another origin than Debian brings npm itself.
+command -v npm >/dev/null || test="$test nodejs npm"
 ci="clang clang-tidy llvm cppcheck valgrind git xz-utils"
 
 case ${1:-build} in

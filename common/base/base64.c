@@ -54,16 +54,21 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-bool
-base64_decode(struct arena *a, struct slice s, struct slice *out)
+/* Octets that the decoding of n characters takes at most. */
+static size_t
+room_for(size_t n)
 {
-	char *to = arena_alloc(a, s.n / 4 * 3 + 3);
+	return n / 4 * 3 + 3;
+}
+
+/* Decodes into to, which has room; the number of octets goes to *out_n. */
+static bool
+decode_to(char *to, struct slice s, size_t *out_n)
+{
 	size_t n = 0;
 	unsigned digits = 0, pad = 0;
 	uint32_t v = 0;
 
-	if (to == NULL)
-		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		int d = digit_of(s.p[i]);
 
@@ -91,6 +96,30 @@ base64_decode(struct arena *a, struct slice s, struct slice *out)
 		to[n++] = (char)(v >> 16);
 	if (pad == 1)
 		to[n++] = (char)(v >> 8);
+	*out_n = n;
+	return true;
+}
+
+bool
+base64_decode(struct arena *a, struct slice s, struct slice *out)
+{
+	char *to = arena_alloc(a, room_for(s.n));
+	size_t n = 0;
+
+	if (to == NULL || !decode_to(to, s, &n))
+		return false;
 	*out = slice_make(to, n);
+	return true;
+}
+
+bool
+base64_append(struct buf *to, struct slice s)
+{
+	char *at = buf_reserve(to, room_for(s.n));
+	size_t n = 0;
+
+	if (at == NULL || !decode_to(at, s, &n))
+		return false;
+	to->n += n;
 	return true;
 }

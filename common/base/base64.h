@@ -13,5 +13,7 @@ void base64_encode(struct buf *to, struct slice s);
  * base64 or the arena is exhausted.
  */
 bool base64_decode(struct arena *a, struct slice s, struct slice *out);
+/* The same, appended to a buffer; when it fails, the buffer has not grown. */
+bool base64_append(struct buf *to, struct slice s);
 
 #endif

@@ -137,18 +137,50 @@ uri_is_absolute(struct slice text)
 	return uri_parse(text, &u) && u.scheme.n > 0;
 }
 
+static const struct transport {
+	const char *scheme, *port;
+	bool secure;
+} transports[] = {
+	{ "http", "80", false },
+	{ "https", "443", true },
+	{ "coap", "5683", false },
+	{ "coaps", "5684", true },
+};
+
+/* NULL: it is none. */
+static const struct transport *
+transport_of(const struct uri *u)
+{
+	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
+		if (u->scheme.n == strlen(transports[i].scheme) &&
+		    strncasecmp(u->scheme.p, transports[i].scheme, u->scheme.n) == 0)
+			return &transports[i];
+	return NULL;
+}
+
+bool
+uri_is_transport(struct slice text)
+{
+	struct uri u;
+
+	return uri_parse(text, &u) && u.host.n > 0 && transport_of(&u) != NULL;
+}
+
+bool
+uri_is_secure(struct slice text)
+{
+	struct uri u;
+
+	return uri_parse(text, &u) && u.host.n > 0 && transport_of(&u) != NULL &&
+	       transport_of(&u)->secure;
+}
+
 static bool
 port_is_default(const struct uri *u)
 {
-	static const struct {
-		const char *scheme, *port;
-	} defaults[] = { { "http", "80" }, { "https", "443" }, { "coap", "5683" }, { "coaps", "5684" } };
+	const struct transport *t = transport_of(u);
 
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		if (slice_is(u->port, defaults[i].port) && u->scheme.n == strlen(defaults[i].scheme) &&
-		    strncasecmp(u->scheme.p, defaults[i].scheme, u->scheme.n) == 0)
-			return true;
-	return u->port.n == 0;
+	return u->port.n == 0 || (t != NULL && slice_is(u->port, t->port));
 }
 
 static char *

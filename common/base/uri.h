@@ -26,6 +26,11 @@ bool uri_parse(struct slice text, struct uri *out);
 /* True when text has a scheme and an authority. */
 bool uri_is_absolute(struct slice text);
 
+/* True for a URI with a host and a scheme that a binding speaks: http, https, coap or coaps. */
+bool uri_is_transport(struct slice text);
+/* True for those of them that are protected by TLS or DTLS. */
+bool uri_is_secure(struct slice text);
+
 /*
  * The form that URIs are compared in: scheme and host in lower case, no default port, percent
  * escapes of unreserved characters decoded, others in upper case, no trailing slash. The result

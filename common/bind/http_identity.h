@@ -13,12 +13,8 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
-/* Of a client certificate; one with more is refused. */
-#define HTTP_NAMES_MAX 16u /* of each kind */
-#define HTTP_NAMES_BYTES 1024u /* all of them, with the subject */
-
 struct http_conn;
-struct http_certificate;
+struct client_cert;
 
 struct http_identity {
 	struct peer peer;
@@ -28,7 +24,7 @@ struct http_identity {
 	size_t psk_n;
 	_Atomic bool proved; /* psk is what the session stands on, and does not change any more */
 	/* The verified certificate of the client; NULL = none. */
-	struct http_certificate *certificate;
+	struct client_cert *certificate;
 	int64_t check_at; /* seconds since 1970; it is to be verified again */
 	unsigned generation; /* of the trust it was verified by */
 };

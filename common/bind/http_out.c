@@ -157,12 +157,10 @@ transfer_end(struct port *p, struct transfer *t)
 	return ex;
 }
 
-/* Hands finished exchanges back; true when there was one. What done sends may end an idle pool. */
-static bool
+/* Hands finished exchanges back. What done sends may end an idle pool. */
+static void
 collect(struct port *p)
 {
-	bool any = false;
-
 	for (unsigned i = 0; i < p->pools.n; i++) {
 		CURLcode result;
 		CURL *easy;
@@ -177,38 +175,11 @@ collect(struct port *p)
 			ex = transfer_end(p, t);
 			transfer_put(p, t);
 			ex->done(ex);
-			any = true;
 		}
 	}
-	return any;
 }
 
 /* ---- the port ---- */
-
-static char *
-copy_text(const char *s)
-{
-	return s == NULL || s[0] == '\0' ? NULL : strdup(s);
-}
-
-static void
-conf_copy(struct port_conf *to, const struct port_conf *conf)
-{
-	*to = *conf;
-	to->ca_file = copy_text(conf->ca_file);
-	to->cert_file = copy_text(conf->cert_file);
-	to->key_file = copy_text(conf->key_file);
-	to->user_agent = copy_text(conf->user_agent);
-}
-
-static void
-conf_free(struct port_conf *conf)
-{
-	free((void *)(uintptr_t)conf->ca_file);
-	free((void *)(uintptr_t)conf->cert_file);
-	free((void *)(uintptr_t)conf->key_file);
-	free((void *)(uintptr_t)conf->user_agent);
-}
 
 /* Of a port that may have failed to open; NULL likewise. */
 static void
@@ -217,7 +188,7 @@ port_free(struct port *p)
 	if (p != NULL) {
 		pools_close(&p->pools);
 		hosts_free(p->hosts);
-		conf_free(&p->conf);
+		port_conf_free(&p->conf);
 	}
 	free(p);
 	curl_global_cleanup();
@@ -237,7 +208,7 @@ http_open(const struct port_conf *conf, struct port **port)
 		port_free(p);
 		return RC_UNAVAILABLE;
 	}
-	conf_copy(&p->conf, conf);
+	port_conf_copy(&p->conf, conf);
 	p->active.next = p->active.prev = &p->active;
 	p->failed_tail = &p->failed;
 	*port = p;
@@ -268,24 +239,6 @@ http_close(struct port *p)
 		transfer_free(t);
 	}
 	port_free(p);
-}
-
-/* The exchange may be a used one, or all zeros. */
-static void
-reset_answer(struct exchange *ex)
-{
-	buf_fini(&ex->answer);
-	buf_fini(&ex->answer_text);
-	buf_init(&ex->answer, ex->answer_max);
-	ex->answer.secret = ex->secret_answer;
-	buf_init(&ex->answer_text, TRANSFER_HEADER_MAX);
-	ex->rc = RC_OK;
-	ex->http_status = 0;
-	ex->unsent = false;
-	ex->tls_failed = ex->tls_refused = false;
-	ex->has_exported = false;
-	ex->n_answer_headers = 0;
-	ex->failure[0] = '\0';
 }
 
 /* Under way, or in line for it; false without memory. */
@@ -376,7 +329,7 @@ send_by_credential(struct port *p, struct exchange *ex)
 static void
 http_send(struct port *p, struct exchange *ex)
 {
-	reset_answer(ex);
+	exchange_begin(ex, TRANSFER_HEADER_MAX);
 	if (p->closing || (p->conf.max_exchanges > 0 && p->n_exchanges >= p->conf.max_exchanges))
 		fail_later(p, ex, RC_UNAVAILABLE,
 		           p->closing ? "the port is closed" : "the port is full");
@@ -384,37 +337,37 @@ http_send(struct port *p, struct exchange *ex)
 		send_by_credential(p, ex);
 }
 
-/* Milliseconds until the time of one that waits may be over, at most max. */
-static int
-poll_ms(const struct port *p, int max)
-{
-	int64_t ms = hosts_due(p->hosts);
-
-	if (ms == INT64_MAX)
-		return max;
-	ms = (ms - clock_monotonic()) / (CLOCK_SECOND / 1000) + 1;
-	if (ms <= 0)
-		return 0;
-	return ms < max ? (int)ms : max;
-}
-
 static void
-http_poll(struct port *p, int timeout_ms)
+http_poll(struct port *p)
 {
-	bool any = deliver_failed(p);
-
+	deliver_failed(p);
 	end_waiting(p, clock_monotonic(), RC_GATEWAY_TIMEOUT, "no connection to the host was free");
 	pools_work(&p->pools);
-	any = collect(p) || any || p->failed != NULL;
-	pools_wait(&p->pools, any ? 0 : poll_ms(p, timeout_ms));
 	collect(p);
 	deliver_failed(p);
 }
 
-static void
-http_wakeup(struct port *p)
+static int
+http_fd(const struct port *p)
 {
-	pools_wakeup(&p->pools);
+	return p->pools.epoll;
+}
+
+/* Until the time of one that waits may be over, or libcurl has something to do. */
+static int
+http_wait_ms(const struct port *p, int max)
+{
+	int64_t due = hosts_due(p->hosts), ms;
+
+	if (p->failed != NULL)
+		return 0;
+	if (due != INT64_MAX) {
+		ms = (due - clock_monotonic()) / (CLOCK_SECOND / 1000) + 1;
+		if (ms <= 0)
+			return 0;
+		max = ms < max ? (int)ms : max;
+	}
+	return pools_wait_ms(&p->pools, max);
 }
 
 static const char *const schemes[] = { "http", "https", NULL };
@@ -425,5 +378,6 @@ const struct port_ops port_http = {
 	.close = http_close,
 	.send = http_send,
 	.poll = http_poll,
-	.wakeup = http_wakeup,
+	.fd = http_fd,
+	.wait_ms = http_wait_ms,
 };

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +18,7 @@
 
 /* ---- what libcurl waits for ---- */
 
-/* What an event tells: the pool's place, and the socket; the place of wake is beyond all others. */
+/* What an event tells: the pool's place, and the socket. */
 static uint64_t
 event_mark(unsigned slot, int fd)
 {
@@ -78,11 +77,11 @@ on_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
-/* Milliseconds until the next timer of a pool, at most max; what has begun of one counts. */
-static int
-timer_ms(const struct pools *ps, int max)
+/* What has begun of a millisecond counts. */
+int
+pools_wait_ms(const struct pools *ps, int max)
 {
-	int64_t next = INT64_MAX, us;
+	int64_t next = ps->n > 1 ? ps->sweep : INT64_MAX, us;
 
 	for (unsigned i = 0; i < ps->n; i++)
 		if (ps->slots[i] != NULL && ps->slots[i]->timer < next)
@@ -95,8 +94,8 @@ timer_ms(const struct pools *ps, int max)
 	return (us + 999) / 1000 < max ? (int)((us + 999) / 1000) : max;
 }
 
-void
-pools_work(struct pools *ps)
+static void
+run_timers(const struct pools *ps)
 {
 	int64_t now = clock_monotonic();
 	int running;
@@ -117,12 +116,7 @@ run_event(const struct pools *ps, const struct epoll_event *ev)
 {
 	unsigned slot = (unsigned)(ev->data.u64 >> 32);
 	int running, what = 0;
-	eventfd_t count;
 
-	if (slot == POOLS_MAX) {
-		eventfd_read(ps->wake, &count);
-		return;
-	}
 	if (ev->events & EPOLLIN)
 		what |= CURL_CSELECT_IN;
 	if (ev->events & EPOLLOUT)
@@ -133,12 +127,12 @@ run_event(const struct pools *ps, const struct epoll_event *ev)
 	                         &running);
 }
 
-/* No pool ends between the wait and the last of its events. */
+/* No pool ends between the look and the last of its events. */
 static void
-wait_events(const struct pools *ps, int timeout_ms)
+run_events(const struct pools *ps)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int n = epoll_wait(ps->epoll, events, EVENTS_MAX, timer_ms(ps, timeout_ms));
+	int n = epoll_wait(ps->epoll, events, EVENTS_MAX, 0);
 
 	for (int i = 0; i < n; i++)
 		run_event(ps, &events[i]);
@@ -253,14 +247,9 @@ sweep(struct pools *ps)
 bool
 pools_open(struct pools *ps)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = event_mark(POOLS_MAX, 0) };
-
 	*ps = (struct pools){ 0 };
 	ps->epoll = epoll_create1(EPOLL_CLOEXEC);
-	ps->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return ps->epoll >= 0 && ps->wake >= 0 &&
-	       epoll_ctl(ps->epoll, EPOLL_CTL_ADD, ps->wake, &ev) == 0 &&
-	       pool_new(ps, 0, NULL) != NULL;
+	return ps->epoll >= 0 && pool_new(ps, 0, NULL) != NULL;
 }
 
 void
@@ -271,22 +260,14 @@ pools_close(struct pools *ps)
 			pool_end(ps->slots[i]);
 	if (ps->epoll >= 0)
 		close(ps->epoll);
-	if (ps->wake >= 0)
-		close(ps->wake);
 }
 
 void
-pools_wait(struct pools *ps, int timeout_ms)
+pools_work(struct pools *ps)
 {
-	wait_events(ps, timeout_ms);
-	pools_work(ps);
+	run_events(ps);
+	run_timers(ps);
 	sweep(ps);
-}
-
-void
-pools_wakeup(const struct pools *ps)
-{
-	eventfd_write(ps->wake, 1);
 }
 
 void

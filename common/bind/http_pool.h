@@ -2,8 +2,7 @@
 /*
  * Connections of port_http, kept apart by the credential they were made with: libcurl, which keeps
  * and chooses them, does not look at how a session was made. Each credential has a pool, a multi
- * handle of its own; so have the exchanges without one. Private to the HTTP binding; one thread,
- * except pools_wakeup.
+ * handle of its own; so have the exchanges without one. Private to the HTTP binding; one thread.
  *
  * The sockets of all pools are watched in one place, and libcurl is told what happened on which
  * (multi_socket): what a poll costs does not grow with the exchanges whose peers are silent.
@@ -29,8 +28,7 @@ struct pool {
 };
 
 struct pools {
-	int epoll; /* of the sockets that libcurl waits for, and of wake */
-	int wake;
+	int epoll; /* of the sockets that libcurl waits for */
 	unsigned n; /* slots in use lie below it */
 	int64_t sweep; /* when idle pools are looked for next */
 	struct pool *slots[POOLS_MAX]; /* the first is the one without credential */
@@ -45,16 +43,13 @@ void pools_close(struct pools *ps);
  * pool idle for longest makes room. NULL: every pool is busy, or no memory.
  */
 struct pool *pools_get(struct pools *ps, const struct credential *c);
-/* Lets libcurl do what is due. */
-void pools_work(struct pools *ps);
 /*
- * Waits for at most timeout_ms for something to be due, or for events, or for pools_wakeup, and
- * lets libcurl work. Ends pools that are idle and whose credential is retired (nobody else refers
- * to it) or long unused.
+ * Lets libcurl work on what has happened and what is due, without waiting. Ends pools that are idle
+ * and whose credential is retired (nobody else refers to it) or long unused.
  */
-void pools_wait(struct pools *ps, int timeout_ms);
-/* Any thread. */
-void pools_wakeup(const struct pools *ps);
+void pools_work(struct pools *ps);
+/* Milliseconds until something is due without an event of epoll, at most max. */
+int pools_wait_ms(const struct pools *ps, int max);
 
 /* The pool stays, for an exchange that comes to it later. */
 void pool_hold(struct pool *pool);

@@ -14,40 +14,14 @@
 #define SUITE_PSK_AES_128_GCM_SHA256 0x00a8u
 #define SUITE_PSK_AES_128_CBC_SHA256 0x00aeu
 
-static bool
-is_identity(struct slice s)
-{
-	if (s.n == 0 || s.n > PSK_IDENTITY_MAX)
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < ' ' || s.p[i] > '~')
-			return false;
-	return true;
-}
-
-/* Whatever has no key fails by a random one, as late as a wrong key does. */
-static bool
-look_up(struct http_conn *c, struct slice identity, struct key *k)
-{
-	const struct psk_source *source = &c->server->psk;
-	unsigned version = http_tls_version(c->session);
-
-	c->identity.psk_n = 0;
-	if (!is_identity(identity) || version == 0 ||
-	    !source->find(source->arg, identity, version, k))
-		return key_random(k) == RC_OK;
-	memcpy(c->identity.psk, identity.p, identity.n);
-	c->identity.psk_n = identity.n;
-	return true;
-}
-
 /* GnuTLS frees the key. */
 static int
 find_key(gnutls_session_t session, const gnutls_datum_t *name, gnutls_datum_t *key)
 {
 	struct http_conn *c = gnutls_transport_get_ptr(session);
 	struct key k;
-	bool found = look_up(c, slice_make(name->data, name->size), &k);
+	bool found = psk_look_up(&c->server->psk, slice_make(name->data, name->size),
+	                         http_tls_version(session), c->identity.psk, &c->identity.psk_n, &k);
 
 	key->data = found ? gnutls_malloc(KEY_BYTES) : NULL;
 	key->size = KEY_BYTES;

@@ -12,19 +12,6 @@
 
 #define LINE_MAX_BYTES 16384u /* of a request header field, or a URL */
 
-void
-exchange_fail(struct exchange *ex, enum rc rc, const char *text)
-{
-	buf_clear(&ex->answer);
-	buf_clear(&ex->answer_text);
-	ex->rc = rc;
-	snprintf(ex->failure, sizeof(ex->failure), "%.127s", text);
-	/* Words of libraries and names of files go into a line of the log. */
-	for (char *c = ex->failure; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = ' ';
-}
-
 /* Body of the answer. */
 static size_t
 on_body(char *data, size_t size, size_t n, void *arg)

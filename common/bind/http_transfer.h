@@ -49,7 +49,5 @@ void transfer_clear(struct transfer *t);
 
 /* Fills in the outcome of the exchange. */
 void transfer_judge(const struct transfer *t, CURLcode result);
-/* An exchange without an answer; text is cut to fit. */
-void exchange_fail(struct exchange *ex, enum rc rc, const char *text);
 
 #endif

@@ -30,4 +30,13 @@ struct psk_source {
 	bool (*stands)(void *arg, struct slice identity);
 };
 
+/*
+ * The key for what a client says its identity is, within the handshake; the caller wipes it. Whatever
+ * has no key gets a random one, to fail as late as a wrong key does. False: not even that can be
+ * made. kept has the identity that source gave a key for, *n its octets: 0, none. tls_version 0: not
+ * known.
+ */
+bool psk_look_up(const struct psk_source *source, struct slice identity, unsigned tls_version,
+                 char kept[PSK_IDENTITY_MAX], size_t *n, struct key *out);
+
 #endif

@@ -162,6 +162,13 @@ poll_failed(struct poller *p)
 		poll_next(p, back_off(p));
 }
 
+/* A message, or none: 202; CoAP has one code for 202 and 204 (TS 102 921 annex D). */
+static bool
+is_answer(int status)
+{
+	return status == 200 || status == 202 || status == 204;
+}
+
 static void
 poll_ended(struct poller *p)
 {
@@ -170,7 +177,7 @@ poll_ended(struct poller *p)
 	/* The channel is another one by now. */
 	if (strcmp(p->polled, p->uri) != 0) {
 		poll_next(p, 0);
-	} else if (ex->rc == RC_OK && (ex->http_status == 200 || ex->http_status == 202)) {
+	} else if (ex->rc == RC_OK && is_answer(ex->http_status)) {
 		p->failures = 0;
 		poll_next(p, 0);
 	} else {

@@ -3,7 +3,6 @@
 
 #include "cap/registrar_wish.h"
 
-#include <strings.h>
 
 #include "base/uri.h"
 #include "cap/gate.h"
@@ -13,13 +12,12 @@
 #define LIFETIME_MIN (10 * CLOCK_SECOND)
 
 static bool
-is_http(struct slice uri)
+is_base(struct slice uri)
 {
 	struct uri u;
 
-	return uri.n <= REGISTRAR_URI_MAX && uri_parse(uri, &u) && u.query.p == NULL &&
-	       ((u.scheme.n == 4 && strncasecmp(u.scheme.p, "http", 4) == 0) ||
-	        (u.scheme.n == 5 && strncasecmp(u.scheme.p, "https", 5) == 0));
+	return uri.n <= REGISTRAR_URI_MAX && uri_is_transport(uri) && uri_parse(uri, &u) &&
+	       u.query.p == NULL;
 }
 
 static void
@@ -32,7 +30,7 @@ take_targets(struct registrar_wish *w, const struct val *list)
 
 		while (uri.n > 0 && uri.p[uri.n - 1] == '/')
 			uri.n--;
-		if (is_http(uri) && (w->nscl[w->n] = arena_str(w->arena, uri)) != NULL)
+		if (is_base(uri) && (w->nscl[w->n] = arena_str(w->arena, uri)) != NULL)
 			w->n++;
 	}
 }
@@ -44,7 +42,7 @@ take_named(struct registrar_wish *w, const char *const *nscls)
 	for (; *nscls != NULL && w->n < REGISTRAR_NSCLS_MAX; nscls++) {
 		char *uri = w->arena == NULL ? NULL : arena_str(w->arena, slice_of(*nscls));
 
-		if (uri != NULL && is_http(slice_of(uri)))
+		if (uri != NULL && is_base(slice_of(uri)))
 			w->nscl[w->n++] = uri;
 	}
 }

@@ -14,13 +14,14 @@
 
 enum node_flags {
 	NODE_ATTRIBUTE = 1, /* XML attribute */
-	NODE_NO_NS = 2, /* the syntax has no namespaces: name alone identifies (JSON) */
-	NODE_EITHER = 4, /* the syntax does not tell element from attribute (JSON member without @) */
-	NODE_ARRAY = 8, /* JSON: an entry of an array */
-	NODE_EMPTY_ARRAY = 16, /* JSON: stands for an array without entries; has no value itself */
-	NODE_NUMBER = 32, /* JSON number; text is its canonical decimal form */
-	NODE_BOOLEAN = 64, /* JSON true or false; text says which */
-	NODE_STRING = 128 /* JSON string */
+	NODE_NO_NS = 2, /* the syntax has no namespaces: name alone identifies (JSON, CBOR) */
+	NODE_EITHER = 4, /* the syntax does not tell element from attribute (member without @) */
+	NODE_ARRAY = 8, /* JSON, CBOR: an entry of an array */
+	NODE_EMPTY_ARRAY = 16, /* the same: stands for an array without entries; has no value itself */
+	NODE_NUMBER = 32, /* the same: a number; text is its canonical decimal form */
+	NODE_BOOLEAN = 64, /* the same: true or false; text says which */
+	NODE_STRING = 128, /* the same: a string */
+	NODE_BINARY = 256 /* CBOR byte string; text is its base64 */
 };
 
 struct node {

@@ -71,6 +71,21 @@ printable_words(struct slice s)
 }
 
 bool
+codec_utf8_ok(struct slice s)
+{
+	while (s.n > 0) {
+		size_t n = printable_words(s);
+
+		if (n == 0)
+			n = (signed char)s.p[0] > 0 ? 1 : codec_utf8_run(s, false);
+		if (n == 0)
+			return false;
+		s = slice_from(s, n);
+	}
+	return true;
+}
+
+bool
 codec_xml_text_ok(struct slice s)
 {
 	while (s.n > 0) {

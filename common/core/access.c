@@ -160,6 +160,9 @@ holders_match(const struct question *q, const struct val *holders)
 {
 	if (val_get(holders, A_ALL) != NULL)
 		return true;
+	/* Who has no name is nobody's holder. */
+	if (q->who->uri.n == 0)
+		return false;
 	for (size_t i = 0; i < sizeof(holder_kinds) / sizeof(holder_kinds[0]); i++) {
 		const struct val *list = val_get(holders, holder_kinds[i].list);
 

@@ -105,15 +105,13 @@ static const struct val *
 read_statuses(struct collector *c, struct slice type, struct slice body)
 {
 	const struct scl_conf *conf = scl_conf(c->ag->scl);
-	const struct codec *codec = type.n >= 16 && memcmp(type.p, "application/json", 16) == 0
-	                                    ? &codec_json
-	                                    : &codec_xml;
 	struct binder b = { .arena = c->arena };
 	struct val *vals = NULL;
 	struct node *root;
 	const char *why;
 
-	if (body.n == 0 || codec->decode(c->arena, body, &conf->document, &root, &why) != RC_OK ||
+	if (body.n == 0 ||
+	    media_syntax(type)->decode(c->arena, body, &conf->document, &root, &why) != RC_OK ||
 	    !slice_is(root->name, "notifyCollectionResponse") ||
 	    bind_shape(&b, &shape_notify_collection_response, root, &vals) != RC_OK)
 		return NULL;
@@ -515,8 +513,7 @@ held_new(struct aggregator *ag, struct req *rq, const struct aggregation_entry *
 		h->notify = put_text(&at, buf_view(&b));
 		memcpy(h->token, rq->target.rest.p, IDENT_SECRET_LEN);
 		h->group = entry->group;
-		h->codec =
-			slice_is(entry->syntax, codec_json.media_type) ? &codec_json : &codec_xml;
+		h->codec = media_syntax(entry->syntax);
 		h->due = clock_monotonic() + longest_wait(rq, entry);
 	}
 	buf_fini(&b);

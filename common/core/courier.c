@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define PORTS_MAX 4
 #define NOTED_MAX 1024
@@ -24,6 +27,8 @@ struct courier {
 	const struct port_ops *ops[PORTS_MAX];
 	struct port *ports[PORTS_MAX];
 	size_t nports;
+	int epoll; /* where the thread waits: of wake, and of what the ports wait for */
+	int wake;
 	unsigned max_exchanges;
 	/* Of port_conf; NULL: exchanges go as they are. */
 	enum rc (*protect)(void *arg, struct exchange *ex);
@@ -36,7 +41,6 @@ struct courier {
 	pthread_mutex_t lock; /* of what follows, and of task->queued and task->wanted */
 	struct scl_task *posted, **last_posted; /* by other threads, oldest first */
 	unsigned nposted;
-	bool closed; /* the ports are not to be woken any more */
 	bool ended; /* the thread takes nothing more */
 	uint64_t woken[NOTED_MAX];
 	size_t nwoken;
@@ -168,12 +172,10 @@ accept_posted(struct courier *c)
 
 /* ---- from any thread ---- */
 
-/* The thread waits in the last port. Under the lock, which keeps the port open. */
 static void
 wakeup(struct courier *c)
 {
-	if (!c->closed)
-		c->ops[c->nports - 1]->wakeup(c->ports[c->nports - 1]);
+	eventfd_write(c->wake, 1);
 }
 
 /* A task stands in the list once, whoever posts it again meanwhile. */
@@ -323,26 +325,47 @@ run_due(struct courier *c)
 	}
 }
 
+/* Milliseconds until a task or a port is due. */
 static int
 wait_ms(const struct courier *c)
 {
-	int64_t us;
+	int ms = IDLE_MS;
 
-	if (c->n == 0)
-		return IDLE_MS;
-	us = c->heap[1]->due - clock_monotonic();
-	if (us <= 0)
-		return 0;
-	return us / 1000 + 1 > IDLE_MS ? IDLE_MS : (int)(us / 1000 + 1);
+	if (c->n > 0) {
+		int64_t us = c->heap[1]->due - clock_monotonic();
+
+		if (us <= 0)
+			return 0;
+		ms = us / 1000 + 1 > IDLE_MS ? IDLE_MS : (int)(us / 1000 + 1);
+	}
+	for (size_t i = 0; i < c->nports && ms > 0; i++)
+		ms = c->ops[i]->wait_ms(c->ports[i], ms);
+	return ms;
+}
+
+/* Only the ports that have something to do are asked to do it. */
+static void
+wait_and_work(struct courier *c)
+{
+	struct epoll_event events[PORTS_MAX + 1];
+	bool ready[PORTS_MAX] = { false };
+	int n = epoll_wait(c->epoll, events, PORTS_MAX + 1, wait_ms(c));
+	eventfd_t count;
+
+	for (int i = 0; i < n; i++)
+		if (events[i].data.u32 < PORTS_MAX)
+			ready[events[i].data.u32] = true;
+		else
+			eventfd_read(c->wake, &count);
+	for (size_t i = 0; i < c->nports; i++)
+		if (ready[i] || c->ops[i]->wait_ms(c->ports[i], 1) == 0)
+			c->ops[i]->poll(c->ports[i]);
 }
 
 /* Ending the exchanges calls their done, which answers what waits for them. */
 static void
 close_ports(struct courier *c)
 {
-	pthread_mutex_lock(&c->lock);
-	c->closed = true;
-	pthread_mutex_unlock(&c->lock);
 	for (size_t i = 0; i < c->nports; i++)
 		c->ops[i]->close(c->ports[i]);
 	c->nports = 0;
@@ -388,8 +411,7 @@ courier_main(void *arg)
 		accept_posted(c);
 		accept_woken(c);
 		run_due(c);
-		for (size_t i = 0; i < c->nports; i++)
-			c->ops[i]->poll(c->ports[i], i + 1 == c->nports ? wait_ms(c) : 0);
+		wait_and_work(c);
 	}
 	close_ports(c);
 	channels_stop(c->scl->channels);
@@ -516,11 +538,40 @@ courier_send(struct courier *c, struct exchange *ex)
 		       courier_stopping(c) ? "stopping" : "no port for the scheme");
 }
 
+/* What an event tells: the port's index, PORTS_MAX for wake. */
+static bool
+watch(const struct courier *c, uint32_t which, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = which };
+
+	return fd < 0 || epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+static enum rc
+open_ports(struct courier *c, const struct scl_parts *parts)
+{
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (c->epoll < 0 || c->wake < 0 || !watch(c, PORTS_MAX, c->wake))
+		return RC_UNAVAILABLE;
+	for (const struct port_ops *const *p = parts->ports; *p != NULL && c->nports < PORTS_MAX; p++) {
+		enum rc rc = (*p)->open(&parts->port, &c->ports[c->nports]);
+
+		if (rc != RC_OK)
+			return rc;
+		c->ops[c->nports] = *p;
+		c->nports++;
+		if (!watch(c, (uint32_t)(c->nports - 1), (*p)->fd(c->ports[c->nports - 1])))
+			return RC_UNAVAILABLE;
+	}
+	return c->nports > 0 ? RC_OK : RC_UNAVAILABLE;
+}
+
 enum rc
 courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **out)
 {
 	struct courier *c = calloc(1, sizeof(*c));
-	enum rc rc = RC_OK;
+	enum rc rc;
 
 	if (c == NULL)
 		return RC_UNAVAILABLE;
@@ -531,15 +582,9 @@ courier_new(struct scl *scl, const struct scl_parts *parts, struct courier **out
 	c->protect_arg = parts->port.protect_arg;
 	c->last_posted = &c->posted;
 	pthread_mutex_init(&c->lock, NULL);
-	for (const struct port_ops *const *p = parts->ports; *p != NULL && c->nports < PORTS_MAX; p++) {
-		c->ops[c->nports] = *p;
-		rc = (*p)->open(&parts->port, &c->ports[c->nports]);
-		if (rc != RC_OK)
-			break;
-		c->nports++;
-	}
+	rc = open_ports(c, parts);
 	c->deliveries = deliveries_new(c);
-	if (rc == RC_OK && (c->deliveries == NULL || c->nports == 0))
+	if (rc == RC_OK && c->deliveries == NULL)
 		rc = RC_UNAVAILABLE;
 	if (rc != RC_OK) {
 		courier_free(c);
@@ -562,9 +607,7 @@ courier_stop(struct courier *c)
 	if (!c->started)
 		return;
 	atomic_store(&c->stopping, true);
-	pthread_mutex_lock(&c->lock);
 	wakeup(c);
-	pthread_mutex_unlock(&c->lock);
 	pthread_join(c->thread, NULL);
 	c->started = false;
 }
@@ -576,6 +619,10 @@ courier_free(struct courier *c)
 		return;
 	for (size_t i = 0; i < c->nports; i++)
 		c->ops[i]->close(c->ports[i]);
+	if (c->epoll >= 0)
+		close(c->epoll);
+	if (c->wake >= 0)
+		close(c->wake);
 	deliveries_free(c->deliveries);
 	free(c->heap);
 	pthread_mutex_destroy(&c->lock);

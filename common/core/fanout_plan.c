@@ -69,9 +69,7 @@ take_accept(struct req *rq, struct fanout_plan *plan)
 	for (const char *const *m = rq->out_codec->accepted; *m != NULL; m++)
 		covered = covered || accept_covers(rq->in.accept, slice_of(*m));
 	if (!covered)
-		return req_fail(rq, RC_NOT_ACCEPTABLE,
-		                "no acceptable media type: %s and %s are offered",
-		                codec_xml.media_type, codec_json.media_type);
+		return media_not_acceptable(rq);
 	plan->accept = arena_printf(rq->arena, "%s, */*;q=0.5", rq->out_codec->accepted[0]);
 	return plan->accept.p == NULL ? RC_UNAVAILABLE : RC_OK;
 }

@@ -13,7 +13,6 @@
 #include "core/saf_record.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 #define TRIES_MAX 4u
 /* What is left of TRPDT bounds an exchange, but not below this. */
@@ -39,13 +38,6 @@ static void attempt_run(struct scl_task *t);
 
 /* ---- on the serving thread ---- */
 
-static bool
-is_http(struct slice uri)
-{
-	return (uri.n > 7 && strncasecmp(uri.p, "http://", 7) == 0) ||
-	       (uri.n > 8 && strncasecmp(uri.p, "https://", 8) == 0);
-}
-
 static struct slice
 with_query(struct req *rq, struct slice url)
 {
@@ -67,7 +59,7 @@ route_application(struct req *rq, struct forward *f)
 		                                 : absolute_uri(rq->scl, rq->arena, rq->in.target);
 		return f->hop.uri.p == NULL || f->target.p == NULL ? RC_UNAVAILABLE : RC_OK;
 	}
-	if (!is_http(apoc))
+	if (!uri_is_transport(apoc))
 		return req_fail(rq, RC_BAD_GATEWAY, "aPoC has no scheme that can be reached");
 	while (apoc.n > 0 && apoc.p[apoc.n - 1] == '/')
 		apoc.n--;
@@ -106,6 +98,16 @@ wait_for_connection(struct req *rq, struct forward *f, const struct saf_terms *t
 	return RC_OK;
 }
 
+/* What an authority without a scheme is reached by: TLS is not said in a request. */
+static struct slice
+foreign_scheme(const struct req *rq)
+{
+	const struct req_listener *at = rq->listener;
+
+	return at != NULL && slice_starts(at->base_uri, SLICE_LIT("coap")) ? SLICE_LIT("coap://")
+	                                                                   : SLICE_LIT("http://");
+}
+
 static enum rc
 route_foreign(struct req *rq, struct forward *f)
 {
@@ -115,8 +117,7 @@ route_foreign(struct req *rq, struct forward *f)
 	f->target = rq->in.target;
 	/* Origin-form with a foreign Host is taken like absolute-form (TS 102 921 annex C). */
 	if (rq->uri.scheme.n == 0)
-		f->target = arena_printf(rq->arena, "http://%.*s%.*s", (int)rq->in.host.n,
-		                         rq->in.host.p, (int)rq->in.target.n, rq->in.target.p);
+		f->target = ARENA_JOIN(rq->arena, foreign_scheme(rq), rq->in.host, rq->in.target);
 	TRY(saf_terms_of(rq, &terms));
 	rc = route_to(rq, f->target, &f->hop);
 	/* No way at the moment is what waiting is for. */

@@ -27,7 +27,7 @@ struct look {
 static void
 set_syntax(struct owed *o, struct slice syntax)
 {
-	o->codec = slice_starts(syntax, slice_of(codec_json.media_type)) ? &codec_json : &codec_xml;
+	o->codec = media_syntax(syntax);
 	o->release = syntax.n > sizeof(SYNTAX_RELEASE1) - 1 &&
 	                     slice_is(slice_from(syntax, syntax.n - (sizeof(SYNTAX_RELEASE1) - 1)),
 	                              SYNTAX_RELEASE1)

@@ -3,6 +3,9 @@
 
 #include "core/port.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 struct slice
 exchange_answer_header(const struct exchange *ex, const char *name)
 {
@@ -19,4 +22,59 @@ exchange_add_header(struct exchange *ex, struct slice name, struct slice value)
 		return false;
 	ex->headers[ex->nheaders++] = (struct exchange_header){ name, value };
 	return true;
+}
+
+void
+exchange_begin(struct exchange *ex, size_t headers_max)
+{
+	buf_fini(&ex->answer);
+	buf_fini(&ex->answer_text);
+	buf_init(&ex->answer, ex->answer_max);
+	ex->answer.secret = ex->secret_answer;
+	buf_init(&ex->answer_text, headers_max);
+	ex->rc = RC_OK;
+	ex->http_status = 0;
+	ex->unsent = false;
+	ex->tls_failed = ex->tls_refused = false;
+	ex->has_exported = false;
+	ex->n_answer_headers = 0;
+	ex->failure[0] = '\0';
+}
+
+void
+exchange_fail(struct exchange *ex, enum rc rc, const char *text)
+{
+	buf_clear(&ex->answer);
+	buf_clear(&ex->answer_text);
+	ex->rc = rc;
+	snprintf(ex->failure, sizeof(ex->failure), "%.127s", text);
+	/* Words of libraries and names of files go into a line of the log. */
+	for (char *c = ex->failure; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
+static char *
+copy_text(const char *s)
+{
+	return s == NULL || s[0] == '\0' ? NULL : strdup(s);
+}
+
+void
+port_conf_copy(struct port_conf *to, const struct port_conf *conf)
+{
+	*to = *conf;
+	to->ca_file = copy_text(conf->ca_file);
+	to->cert_file = copy_text(conf->cert_file);
+	to->key_file = copy_text(conf->key_file);
+	to->user_agent = copy_text(conf->user_agent);
+}
+
+void
+port_conf_free(struct port_conf *conf)
+{
+	free((void *)(uintptr_t)conf->ca_file);
+	free((void *)(uintptr_t)conf->cert_file);
+	free((void *)(uintptr_t)conf->key_file);
+	free((void *)(uintptr_t)conf->user_agent);
 }

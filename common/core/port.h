@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the core needs of a transport that sends: one exchange is one request to a peer and its
- * answer. A port is used by the courier thread alone, except port_ops.wakeup.
+ * answer. A port is used by the courier thread alone, which waits for all of its ports in one place.
  */
 #ifndef CORE_PORT_H
 #define CORE_PORT_H
@@ -83,18 +83,25 @@ struct slice exchange_answer_header(const struct exchange *ex, const char *name)
 /* Appends a request header; false when there is no room. */
 bool exchange_add_header(struct exchange *ex, struct slice name, struct slice value);
 
+/* ---- for ports ---- */
+
+/* Before it is sent: empty answer buffers, no outcome. The exchange may be a used one, or all zeros. */
+void exchange_begin(struct exchange *ex, size_t headers_max);
+/* An exchange without an answer; text is cut to fit. */
+void exchange_fail(struct exchange *ex, enum rc rc, const char *text);
+
 struct port;
 
 struct port_conf {
 	unsigned max_exchanges; /* in flight and waiting; beyond: RC_UNAVAILABLE */
 	unsigned max_connections_per_host; /* in use at a time; each credential has as many */
 	unsigned connect_timeout_ms;
-	const char *ca_file; /* trust anchors for https, NULL = system's */
-	const char *cert_file; /* own certificate for https, or NULL */
+	const char *ca_file; /* trust anchors for https and coaps, NULL = system's */
+	const char *cert_file; /* own certificate for them, or NULL */
 	const char *key_file;
 	const char *user_agent;
 	/*
-	 * The credential for an https URL, referenced. RC_OK with *out NULL: the files above;
+	 * The credential for an https or coaps URL, referenced. RC_OK with *out NULL: the files above;
 	 * RC_UNAVAILABLE: the exchange fails unsent with it. Courier thread. May be NULL.
 	 */
 	enum rc (*credential)(void *arg, struct slice url, struct credential **out);
@@ -113,6 +120,10 @@ struct port_conf {
 	void *protect_arg;
 };
 
+/* A copy with own strings; port_conf_free. What there is no memory for is absent. */
+void port_conf_copy(struct port_conf *to, const struct port_conf *conf);
+void port_conf_free(struct port_conf *conf);
+
 struct port_ops {
 	const char *const *schemes; /* NULL-terminated */
 	enum rc (*open)(const struct port_conf *conf, struct port **p);
@@ -120,12 +131,16 @@ struct port_ops {
 	void (*close)(struct port *p);
 	/* Starts the exchange; done is always called, never from within send. */
 	void (*send)(struct port *p, struct exchange *ex);
-	/* Works for at most timeout_ms; returns early when woken or when something was done. */
-	void (*poll)(struct port *p, int timeout_ms);
-	/* Ends a poll that another thread is in. Any thread. */
-	void (*wakeup)(struct port *p);
+	/* Does what is due and calls the done of what has ended; never waits. */
+	void (*poll)(struct port *p);
+	/* A descriptor that is readable while poll has something to do; the same for the port's life.
+	 * -1: there is none, only the time makes work. */
+	int (*fd)(const struct port *p);
+	/* Milliseconds until poll has something to do without the descriptor, at most max. */
+	int (*wait_ms)(const struct port *p, int max);
 };
 
-extern const struct port_ops port_http;
+extern const struct port_ops port_http; /* http, https */
+extern const struct port_ops port_coap; /* coap, coaps */
 
 #endif

@@ -67,8 +67,7 @@ admit_accept(struct req *rq)
 	if (c != NULL)
 		rq->out_codec = c;
 	else if (!is_foreign(rq) && !addresses_content(rq->uri.path) && !path_takes_any_content(rq))
-		return req_fail(rq, RC_NOT_ACCEPTABLE, "no acceptable media type: %s and %s are offered",
-		                codec_xml.media_type, codec_json.media_type);
+		return media_not_acceptable(rq);
 	return RC_OK;
 }
 
@@ -147,6 +146,22 @@ open_sealed(struct req *rq)
 		return RC_OK;
 	rq->sealed = false;
 	return admit_body(rq);
+}
+
+enum rc
+req_identify(struct req *rq)
+{
+	enum rc rc;
+
+	rq->identified = true;
+	TRY(admit_peer(rq));
+	TRY(open_sealed(rq));
+	rc = originator_read(rq);
+	if (rc != RC_NO_ORIGINATOR)
+		return rc;
+	rq->who = (struct originator){ .uri = SLICE_NONE };
+	rq->message = SLICE_NONE;
+	return RC_OK;
 }
 
 enum rc
@@ -361,8 +376,8 @@ decode_content(struct req *rq)
 	if (rc != RC_BAD_REQUEST)
 		return rc;
 	rq->doc = NULL;
-	/* Text that is no well-formed JSON document may be any content; XML says what it is. */
-	if (rq->in_codec == &codec_json && memmem(head.p, head.n, "contentInstance", 15) == NULL)
+	/* What is no document in JSON or CBOR may be any content; XML says what it is. */
+	if (rq->in_codec != &codec_xml && memmem(head.p, head.n, "contentInstance", 15) == NULL)
 		return RC_OK;
 	return req_fail(rq, rc, "%s", why);
 }
@@ -449,6 +464,7 @@ req_prepare(struct req *rq)
 	/* A POST without a body is EXECUTE (TS 102 921 annex C). */
 	if (rq->in.op == REQ_CREATE && rq->in.body.n == 0 && !is_foreign(rq))
 		rq->in.op = REQ_EXECUTE;
+	observe_begin(rq);
 	rq->generation = repo_generation(rq->scl->repo);
 	rc = repo_begin_read(rq->scl->repo, rq->arena, &rq->tx);
 	if (rc == RC_OK) {
@@ -463,6 +479,7 @@ req_prepare(struct req *rq)
 	if (rc != RC_PENDING && !status_is_success(rc) && arena_failed(rq->arena) && rq->message.n == 0)
 		rc = req_fail(rq, RC_UNAVAILABLE, "the request needs more memory than it may have");
 	rq->rc = rc;
+	observe_place(rq, rc);
 	return rc;
 }
 

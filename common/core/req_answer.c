@@ -72,7 +72,7 @@ seal(struct req *rq)
 {
 	const struct guard *g = rq->scl->guard;
 
-	if (rq->local || rq->endpoint != NULL || g == NULL || g->seal == NULL ||
+	if (rq->local || (rq->endpoint != NULL && !rq->identified) || g == NULL || g->seal == NULL ||
 	    g->seal(g->arg, rq->listener, &rq->in, rq->arena, &rq->out))
 		return;
 	free(rq->out.body);

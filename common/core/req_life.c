@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "core/endpoint.h"
+#include "core/observe.h"
 #include "core/scl_impl.h"
 #include "sec/secret.h"
 
@@ -129,6 +130,8 @@ req_free(struct req *rq)
 		return;
 	if (rq->sent != NULL)
 		rq->sent(rq, rq->whole);
+	if (rq->observer_new)
+		observer_end(rq->observer);
 	if (rq->counted)
 		atomic_fetch_sub(&rq->scl->requests, 1);
 	/* What endpoints take and give has keys in it. */

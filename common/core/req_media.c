@@ -6,7 +6,8 @@
 
 #include <strings.h>
 
-static const struct codec *const codecs[] = { &codec_xml, &codec_json };
+/* Places in it are stored (media_syntax_number). */
+static const struct codec *const codecs[] = { &codec_xml, &codec_json, &codec_cbor };
 
 #define NCODECS (sizeof(codecs) / sizeof(codecs[0]))
 
@@ -43,6 +44,38 @@ media_codec(struct slice type)
 			if (media_is(type, *m))
 				return codecs[i];
 	return NULL;
+}
+
+const struct codec *
+media_syntax(struct slice content_type)
+{
+	const struct codec *c = media_codec(media_essence(content_type));
+
+	return c == NULL ? &codec_xml : c;
+}
+
+uint8_t
+media_syntax_number(const struct codec *codec)
+{
+	uint8_t number = 0;
+
+	while (number < NCODECS - 1 && codecs[number] != codec)
+		number++;
+	return number;
+}
+
+const struct codec *
+media_syntax_at(uint8_t number)
+{
+	return codecs[number < NCODECS ? number : 0];
+}
+
+enum rc
+media_not_acceptable(struct req *rq)
+{
+	return req_fail(rq, RC_NOT_ACCEPTABLE,
+	                "no acceptable media type: %s, %s and %s are offered",
+	                codec_xml.media_type, codec_json.media_type, codec_cbor.media_type);
 }
 
 /* q in thousandths. */

@@ -13,13 +13,6 @@
 /* A point of contact that failed is tried again after this long. */
 #define PROBE_AFTER (5 * CLOCK_SECOND)
 
-static bool
-is_http(struct slice uri)
-{
-	return (uri.n > 7 && strncasecmp(uri.p, "http://", 7) == 0) ||
-	       (uri.n > 8 && strncasecmp(uri.p, "https://", 8) == 0);
-}
-
 struct choice {
 	struct rtx *tx;
 	struct slice uri;
@@ -45,7 +38,7 @@ consider_poc(void *arg, const struct child *c)
 	ch->seen++;
 	info = val_get(poc->vals, A_CONTACT_INFO);
 	status = val_num(poc->vals, A_ONLINE_STATUS, ONLINE);
-	if (info == NULL || !is_http(val_text(info->first, A_CONTACT_URI)))
+	if (info == NULL || !uri_is_transport(val_text(info->first, A_CONTACT_URI)))
 		return true;
 	if (status == NOT_REACHABLE && ch->poc == ID_NONE &&
 	    (ch->insist || poc->modified + PROBE_AFTER <= repo_now(ch->tx))) {
@@ -75,7 +68,7 @@ choose_poc(struct rtx *tx, const struct res *scl, struct choice *ch)
 		return RC_OK;
 	/* Release 1 has points of contact in pocs (TS 102 690, retargeting). */
 	for (const struct val *v = ch->seen > 0 || pocs == NULL ? NULL : pocs->first; v != NULL; v = v->next)
-		if (is_http(v->text)) {
+		if (uri_is_transport(v->text)) {
 			ch->uri = v->text;
 			return RC_OK;
 		}

@@ -20,6 +20,7 @@ struct search {
 	struct arena *scratch; /* of one candidate */
 	const struct filter *f;
 	const struct originator *who;
+	const struct discovery_sink *sink; /* NULL: the references are collected */
 	struct slice prefix; /* local path, empty = everything */
 	bool instances; /* single contentInstances are listed */
 	struct val *first, **tail;
@@ -84,10 +85,27 @@ add_uri(struct search *s, struct slice uri)
 	s->listed++;
 }
 
+/* The same for another form of answer, which says what it takes. */
 static void
-add_result(struct search *s, struct slice path)
+offer(struct search *s, struct slice uri, const struct rtype *type)
 {
-	add_uri(s, absolute_uri(s->scl, s->scratch, path));
+	size_t taken = 0;
+
+	if (s->listed == s->max)
+		return;
+	if (!s->sink->found(s->sink->arg, uri, type, s->room, &taken))
+		s->max = s->listed;
+	s->room -= taken;
+	s->listed += taken > 0;
+}
+
+static void
+add_result(struct search *s, struct slice path, const struct rtype *type)
+{
+	if (s->sink != NULL)
+		offer(s, path, type);
+	else
+		add_uri(s, absolute_uri(s->scl, s->scratch, path));
 }
 
 static uint64_t
@@ -140,9 +158,18 @@ links_grow(struct search *s)
 	return true;
 }
 
+static const struct rtype *
+original_of(const struct rtype *annc)
+{
+	for (unsigned n = 1; n < T_MAX; n++)
+		if (rtype_get(n) != NULL && rtype_get(n)->annc == annc->number)
+			return rtype_get(n);
+	return annc;
+}
+
 /* An announcement stands for its original (TS 102 690, discovery). */
 static void
-add_link(struct search *s, struct slice link)
+add_link(struct search *s, struct slice link, const struct rtype *annc)
 {
 	struct slice normal = uri_normalise(s->scratch, link);
 
@@ -153,7 +180,10 @@ add_link(struct search *s, struct slice link)
 	if (!links_put(s->links, s->links_size, link_hash(s, normal.p != NULL ? normal : link)))
 		return;
 	s->n_links++;
-	add_uri(s, link);
+	if (s->sink != NULL)
+		offer(s, link, original_of(annc));
+	else
+		add_uri(s, link);
 }
 
 static bool
@@ -181,7 +211,7 @@ try_instance(struct search *s, const struct target *coll, struct res *inst)
 	if (below_prefix(s, path) && code_allowed(s->f, inst->type) &&
 	    !instance_aged(coll->node, inst, repo_now(s->tx)) && filter_instance(s->f, inst) &&
 	    may_discover(s, coll))
-		add_result(s, path);
+		add_result(s, path, inst->type);
 }
 
 /* Sub-paths of an application that have search strings of their own. */
@@ -203,7 +233,7 @@ try_apoc_paths(struct search *s, const struct target *t)
 		at.apoc_path = p;
 		at.path = arena_printf(s->scratch, "%.*s/%.*s", (int)t->path.n, t->path.p, (int)sub.n, sub.p);
 		if (below_prefix(s, at.path) && may_discover(s, &at))
-			add_result(s, at.path);
+			add_result(s, at.path, at.type);
 	}
 }
 
@@ -230,9 +260,9 @@ try_target(struct search *s, const struct target *t)
 		return;
 	if (below_prefix(s, t->path) && filter_labels(f, t->node->vals) && may_discover(s, t)) {
 		if (rtype_is_annc(t->type))
-			add_link(s, val_text(t->node->vals, A_LINK));
+			add_link(s, val_text(t->node->vals, A_LINK), t->type);
 		else
-			add_result(s, t->path);
+			add_result(s, t->path, t->type);
 	}
 	try_apoc_paths(s, t);
 }
@@ -251,10 +281,11 @@ find_node(struct search *s, uint64_t id, struct target *t)
 	return rc == RC_OK;
 }
 
+/* Without a count of what is left out, what is full is the end. */
 static bool
 go_on(const struct search *s)
 {
-	return s->rc == RC_OK;
+	return s->rc == RC_OK && (s->sink == NULL || s->listed < s->max);
 }
 
 static bool
@@ -507,18 +538,37 @@ cap_answer(struct search *s)
 }
 
 static enum rc
+search_init(struct search *s, struct scl *scl, struct rtx *tx, const struct originator *who,
+            const struct filter *f)
+{
+	*s = (struct search){ .scl = scl, .tx = tx, .arena = repo_arena(tx), .f = f, .who = who };
+	s->tail = &s->first;
+	s->max = scl_conf(scl)->discovery_max > 0 ? scl_conf(scl)->discovery_max : SIZE_MAX;
+	if (f->has_max_size && (uint64_t)f->max_size < s->max)
+		s->max = (size_t)f->max_size;
+	return cap_answer(s);
+}
+
+static enum rc
 discovery_answer_of(struct scl *scl, struct rtx *tx, const struct originator *who,
                     const struct filter *f, struct val **out)
 {
-	struct search s = { .scl = scl, .tx = tx, .arena = repo_arena(tx), .f = f, .who = who };
+	struct search s;
 
-	s.tail = &s.first;
-	s.max = scl_conf(scl)->discovery_max > 0 ? scl_conf(scl)->discovery_max : SIZE_MAX;
-	if (f->has_max_size && (uint64_t)f->max_size < s.max)
-		s.max = (size_t)f->max_size;
 	*out = NULL;
-	TRY(cap_answer(&s));
+	TRY(search_init(&s, scl, tx, who, f));
 	return discovery_answer(&s, out);
+}
+
+enum rc
+discovery_find(struct scl *scl, struct rtx *tx, const struct originator *who,
+               const struct filter *f, const struct discovery_sink *sink)
+{
+	struct search s;
+
+	TRY(search_init(&s, scl, tx, who, f));
+	s.sink = sink;
+	return search(&s);
 }
 
 const struct hooks hooks_discovery = { .serve = discovery_answer_of };

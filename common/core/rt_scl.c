@@ -8,7 +8,6 @@
 #include "core/hooks.h"
 #include "core/route.h"
 
-#include <strings.h>
 
 /* The issuer is the SCL that registers: its sclBase URI, or its SCL-ID as a URI. */
 static bool
@@ -202,12 +201,6 @@ struct reach {
 };
 
 static bool
-usable_uri(struct slice uri)
-{
-	return uri.n > 7 && (strncasecmp(uri.p, "http://", 7) == 0 || strncasecmp(uri.p, "https://", 8) == 0);
-}
-
-static bool
 count_poc(void *arg, const struct child *c)
 {
 	struct reach *r = arg;
@@ -224,7 +217,7 @@ count_poc(void *arg, const struct child *c)
 	r->unreachable += val_num(poc->vals, A_ONLINE_STATUS, ONLINE) == NOT_REACHABLE;
 	uri = info == NULL ? SLICE_NONE : val_text(info->first, A_CONTACT_URI);
 	/* Who polls accepts no requests, but can be reached (TS 102 921 10.6, serverCapability). */
-	r->server = r->server || (usable_uri(uri) && !channel_contact(r->scl, uri, &token));
+	r->server = r->server || (uri_is_transport(uri) && !channel_contact(r->scl, uri, &token));
 	return true;
 }
 

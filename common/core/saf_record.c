@@ -39,7 +39,7 @@ static void
 put_head(struct buf *to, const struct saf_head *h)
 {
 	buf_be(to, RECORD_VERSION, 1);
-	buf_be(to, h->json, 1);
+	buf_be(to, h->syntax, 1);
 	buf_be(to, h->order, 8);
 	buf_be(to, h->digest, 8);
 	buf_be(to, (uint64_t)h->received, 8);
@@ -127,7 +127,7 @@ static void
 take_head(struct input *in, struct saf_head *h)
 {
 	in->ok = take_be(in, 1) == RECORD_VERSION;
-	h->json = take_be(in, 1) != 0;
+	h->syntax = (uint8_t)take_be(in, 1);
 	h->order = take_be(in, 8);
 	h->digest = take_be(in, 8);
 	h->received = (int64_t)take_be(in, 8);

@@ -17,7 +17,7 @@ struct saf_head {
 	struct slice issuer; /* comparable form; with correlation it names the request */
 	struct slice correlation;
 	struct slice contact; /* where the answer goes to; empty: it is fetched */
-	bool json; /* syntax of what this SCL writes about it */
+	uint8_t syntax; /* of what this SCL writes about it: a media_syntax_number */
 };
 
 struct saf_parcel_record {

@@ -224,7 +224,7 @@ put_body(struct arena *a, struct val **vals, const struct saf_result_record *r)
 static bool
 encode(const struct saf_result_record *r, struct arena *a, struct buf *out)
 {
-	const struct codec *codec = r->head.json ? &codec_json : &codec_xml;
+	const struct codec *codec = media_syntax_at(r->head.syntax);
 	const char *status = status_of(status_from_http(r->http_status))->etsi;
 	struct val *vals = NULL;
 	struct writer w;
@@ -259,8 +259,8 @@ send_to_scl(struct saf_outlet *o, const struct delivery *d)
 		(struct scl_call){ .method = SLICE_LIT("POST"),
 		                   .target = d->r.head.contact,
 		                   .from = d->r.from.n > 0 ? d->r.from : d->r.head.issuer,
-		                   .content_type = slice_of(d->r.head.json ? codec_json.media_type
-		                                                           : codec_xml.media_type),
+		                   .content_type =
+		                           slice_of(media_syntax_at(d->r.head.syntax)->media_type),
 		                   .body = buf_view(&o->body),
 		                   .correlation_id = d->r.head.correlation,
 		                   .timeout_ms = scl_conf(o->all->scl)->notify_timeout_ms,
@@ -282,9 +282,8 @@ send_out(struct saf_outlet *o, const struct delivery *d)
 		                   .answer_max = 65536,
 		                   .done = exchange_done,
 		                   .owner = o };
-	exchange_add_header(
-		&o->ex, SLICE_LIT("Content-Type"),
-		slice_of(d->r.head.json ? codec_json.media_type : codec_xml.media_type));
+	exchange_add_header(&o->ex, SLICE_LIT("Content-Type"),
+	                    slice_of(media_syntax_at(d->r.head.syntax)->media_type));
 	exchange_add_issuer(&o->ex, scl, 2);
 	exchange_add_header(&o->ex, SLICE_LIT("X-etsi-correlationID"), d->r.head.correlation);
 	exchange_add_header(&o->ex, SLICE_LIT("Via"),

@@ -43,7 +43,7 @@ is_contact(struct slice s)
 		return false;
 	if (u.scheme.n == 0)
 		return u.path.n > 1;
-	return (slice_is(u.scheme, "http") || slice_is(u.scheme, "https")) && u.host.n > 0;
+	return uri_is_transport(s);
 }
 
 enum rc

@@ -16,6 +16,7 @@ on_commit_event(void *arg, enum commit_event what)
 {
 	struct scl *scl = arg;
 
+	observers_commit(scl->observers, what);
 	if (what == COMMIT_KEPT)
 		scl->subscriptions_kept += scl->subscriptions_changed;
 	scl->subscriptions_changed = 0;
@@ -31,6 +32,16 @@ on_commit_event(void *arg, enum commit_event what)
 		atomic_store(&scl->removed, true);
 	}
 	scl->subscriptions_kept = 0;
+}
+
+/* At least once a second. */
+static bool
+on_committer_due(void *arg)
+{
+	struct scl *scl = arg;
+
+	observers_tick(scl->observers);
+	return expire_due(scl);
 }
 
 static struct scl_conf *
@@ -89,6 +100,8 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 	if (rc == RC_OK)
 		rc = well_known_add(scl);
 	if (rc == RC_OK && (scl->mgmt = mgmt_new(scl)) == NULL)
+		rc = RC_UNAVAILABLE;
+	if (rc == RC_OK && (scl->observers = observers_new(scl)) == NULL)
 		rc = RC_UNAVAILABLE;
 	if (rc != RC_OK) {
 		scl_free(scl);
@@ -159,7 +172,7 @@ scl_start(struct scl *scl, const char *base_uri, const char *const *own_authorit
 {
 	struct committer_conf cc = { .repo = scl->repo, .log = scl->log,
 		                     .queue_max = scl->conf.queue_max, .batch_max = scl->conf.batch_max,
-		                     .tick = expire_tick, .due = expire_due, .event = on_commit_event,
+		                     .tick = expire_tick, .due = on_committer_due, .event = on_commit_event,
 		                     .arg = scl };
 
 	TRY(own_set(scl, base_uri, own_authorities));
@@ -216,6 +229,7 @@ scl_free(struct scl *scl)
 	announcer_free(scl->announcer);
 	groups_free(scl->groups);
 	mgmt_free(scl->mgmt);
+	observers_free(scl);
 	channels_free(scl->channels);
 	decisions_free(scl->decisions);
 	committer_free(scl->committer);

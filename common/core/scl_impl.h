@@ -26,6 +26,8 @@
 struct announcer;
 struct channels;
 struct groups;
+struct observer;
+struct observers;
 struct courier;
 struct decisions;
 struct decision;
@@ -81,6 +83,7 @@ struct scl {
 	struct channels *channels;
 	struct groups *groups;
 	struct mgmt *mgmt;
+	struct observers *observers;
 };
 
 /* The current limits; valid for the whole run of the scl. */
@@ -162,6 +165,7 @@ struct req {
 	struct uri uri; /* of in.target */
 	const struct endpoint *endpoint; /* that it is for, NULL = the tree */
 	bool sealed; /* the body is an object that the guard is to open */
+	bool identified; /* an endpoint has asked for the issuer */
 	struct originator who;
 	const struct codec *in_codec; /* NULL: the body is content as it stands */
 	const struct codec *out_codec;
@@ -195,6 +199,8 @@ struct req {
 	void (*take)(struct req *rq);
 	void *taken; /* of whoever takes it */
 	struct guard_wait wait; /* for the guard, before a write */
+	struct observer *observer; /* that it reads for, or NULL */
+	bool observer_new; /* the request's still */
 	/* Unless NULL, called when the answer is over: whole, the binding has sent all of it. */
 	void (*sent)(struct req *rq, bool whole);
 	bool whole;
@@ -237,11 +243,18 @@ struct slice media_essence(struct slice header);
 bool media_is(struct slice type, const char *name);
 /* The codec of a media type without parameters, NULL when there is none. */
 const struct codec *media_codec(struct slice type);
+/* The codec of a Content-Type, XML when there is none for it. */
+const struct codec *media_syntax(struct slice content_type);
+/* The number by which a codec is stored, and the codec of a number (XML of an unknown one). */
+uint8_t media_syntax_number(const struct codec *codec);
+const struct codec *media_syntax_at(uint8_t number);
 /*
- * The codec that an Accept header likes best, XML before JSON at the same quality and without a
- * header; NULL: none is acceptable.
+ * The codec that an Accept header likes best, XML before JSON before CBOR at the same quality, and
+ * XML without a header; NULL: none is acceptable.
  */
 const struct codec *media_negotiate(struct slice accept);
+/* Fails the request: no media type that its Accept header takes is offered. */
+enum rc media_not_acceptable(struct req *rq);
 /* True when the Accept header (or its absence) takes the media type. */
 bool accept_covers(struct slice accept, struct slice media_type);
 
@@ -275,6 +288,24 @@ const struct endpoint *endpoint_find(const struct req *rq);
 /* What the header of a request for it says. */
 enum rc endpoint_admit(struct req *rq);
 
+/* ---- rt_discovery.c ---- */
+
+/* Takes what is found, for an answer in another form than that of discovery. */
+struct discovery_sink {
+	/*
+	 * A path of this SCL, or the URI of what an announcement is of; it ends with the call. *taken,
+	 * at most room: the octets that it takes in the answer, 0 when it is not wanted. False when there
+	 * is no room for it: the search ends.
+	 */
+	bool (*found)(void *arg, struct slice uri, const struct rtype *type, size_t room,
+	              size_t *taken);
+	void *arg;
+};
+
+/* Hands what who may discover to the sink, within the limits of discovery. */
+enum rc discovery_find(struct scl *scl, struct rtx *tx, const struct originator *who,
+                       const struct filter *f, const struct discovery_sink *sink);
+
 /* ---- well_known.c ---- */
 
 #define CAPABILITY_NAMES_MAX (SEGMENTS_ADDED + ENDPOINTS_ADDED)
@@ -290,6 +321,14 @@ enum rc well_known_add(struct scl *scl);
 
 /* The first resources of a fresh store; counters of an old one. Before the threads start. */
 enum rc bootstrap(struct scl *scl, char why[256]);
+
+/* ---- req.c ---- */
+
+/*
+ * Who makes the request for an endpoint, to whom the guard lets speak here, as for any other: in
+ * rq->who, which has no uri when nobody is named. Its answer is protected as others are.
+ */
+enum rc req_identify(struct req *rq);
 
 /* ---- originator.c ---- */
 
@@ -355,6 +394,18 @@ const struct decision *decision_find(struct scl *scl, struct slice from, struct 
 enum rc decision_make(struct scl *scl, struct rtx *tx, uint64_t generation, struct slice from,
                       struct slice path, const struct originator *who, const struct decision **out);
 void decision_release(const struct decision *d);
+
+/* ---- observe.c ---- */
+
+/* Watches the repo of scl. Before the threads start; freed after they have ended. */
+struct observers *observers_new(struct scl *scl);
+void observers_free(struct scl *scl);
+/* On the committer thread: what became of what it has touched, and that time passes. */
+void observers_commit(struct observers *os, enum commit_event what);
+void observers_tick(struct observers *os);
+/* Around a reading: before its snapshot is taken, and when its outcome is known. */
+void observe_begin(struct req *rq);
+void observe_place(struct req *rq, enum rc rc);
 
 /* ---- access.c ---- */
 

@@ -107,7 +107,7 @@ place_of(const struct places *p, const struct node *n)
 }
 
 static bool
-json_type_fits(const struct attr_info *info, const struct node *n, int64_t num)
+type_fits(const struct attr_info *info, const struct node *n, int64_t num)
 {
 	if ((n->flags & NODE_NO_NS) == 0)
 		return true;
@@ -116,6 +116,8 @@ json_type_fits(const struct attr_info *info, const struct node *n, int64_t num)
 		return (n->flags & NODE_NUMBER) != 0 || num > JSON_SAFE_LONG || num < -JSON_SAFE_LONG;
 	case K_BOOLEAN:
 		return (n->flags & NODE_BOOLEAN) != 0;
+	case K_BASE64:
+		return (n->flags & (NODE_STRING | NODE_BINARY)) != 0;
 	default:
 		return (n->flags & NODE_STRING) != 0;
 	}
@@ -151,8 +153,8 @@ bind_simple(struct binder *b, const struct attr_info *info, const struct node *n
 		return refuse(b, "%s has a character that XML cannot carry", info->name);
 	if (!kind_parse(b->arena, info, n->text, v))
 		return refuse(b, "%s has no legal value", info->name);
-	if (!json_type_fits(info, n, v->num))
-		return refuse(b, "%s has the wrong JSON type", info->name);
+	if (!type_fits(info, n, v->num))
+		return refuse(b, "%s has the wrong type", info->name);
 	b->release1 = b->release1 || kind_is_release1(info, n->text);
 	return RC_OK;
 }
@@ -321,6 +323,8 @@ bind_text(struct binder *b, const struct shape *shape, const struct node *n, str
 		return RC_UNAVAILABLE;
 	if (!is_portable(n))
 		return refuse(b, "%s has a character that XML cannot carry", shape->name);
+	if ((n->flags & NODE_BINARY) && !(shape->flags & SHAPE_BASE64_TEXT))
+		return refuse(b, "%s has the wrong type", shape->name);
 	v->text = n->text;
 	if ((shape->flags & SHAPE_BASE64_TEXT) && !base64_decode(b->arena, n->text, &v->text))
 		return refuse(b, "%s is no base64", shape->name);
@@ -405,7 +409,7 @@ bind_shape(struct binder *b, const struct shape *shape, const struct node *n, st
 	enum rc rc;
 
 	if (n->flags & (NODE_NUMBER | NODE_BOOLEAN))
-		return refuse(b, "%.*s has the wrong JSON type", shown(n->name), n->name.p);
+		return refuse(b, "%.*s has the wrong type", shown(n->name), n->name.p);
 	if (is_release1(shape, n))
 		return bind_old_shape(b, shape->release1, n, out);
 	for (const struct elem *e = shape->elems; e->attr != A_END && p.n < RULES_MAX; e++)
@@ -491,7 +495,7 @@ bind_resource(struct binder *b, const struct rtype *t, enum bind_column column,
 
 	if (!root_matches(root, t->name))
 		return refuse(b, "the root element must be %s", t->name);
-	if (has_text(root) || (root->flags & (NODE_NUMBER | NODE_BOOLEAN | NODE_STRING)))
+	if (has_text(root) || (root->flags & (NODE_NUMBER | NODE_BOOLEAN | NODE_STRING | NODE_BINARY)))
 		return refuse(b, "%s may not hold text", t->name);
 	if (check_type(b, t, column, root) != RC_OK)
 		return RC_BAD_REQUEST;

@@ -440,6 +440,13 @@ repo_nodes_unchanged(const struct rtx *tx)
 	return !tx->nodes_changed;
 }
 
+void
+repo_watch(struct repo *repo, repo_touched *touched, void *arg)
+{
+	repo->touched = touched;
+	repo->touched_arg = arg;
+}
+
 struct arena *
 repo_arena(struct rtx *tx)
 {

@@ -85,6 +85,15 @@ uint64_t repo_generation(const struct repo *repo);
 /* In a write transaction: true while nothing in it has changed a node or a collection yet. */
 bool repo_nodes_unchanged(const struct rtx *tx);
 
+/*
+ * Has touched called, on the thread of the write transaction, for what it changes: a node that is
+ * stored, changed or removed (SLOT_SELF), a collection, the instances of a container
+ * (T_CONTENT_INSTANCES). The change may still be taken back. NULL: nobody is told. While no
+ * transaction is open.
+ */
+typedef void repo_touched(void *arg, uint64_t id, slot_t slot);
+void repo_watch(struct repo *repo, repo_touched *touched, void *arg);
+
 struct arena *repo_arena(struct rtx *tx);
 /* Sends the results of tx to another arena; returns the one before. */
 struct arena *repo_set_arena(struct rtx *tx, struct arena *a);

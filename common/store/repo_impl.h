@@ -94,6 +94,8 @@ struct repo {
 	unsigned nhints;
 	struct seq_hint *hints;
 	struct rtx *writer; /* reused from transaction to transaction */
+	repo_touched *touched; /* of whoever watches, or NULL */
+	void *touched_arg;
 	pthread_mutex_t readers_lock;
 	struct rtx *free_readers;
 };
@@ -120,6 +122,14 @@ struct rtx {
 	enum rc failure;
 	struct rtx *next_free;
 };
+
+/* Tells who watches. */
+static inline void
+touch(const struct rtx *tx, uint64_t id, slot_t slot)
+{
+	if (tx->repo->touched != NULL)
+		tx->repo->touched(tx->repo->touched_arg, id, slot);
+}
 
 /* Reads a record, verifies its CRC and returns it without; RC_INTERNAL when damaged. */
 enum rc rec_get(struct rtx *tx, const struct repo_key *k, struct slice *val);

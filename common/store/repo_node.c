@@ -179,6 +179,7 @@ node_put(struct rtx *tx, const struct res *self, bool is_new)
 	struct repo_key k;
 
 	tx->nodes_changed = true;
+	touch(tx, self->id, SLOT_SELF);
 	key_id(&k, SPACE_NODE, self->id);
 	node_encode(rec_begin(tx), self);
 	return is_new ? rec_put_new(tx, &k) : rec_put(tx, &k);
@@ -356,6 +357,7 @@ repo_remove(struct rtx *tx, const struct res *self)
 	enum rc rc;
 
 	tx->nodes_changed = true;
+	touch(tx, self->id, SLOT_SELF);
 	key_id(&k, SPACE_NODE, self->id);
 	rc = rec_del(tx, &k);
 	child_key(&k, self->parent, self->slot, self->name);
@@ -473,6 +475,7 @@ repo_coll_put(struct rtx *tx, uint64_t id, slot_t slot, const struct coll *c)
 	struct buf *b = rec_begin(tx);
 
 	tx->nodes_changed = true;
+	touch(tx, id, slot);
 	coll_key(&k, id, slot);
 	buf_be(b, COLL_VERSION, 1);
 	buf_be(b, (uint64_t)c->modified, 8);

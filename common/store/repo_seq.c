@@ -438,6 +438,7 @@ repo_inst_append(struct rtx *tx, uint64_t container, struct res *self)
 	if (rc != RC_OK)
 		return rc;
 	seq_touch(tx->repo, c);
+	touch(tx, container, T_CONTENT_INSTANCES);
 	rc = named ? name_take(tx, c, self) : number_take(tx, c);
 	if (rc != RC_OK)
 		return rc;
@@ -616,6 +617,7 @@ repo_inst_remove(struct rtx *tx, uint64_t container, uint64_t seq, bool retain)
 	if (rc != RC_OK)
 		return rc;
 	seq_touch(tx->repo, c);
+	touch(tx, container, T_CONTENT_INSTANCES);
 	rc = record_take(tx, container, seq, &record, &gone);
 	if (rc == RC_OK && retain)
 		rc = retain_copy(tx, record, container, seq);

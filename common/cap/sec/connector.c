@@ -7,6 +7,7 @@
 
 #include "cap/sec/connector.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -471,17 +472,23 @@ connector_id(const struct connector *c)
 
 /* ---- names and life ---- */
 
-/* host:port, in lower case; false for what is no https URI, or too long. */
+/*
+ * The name of a connection, in lower case: host:port, for that of HTTP; a port of UDP is another one,
+ * so it has the scheme before it. False for what has no TLS or DTLS, or is too long.
+ */
 static bool
 name_of(struct slice url, char name[NODE_NAME_MAX + 1], struct uri *u)
 {
+	struct slice port;
+	bool coap;
 	int n;
 
-	if (!uri_parse(url, u) || u->scheme.n != 5 || strncasecmp(u->scheme.p, "https", 5) != 0 ||
-	    u->host.n == 0)
+	if (!uri_is_secure(url) || !uri_parse(url, u))
 		return false;
-	n = snprintf(name, NODE_NAME_MAX + 1, "%.*s:%.*s", (int)u->host.n, u->host.p,
-	             u->port.n > 0 ? (int)u->port.n : 3, u->port.n > 0 ? u->port.p : "443");
+	coap = tolower((unsigned char)u->scheme.p[0]) == 'c';
+	port = u->port.n > 0 ? u->port : coap ? SLICE_LIT("5684") : SLICE_LIT("443");
+	n = snprintf(name, NODE_NAME_MAX + 1, "%s%.*s:%.*s", coap ? "coaps://" : "",
+	             (int)u->host.n, u->host.p, (int)port.n, port.p);
 	for (char *p = name; *p != '\0'; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p - 'A' + 'a');
@@ -530,8 +537,8 @@ connector_new(struct sec *n, const char *base)
 	}
 	c->n = n;
 	snprintf(c->base, sizeof(c->base), "%s", base);
-	c->host = slice_from(slice_of(c->name), 0);
-	c->host.n = u.host.n;
+	(void)uri_parse(slice_of(c->base), &u);
+	c->host = u.host;
 	c->task.run = run;
 	buf_init(&c->body, 4096);
 	return c;

@@ -14,7 +14,7 @@ struct connector;
 struct sec;
 
 /*
- * For the NSCL with that sclBase URI (https). NULL: no memory, or not such a URI. Also before the
+ * For the NSCL with that sclBase URI (https, coaps). NULL: no memory, or not such a URI. Also before the
  * courier runs.
  */
 struct connector *connector_new(struct sec *n, const char *base);
@@ -25,7 +25,7 @@ void connector_free(struct connector *c);
 /* Begins to look after a connection that was kept. */
 void connector_begin(struct connector *c);
 
-/* True when url leads to its NSCL by TLS. */
+/* True when url leads to its NSCL by its TLS, or DTLS. */
 bool connector_is_for(const struct connector *c, struct slice url);
 /*
  * The NSCL is also reached at that URI without TLS, on the same host: requests there are tagged when

@@ -12,8 +12,8 @@
 struct connector {
 	struct sec *n;
 	char base[NODE_URI_MAX + 1];
-	char name[NODE_NAME_MAX + 1]; /* host:port */
-	struct slice host; /* of name */
+	char name[NODE_NAME_MAX + 1]; /* host:port, for coaps with the scheme before it */
+	struct slice host; /* of base */
 	char clear[NODE_NAME_MAX + 1]; /* authority of the way without TLS, "" = none */
 
 	/* Session B. */

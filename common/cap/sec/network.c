@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
+#include "base/uri.h"
 #include "cap/sec/conn_endpoint.h"
 #include "cap/sec/guard.h"
 #include "cap/sec/kma.h"
@@ -262,12 +262,6 @@ network_credential(void *arg, struct slice url, struct credential **out)
 	return node_credentials_find(s->credentials, url, out);
 }
 
-static bool
-is_https(struct slice url)
-{
-	return url.n > 6 && strncasecmp(url.p, "https:", 6) == 0;
-}
-
 /*
  * What goes to a node goes by its service connection: never in clear, and as an object when bodies
  * are to be (the key of the session is network_credential's). Nothing goes to one that has none, or
@@ -287,7 +281,7 @@ network_protect(void *arg, struct exchange *ex)
 		return RC_OK;
 	if (rc != RC_OK)
 		return RC_UNAVAILABLE;
-	if (!s->conf.open_on_loopback && !is_https(ex->url))
+	if (!s->conf.open_on_loopback && !uri_is_secure(ex->url))
 		return RC_UNAVAILABLE;
 	if (!object_exchange_wanted(&conn, ex))
 		return RC_OK;

@@ -45,8 +45,8 @@ is_allowed(struct slice uri, const struct root_terms *t)
 {
 	struct uri u;
 
-	if (uri.n > NODE_URI_MAX || !uri_parse(uri, &u) || u.host.n == 0 || u.query.p != NULL ||
-	    (strncasecmp(uri.p, "https://", 8) != 0 && strncasecmp(uri.p, "http://", 7) != 0))
+	if (uri.n > NODE_URI_MAX || !uri_is_transport(uri) || !uri_parse(uri, &u) ||
+	    u.query.p != NULL)
 		return false;
 	if (t->domains == NULL)
 		return t->msbf_id == NULL || in_domain(u.host, domain_of(slice_of(t->msbf_id)));
