@@ -15,7 +15,7 @@ static const struct store_ops *const stores[] = {
 	NULL,
 };
 
-static const struct port_ops *const ports[] = { &port_http, NULL };
+static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
 static const struct capability *const caps[] = { &cap_rem, &cap_registrar, NULL };
 
 static const struct options_default defaults[] = {

@@ -7,13 +7,12 @@
 #include <ifaddrs.h>
 #include <strings.h>
 
+#include "app/listen.h"
 #include "base/arena.h"
 #include "base/uri.h"
 #include "core/req.h"
 
 #define NAMES_MAX 1024u
-#define HTTP_PORT 80u
-#define HTTPS_PORT 443u
 
 /* Names of one listener are added, then those of the next. */
 struct names {
@@ -152,7 +151,7 @@ add_listener(struct names *names, const struct options *o, const struct options_
 		return;
 	}
 	names->port = port;
-	names->default_port = port == (l->security == OPTIONS_CLEAR ? HTTP_PORT : HTTPS_PORT);
+	names->default_port = port == listen_default_port(l);
 	add_host(names, l->address);
 	add_host(names, usual);
 	if (reach == REACH_ALL)
@@ -217,6 +216,5 @@ listen_base_uri(struct arena *a, const struct options *o, const unsigned *ports)
 		authority = arena_printf(a, "%s:%u", o->scl.own_names.v[0], ports[at]).p;
 	if (authority == NULL)
 		return NULL;
-	return arena_printf(a, "%s://%s/%s", l->security == OPTIONS_CLEAR ? "http" : "https",
-	                    authority, o->scl.base).p;
+	return arena_printf(a, "%s://%s/%s", listen_scheme(l), authority, o->scl.base).p;
 }

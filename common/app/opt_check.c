@@ -8,6 +8,7 @@
 
 #include "app/opt_row.h"
 #include "core/access_network.h"
+#include "core/req.h"
 #include "sec/ocsp.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
@@ -125,8 +126,9 @@ check_certificate(const struct opt_check *c, const struct options_listener *l, c
 static bool
 has_means(const struct opt_check *c, const struct options_listener *l)
 {
-	return l->security == OPTIONS_PSK || *l->ca != '\0' || *c->o->issuers.tokens != '\0' ||
-	       l->trusted_access ||
+	/* A request over CoAP has nothing in which a token could be. */
+	return l->security == OPTIONS_PSK || *l->ca != '\0' || l->trusted_access ||
+	       (*c->o->issuers.tokens != '\0' && l->protocol == OPTIONS_HTTP) ||
 	       (strncmp(l->address, "unix:", 5) == 0 && c->o->issuers.unix_users.n > 0);
 }
 
@@ -154,6 +156,20 @@ check_remote(const struct opt_check *c, const struct options_listener *l, const 
 		      l->address);
 }
 
+/* What only one of the protocols has. */
+static void
+check_protocol(const struct opt_check *c, const struct options_listener *l, const char *path)
+{
+	if (l->protocol == OPTIONS_HTTP)
+		return;
+	if (strncmp(l->address, "unix:", 5) == 0)
+		found(c, path, "a UNIX socket needs protocol \"http\"");
+	if (l->tls13_only)
+		found(c, path, "tls13_only needs protocol \"http\"");
+	if ((l->serve & ~(unsigned)SERVE_TREE) != 0)
+		found(c, path, "msbf, mas and admin need protocol \"http\"");
+}
+
 static void
 check_unix(const struct opt_check *c, const struct options_listener *l, const char *path)
 {
@@ -174,8 +190,10 @@ check_listener(const struct opt_check *c, size_t i)
 	check_proof(c, l, path);
 	check_remote(c, l, path);
 	check_unix(c, l, path);
+	check_protocol(c, l, path);
 	for (size_t k = 0; k < i; k++)
-		if (l->port != 0 && l->port == v[k].port && strcmp(l->address, v[k].address) == 0)
+		if (l->port != 0 && l->port == v[k].port && l->protocol == v[k].protocol &&
+		    strcmp(l->address, v[k].address) == 0)
 			found(c, path, "the same address and port as of listeners[%zu]", k);
 }
 

@@ -30,6 +30,7 @@ enum opt_form {
 	OPT_AUTHORITY, /* host or host:port */
 	OPT_ADDRESS, /* numeric IPv4 or IPv6 address */
 	OPT_URI, /* absolute http or https URI */
+	OPT_CONTACT, /* one that this SCL can send to: coap and coaps, too */
 	OPT_FORMS
 };
 

@@ -53,6 +53,12 @@ LIST_SHAPE(struct options, peers);
 LIST_SHAPE(struct options_access_right, permissions);
 LIST_SHAPE(struct options_access_right, self_permissions);
 
+static const struct opt_choice protocol_choices[] = {
+	{ "http", OPTIONS_HTTP },
+	{ "coap", OPTIONS_COAP },
+	{ NULL, 0 },
+};
+
 static const struct opt_choice security_choices[] = {
 	{ "none", OPTIONS_CLEAR },
 	{ "certificate", OPTIONS_CERTIFICATE },
@@ -118,10 +124,12 @@ static const struct opt_row listener_rows[] = {
 	ROW_TEXT(S, "address", address, "127.0.0.1", ADDRESS, 1, 64, NO,
 	         "Numeric address; 0.0.0.0 or :: for all; unix:/PATH: a UNIX socket.")
 	ROW_NUMBER(S, "port", INT, port, OPT_REQUIRED, 0, 65535, NO,
-	           "TCP port; 0: any free one, and for a UNIX socket.")
+	           "TCP port, for coap UDP port; 0: any free one, and for a UNIX socket.")
+	ROW_CHOICE(S, "protocol", protocol, OPTIONS_HTTP, protocol_choices, NO,
+	           "http: HTTP/1.1; coap: CoAP over UDP, for mia, dia and mid.")
 	ROW_CHOICE(S, "security", security, OPTIONS_CLEAR, security_choices, NO,
-	           "none: HTTP; certificate: HTTPS; psk: HTTPS with the pre-shared keys of service "
-	           "connections and of applications (Kma).")
+	           "none: http, coap; certificate: TLS for https, DTLS for coaps; psk: the same with the "
+	           "pre-shared keys of service connections and of applications (Kma).")
 	ROW_TEXT(S, "certificate", certificate, "", PLAIN, 0, 1024, NO,
 	         "PEM file with the server's certificate and its chain.")
 	ROW_TEXT(S, "key", key, "", PLAIN, 0, 1024, NO, "PEM file with the private key.")
@@ -140,9 +148,10 @@ static const struct opt_row listener_rows[] = {
 	ROW_BOOL(S, "trusted_access", trusted_access, false, NO,
 	         "The access network protects what comes here: mId requests without TLS are taken when "
 	         "they are bound to a service connection that permits it (X-M2M-Connection).")
-	ROW_BOOL(S, "tls13_only", tls13_only, false, NO, "Refuse TLS 1.2; with security psk.")
+	ROW_BOOL(S, "tls13_only", tls13_only, false, NO, "Refuse TLS 1.2; with protocol http and security psk.")
 	ROW_BOOL(S, "allow_non_pfs", allow_non_pfs, false, NO,
-	         "Take the suites without forward secrecy in TLS 1.2, for old nodes; with security psk.")
+	         "Take the suites without forward secrecy in TLS 1.2, for old nodes, and in DTLS that which "
+	         "RFC 7252 has every node know; with security psk.")
 	ROW_NUMBER(S, "unix_mode", INT, unix_mode, 660, 0, 777, NO,
 	           "Mode of the UNIX socket, in octal digits.")
 	ROW_FLAGS(S, "serve", serve, SERVE_MIA | SERVE_DIA | SERVE_MID, serve_choices,
@@ -180,7 +189,7 @@ static const struct opt_row access_right_rows[] = {
 
 #define S struct options_peer
 static const struct opt_row peer_rows[] = {
-	ROW_TEXT(S, "uri", uri, NULL, URI, 1, 1024, NO, "URI of its sclBase.")
+	ROW_TEXT(S, "uri", uri, NULL, CONTACT, 1, 1024, NO, "URI of its sclBase.")
 	ROW_TEXT(S, "public_domain", public_domain, "", PLAIN, 0, 253, NO,
 	         "Domain whose SCLs it answers for. Empty: the host of uri.")
 	ROW_TEXT(S, "scl_id", scl_id, "", SEGMENT, 0, 255, NO,

@@ -226,6 +226,12 @@ is_uri(const char *text)
 }
 
 static bool
+is_contact(const char *text)
+{
+	return uri_is_transport(slice_of(text));
+}
+
+static bool
 is_authority(const char *text)
 {
 	struct arena *a = arena_new(URI_ARENA_MAX);
@@ -262,6 +268,7 @@ static const struct form {
 	[OPT_AUTHORITY] = { is_authority, "host or host:port" },
 	[OPT_ADDRESS] = { is_address, "a numeric IPv4 or IPv6 address, or unix:/path" },
 	[OPT_URI] = { is_uri, "an absolute http or https URI" },
+	[OPT_CONTACT] = { is_contact, "an absolute http, https, coap or coaps URI" },
 };
 
 const char *

@@ -33,6 +33,7 @@ enum options_flag {
 	OPTIONS_CREATE = 16
 };
 
+enum options_protocol { OPTIONS_HTTP, OPTIONS_COAP };
 enum options_security { OPTIONS_CLEAR, OPTIONS_CERTIFICATE, OPTIONS_PSK };
 
 /* Whether requests must come from whom they name. */
@@ -45,6 +46,7 @@ enum options_documents { OPTIONS_DOCUMENTS_V2, OPTIONS_DOCUMENTS_V1 };
 struct options_listener {
 	const char *address; /* numeric IPv4 or IPv6, or unix:/path */
 	int port; /* 0 = any free one */
+	int protocol; /* enum options_protocol */
 	int security; /* enum options_security */
 	const char *certificate; /* PEM files; with OPTIONS_CERTIFICATE only */
 	const char *key;
@@ -119,6 +121,18 @@ struct options {
 		int64_t min_rate; /* octets per second */
 		int64_t idle_timeout_ms;
 	} http;
+	struct {
+		int max_sessions;
+		int max_sessions_per_address;
+		int max_handshakes;
+		int max_observers;
+		int max_observers_per_session;
+		int max_requests_per_session;
+		int64_t block_bytes;
+		int64_t idle_timeout_ms;
+		int64_t ack_delay_ms;
+		bool notify_non;
+	} coap;
 	struct {
 		const struct options_listener *v;
 		size_t n; /* at least 1 */

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/listen.h"
 #include "app/listen_names.h"
 #include "app/reset.h"
 #include "app/scl_conf.h"
 #include "app/sec_conf.h"
 #include "base/arena.h"
 #include "base/log.h"
-#include "bind/http.h"
 #include "store/store.h"
 
 #define LISTENERS_MAX 32
@@ -33,7 +33,7 @@ struct service {
 	struct repo *repo;
 	struct scl *scl;
 	bool started; /* scl has its threads */
-	struct http_server *servers[LISTENERS_MAX];
+	struct listener listeners[LISTENERS_MAX];
 	size_t n_servers;
 	struct capability_conf cap_conf;
 	void *cap_states[CAPABILITIES_MAX];
@@ -105,78 +105,26 @@ open_scl(struct service *s, char why[SERVICE_WHY_MAX])
 	return rc != RC_OK || s->sec == NULL ? rc : s->profile->sec->attach(s->sec, s->scl, why);
 }
 
-/* The i-th of n shares of total, at least 1: limits of the options are for all listeners. */
-static unsigned
-share(int total, size_t i, size_t n)
-{
-	unsigned all = (unsigned)total, parts = (unsigned)n;
-	unsigned part = all / parts + ((unsigned)i < all % parts);
-
-	return part == 0 ? 1 : part;
-}
-
-/* A mode that the option gives as a decimal number of octal digits. */
-static unsigned
-octal(int digits)
-{
-	unsigned mode = 0;
-
-	for (unsigned unit = 1; digits > 0; digits /= 10, unit *= 8)
-		mode += (unsigned)(digits % 10) * unit;
-	return mode & 0777u;
-}
-
-static enum rc
-start_server(struct service *s, size_t i, char why[SERVICE_WHY_MAX])
-{
-	static const enum http_security securities[] = {
-		[OPTIONS_CLEAR] = HTTP_CLEAR,
-		[OPTIONS_CERTIFICATE] = HTTP_CERTIFICATE,
-		[OPTIONS_PSK] = HTTP_PSK,
-	};
-	const struct options *o = s->o;
-	const struct options_listener *l = &o->listeners.v[i];
-	const struct http_conf conf = {
-		.scl = s->scl,
-		.log = s->log,
-		.address = l->address,
-		.port = (unsigned)l->port,
-		.threads = share(o->http.threads, i, o->listeners.n),
-		.serve = l->serve,
-		.policy = &s->policies[i],
-		.unix_mode = octal(l->unix_mode),
-		.security = securities[l->security],
-		.cert_file = l->certificate,
-		.key_file = l->key,
-		.ca_file = l->ca,
-		.crl_file = l->crl,
-		.require_client_cert = l->require_client_cert,
-		.psk = s->sec == NULL ? NULL : s->profile->sec->psk(s->sec),
-		.tls13_only = l->tls13_only,
-		.allow_non_pfs = l->allow_non_pfs,
-		.max_connections = share(o->http.max_connections, i, o->listeners.n),
-		.max_connections_per_address = (unsigned)o->http.max_connections_per_address,
-		.header_max = (size_t)o->http.header_max,
-		.header_timeout_ms = (unsigned)o->http.header_timeout_ms,
-		.request_timeout_ms = (unsigned)o->http.request_timeout_ms,
-		.min_rate = (unsigned)o->http.min_rate,
-		.idle_timeout_ms = (unsigned)o->http.idle_timeout_ms,
-	};
-
-	sec_conf_policy(&s->policies[i], o, i);
-	return http_start(&conf, &s->servers[i], why);
-}
-
 static enum rc
 start_servers(struct service *s, char why[SERVICE_WHY_MAX])
 {
+	const struct listen_conf conf = {
+		.o = s->o,
+		.scl = s->scl,
+		.log = s->log,
+		.psk = s->sec == NULL ? NULL : s->profile->sec->psk(s->sec),
+	};
+
 	if (s->o->listeners.n > LISTENERS_MAX) {
 		snprintf(why, SERVICE_WHY_MAX, "more than %d listeners", LISTENERS_MAX);
 		return RC_BAD_REQUEST;
 	}
 	for (; s->n_servers < s->o->listeners.n; s->n_servers++) {
-		enum rc rc = start_server(s, s->n_servers, why);
+		enum rc rc;
 
+		sec_conf_policy(&s->policies[s->n_servers], s->o, s->n_servers);
+		rc = listen_start(&conf, s->n_servers, &s->policies[s->n_servers],
+		                  &s->listeners[s->n_servers], why);
 		if (rc != RC_OK)
 			return rc;
 	}
@@ -192,7 +140,7 @@ start_scl(struct service *s)
 	enum rc rc;
 
 	for (size_t i = 0; i < s->n_servers; i++)
-		ports[i] = http_port(s->servers[i]);
+		ports[i] = listen_port(&s->listeners[i]);
 	names = listen_names(s->arena, s->o, ports);
 	s->cap_conf.base_uri = listen_base_uri(s->arena, s->o, ports);
 	if (names == NULL || s->cap_conf.base_uri == NULL)
@@ -264,13 +212,11 @@ make_ready_line(struct service *s)
 
 	for (size_t i = 0; i < s->n_servers; i++) {
 		const struct options_listener *l = &s->o->listeners.v[i];
+		unsigned port = listen_port(&s->listeners[i]);
 
-		line = arena_printf(s->arena, "%.*s %s=%s", (int)line.n, line.p,
-		                    l->security == OPTIONS_CLEAR ? "http" : "https",
-		                    http_port(s->servers[i]) == 0
-		                            ? l->address
-		                            : listen_authority(s->arena, l->address,
-		                                               http_port(s->servers[i])));
+		line = arena_printf(s->arena, "%.*s %s=%s", (int)line.n, line.p, listen_scheme(l),
+		                    port == 0 ? l->address
+		                              : listen_authority(s->arena, l->address, port));
 	}
 	s->ready = line.p;
 	return arena_failed(s->arena) ? RC_UNAVAILABLE : RC_OK;
@@ -321,11 +267,11 @@ service_start(const struct profile *profile, const struct options *o, struct log
 static void
 reload_servers(struct service *s)
 {
-	char why[HTTP_WHY_MAX];
+	char why[LISTEN_WHY_MAX];
 
 	for (size_t i = 0; i < s->n_servers; i++)
 		if (s->o->listeners.v[i].security != OPTIONS_CLEAR &&
-		    http_reload_tls(s->servers[i], why) != RC_OK)
+		    listen_reload(&s->listeners[i], why) != RC_OK)
 			LOG_ERROR(s->log, "certificate-kept", LOG_N("listener", i), LOG_Z("reason", why));
 }
 
@@ -359,7 +305,7 @@ void
 service_stop(struct service *s)
 {
 	for (size_t i = 0; i < s->n_servers; i++)
-		http_quiesce(s->servers[i]);
+		listen_quiesce(&s->listeners[i]);
 	while (s->n_caps > 0) {
 		s->n_caps--;
 		s->profile->caps[s->n_caps]->stop(s->cap_states[s->n_caps]);
@@ -369,7 +315,7 @@ service_stop(struct service *s)
 	if (s->started)
 		scl_stop(s->scl);
 	for (size_t i = 0; i < s->n_servers; i++)
-		http_stop(s->servers[i]);
+		listen_stop(&s->listeners[i]);
 	if (s->scl != NULL)
 		scl_free(s->scl);
 	if (s->sec != NULL)

@@ -34,7 +34,7 @@ enum rc service_start(const struct profile *profile, const struct options *o, st
  * read again. Does not fail: what cannot be taken over is logged and stays as it was.
  */
 void service_reload(struct service *svc, const struct options *o);
-/* The line that tells where it serves: "ready http=127.0.0.1:18080"; lives as long as svc. */
+/* The line that tells where it serves: "ready http=127.0.0.1:18080 coap=127.0.0.1:5683"; lives as long as svc. */
 const char *service_ready_line(struct service *svc);
 /*
  * True when the service has asked, by RESTART_SIGNAL to the process, to be stopped and the daemon to
