@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 
+import coaping
 import growing
 import hostile
 import longpoll
@@ -20,7 +21,7 @@ from daemon import INSTANCE, Daemon
 from procs import BenchError, Tools
 from report import Report
 
-GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "hostile", "idle",
+GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "coap", "hostile", "idle",
           "filled", "tree")
 
 
@@ -131,6 +132,8 @@ def engine_run(ctx, args, engine):
             filled_group(ctx, args, daemon, app)
     if "tls" in args.only:
         tls.bench(ctx, engine)
+    if "coap" in args.only:
+        coaping.bench(ctx, engine)
     if "hostile" in args.only:
         hostile.hostile(ctx, args, engine)
     if args.big and "tree" in args.only:

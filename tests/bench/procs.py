@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-READY = re.compile(r"\b(https?)=[0-9.]+:([0-9]+)")
+READY = re.compile(r"\b(https?|coaps?)=[0-9.]+:([0-9]+)")
 STOP_SECONDS = 60
 CPU_CLOCK = 2                           # of all threads of a process
 
@@ -20,7 +20,7 @@ class BenchError(Exception):
 
 
 class Server:
-    """A process that serves HTTP on the ports of its ready line; port is the first one."""
+    """A process that serves HTTP (or CoAP) on the ports of its ready line; port is the first one of the scheme."""
 
     def __init__(self, argv, log, env=None, timeout=60, scheme="http"):
         self.argv = argv
@@ -45,7 +45,8 @@ class Server:
             if not data:
                 break
             text += data
-        ports = [int(port) for _, port in READY.findall(text.decode(errors="replace"))]
+        ports = [int(port) for scheme, port in READY.findall(text.decode(errors="replace"))
+                 if scheme.startswith(self.scheme.rstrip("s"))]
         if not text.startswith(b"ready ") or not ports:
             self.process.kill()
             self.process.wait()
@@ -197,6 +198,16 @@ class Tools:
         for name, value in headers:
             argv += ["--header", f"{name}: {value}"]
         return Server(argv, self.log, scheme="https" if more else "http")
+
+    def coap_load(self, url, clients, window, *, seconds, method="GET", body=None, expect="2.05", warmup=0.0):
+        argv = [self._path("coap_load"), "--url", url, "--method", method, "--expect", expect, "-c", str(clients),
+                "-w", str(window), "--from", self.from_uri, "-d", str(seconds), "--warmup", str(warmup)]
+        if body is not None:
+            argv += ["--body-file", self.file("body", body)]
+        return self._json(argv, 600)
+
+    def coap_bare(self, port, size):
+        return Server([self._path("coap_bare"), "--port", str(port), "--size", str(size)], self.log, scheme="coap")
 
     def sink(self):
         return Server([self._path("sink")], self.log)

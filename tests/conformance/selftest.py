@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 
-from lib import assertion, casefile, coverage, page, peer, release, report, suite, xpath     # noqa: E402
+from lib import assertion, casefile, cbor, coverage, page, peer, release, report, suite, xpath     # noqa: E402
 from lib.message import Message     # noqa: E402
 from lib.sink import Answer, Rule, SinkServer     # noqa: E402
 
@@ -32,8 +32,12 @@ def document(text):
 class Bed(unittest.TestCase):
     """A played SCL and a way to run a case against it."""
 
+    def make_sinks(self):
+        """Where SCL and sinks are played."""
+        return SinkServer("127.0.0.1")
+
     def setUp(self):
-        self.sinks = SinkServer("127.0.0.1")
+        self.sinks = self.make_sinks()
         self.scl = peer.Peer()
         self.scl.opened(self.sinks.open("/m2m", self.scl))
         self.directory = tempfile.TemporaryDirectory(prefix="scl-selftest.")
@@ -58,7 +62,8 @@ class Bed(unittest.TestCase):
         """Result of one case."""
         options = argparse.Namespace(
             target=self.scl.url, daemon=None, kind="nscl", engine="memory", release=number, concurrency=1, slow=False,
-            skip_tag=[], originator=None, context=None, sinks=self.sinks, verbose=False)
+            skip_tag=[], originator=None, context=None, sinks=self.sinks, verbose=False, keep=False,
+            transport=self.scl.url.partition(":")[0])
         quiet, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")
         try:
             return suite.Suite([self.load(text)], options).run()[0]
@@ -111,6 +116,35 @@ class Judgement(Bed):
 
     def test_no_answer(self):
         self.bad("> GET $base/none\n", "404")
+
+
+class Cbor(Bed):
+    """The other encoder and decoder of CBOR."""
+
+    VECTORS = (     # RFC 8949 appendix A
+        ("00", "0"), ("17", "23"), ("1818", "24"), ("1903e8", "1000"), ("1b000000e8d4a51000", "1000000000000"),
+        ("20", "-1"), ("3903e7", "-1000"), ("f93e00", "1.5"), ("fb3ff199999999999a", "1.1"), ("fa47c35080", "100001.0"),
+        ("f90001", "5.960464477539063e-8"), ("f4", "false"), ("f5", "true"), ("44 01020304", "h'01020304'"),
+        ("62c3bc", '"\u00fc"'), ("83010203", "[1,2,3]"), ("a2616101616282 0203", '{"a":1,"b":[2,3]}'))
+
+    def test_vectors(self):
+        for digits, text in self.VECTORS:
+            data = bytes.fromhex(digits)
+            self.assertEqual(data, cbor.dumps(cbor.parse(text)))
+            self.assertEqual(cbor.parse(text), cbor.loads(data))
+
+    def test_other_forms_fail(self):
+        for digits in ("", "1800", "190017", "1b00000000ffffffff", "7801 61", "9fff", "bf ff", "5fff",
+                       "a2 6162 01 6161 01", "a2 6161 01 6161 01", "fb3ff8000000000000", "f97e00", "f6", "c100", "61ff", "0000", "f814"):
+            with self.assertRaises(cbor.Malformed, msg=digits):
+                cbor.loads(bytes.fromhex(digits))
+
+    def test_expectation(self):
+        self.answer("GET", "/c", 200, bytes.fromhex("a1 6161 a1 6162 4101"), (("Content-Type", "application/cbor"),))
+        self.good("> GET $base/c\n< 200 cbor a.b = h'01'\n")
+        self.bad("> GET $base/c\n< 200 cbor a.b = h'02'\n", "h'01'")
+        self.answer("GET", "/c", 200, bytes.fromhex("bf 6161 01 ff"), (("Content-Type", "application/cbor"),))
+        self.bad("> GET $base/c\n< 200 cbor a = 1\n", "no deterministic CBOR")
 
 
 class Steps(Bed):

@@ -34,7 +34,7 @@ teardown(void)
 	buf_fini(&out);
 }
 
-/* Dumps: m: x: i: {uri} are namespaces, @ an attribute; flags of JSON as letters in []. */
+/* Dumps: m: x: i: {uri} are namespaces, @ an attribute; flags of JSON and CBOR as letters in []. */
 static inline void
 dump_name(struct buf *b, const struct node *n)
 {
@@ -54,7 +54,7 @@ dump_name(struct buf *b, const struct node *n)
 static inline void
 dump_flags(struct buf *b, unsigned flags)
 {
-	static const char letters[] = ".nea0#bs";
+	static const char letters[] = ".nea0#bsy";
 
 	flags &= ~(unsigned)NODE_ATTRIBUTE;
 	if (flags == 0)
@@ -106,7 +106,7 @@ decode(const struct codec *c, struct slice bytes, const struct codec_limits *lim
 	rc = c->decode(arena, slice_make(copy, bytes.n), limits, root, why);
 	ck_assert_int_eq(rc == RC_OK, *root != NULL);
 	ck_assert_int_eq(rc == RC_OK, *why == NULL);
-	/* Both codecs copy what they keep: the input may go away before the tree. */
+	/* All codecs copy what they keep: the input may go away before the tree. */
 	free(copy);
 	return rc;
 }

@@ -18,7 +18,14 @@ struct req {
 	void *arg;
 	struct req *next;
 	struct slice refusal; /* text of the error, p NULL = none */
+	bool arrived; /* req_sent was called */
 };
+
+static bool
+target_is(const struct req *rq, const char *path)
+{
+	return slice_starts(rq->input.target, slice_of(path));
+}
 
 static void
 answer_all(struct req *rq)
@@ -127,14 +134,13 @@ req_new(struct scl *scl, const struct req_listener *listener)
 bool
 req_asks_sent(const struct req *rq)
 {
-	(void)rq;
-	return false;
+	return rq->done != NULL && target_is(rq, "/told");
 }
 
 void
 req_sent(struct req *rq)
 {
-	(void)rq;
+	rq->arrived = true;
 }
 
 void
@@ -145,6 +151,8 @@ req_free(struct req *rq)
 	if (rq == NULL)
 		return;
 	f = rq->fake;
+	if (req_asks_sent(rq))
+		atomic_fetch_add(rq->arrived ? &f->arrived : &f->lost, 1);
 	free(rq->answer.body);
 	arena_free(rq->arena);
 	free(rq);
@@ -188,12 +196,6 @@ req_refuse(struct req *rq, enum rc rc, const char *text)
 	rq->refusal = slice_of(text);
 }
 
-static bool
-target_is(const struct req *rq, const char *path)
-{
-	return slice_starts(rq->input.target, slice_of(path));
-}
-
 enum rc
 req_admit(struct req *rq)
 {
@@ -228,6 +230,7 @@ fill_secured(struct req_answer *a)
 enum rc
 req_prepare(struct req *rq)
 {
+	atomic_fetch_add(&rq->fake->prepared, 1);
 	rq->answer.http_status = 200;
 	if (target_is(rq, "/made"))
 		fill_made(&rq->answer);
@@ -237,7 +240,10 @@ req_prepare(struct req *rq)
 		rq->answer.http_status = 204;
 	if (target_is(rq, "/same"))
 		rq->answer.http_status = 304;
-	if (target_is(rq, "/at-once") || target_is(rq, "/later") || target_is(rq, "/held"))
+	if (target_is(rq, "/failed"))
+		rq->answer.http_status = 504;
+	if (target_is(rq, "/at-once") || target_is(rq, "/later") || target_is(rq, "/held") ||
+	    target_is(rq, "/failed") || target_is(rq, "/told"))
 		return RC_PENDING;
 	return RC_OK;
 }
@@ -337,7 +343,8 @@ write_echo(struct req *rq, struct buf *b)
 static void
 write_big(struct req *rq, struct buf *b)
 {
-	size_t n = strtoul(rq->input.target.p + strlen("/big/"), NULL, 10);
+	size_t at = target_is(rq, "/big/") ? strlen("/big/") : strlen("/told/");
+	size_t n = strtoul(rq->input.target.p + at, NULL, 10);
 	char *p = buf_reserve(b, n);
 
 	if (p != NULL) {
@@ -355,7 +362,7 @@ req_encode(struct req *rq)
 	buf_init(&b, 64 << 20);
 	if (rq->refusal.p != NULL)
 		buf_printf(&b, "<errorInfo>%.*s</errorInfo>", (int)rq->refusal.n, rq->refusal.p);
-	else if (target_is(rq, "/big/"))
+	else if (target_is(rq, "/big/") || target_is(rq, "/told/"))
 		write_big(rq, &b);
 	else if (target_is(rq, "/peer"))
 		write_peer(rq->input.peer, &b);

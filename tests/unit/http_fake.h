@@ -13,7 +13,9 @@
  *   /stranger   refused by req_admit with 402
  *   /at-once    pending, answered before req_submit returns; like /echo
  *   /later      pending, answered by another thread; like /echo
+ *   /failed     like /later, but 504
  *   /held       pending, answered when the test says so; like /echo
+ *   /told       like /later; asks whether its answer has arrived. /told/N: N octets
  */
 #ifndef TESTS_UNIT_HTTP_FAKE_H
 #define TESTS_UNIT_HTTP_FAKE_H
@@ -31,7 +33,10 @@ struct scl {
 	_Atomic unsigned live; /* requests */
 	_Atomic unsigned made;
 	_Atomic unsigned admitted;
+	_Atomic unsigned prepared;
 	_Atomic unsigned refused; /* by req_refuse */
+	_Atomic unsigned arrived; /* answers of /told, as req_sent says */
+	_Atomic unsigned lost; /* of them, those of which it did not */
 	_Atomic bool awaited; /* somebody waits for live to be 0 */
 	unsigned max_live; /* 0 = no limit; set before the server runs */
 

@@ -238,7 +238,7 @@ await(struct port *p, const struct errand *e, unsigned times)
 	int64_t until = clock_monotonic() + 40 * CLOCK_SECOND;
 
 	while (e->done < times && clock_monotonic() < until)
-		port_http.poll(p, 1000);
+		port_turn(&port_http, p, 1000);
 	ck_assert_uint_eq(e->done, times);
 }
 

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "core/port.h"
+#include "port_turn.h"
 #include "suite.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))

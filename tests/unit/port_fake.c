@@ -3,7 +3,6 @@
 
 #include "port_fake.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +21,7 @@ struct flight {
 };
 
 struct port {
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool woken;
-	struct flight *flights; /* the courier thread's */
+	struct flight *flights;
 	unsigned n;
 };
 
@@ -53,18 +49,10 @@ static enum rc
 fake_open(const struct port_conf *conf, struct port **out)
 {
 	struct port *p = calloc(1, sizeof(*p));
-	pthread_condattr_t attr;
 
 	(void)conf;
-	if (p == NULL)
-		return RC_UNAVAILABLE;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &attr);
-	pthread_condattr_destroy(&attr);
 	*out = p;
-	return RC_OK;
+	return p == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
 static void
@@ -176,44 +164,34 @@ land(struct port *p, int64_t now)
 	return false;
 }
 
-static int64_t
-until_next(const struct port *p, int64_t now, int timeout_ms)
+static int
+fake_wait_ms(const struct port *p, int max)
 {
-	int64_t due = now + (int64_t)timeout_ms * 1000;
+	int64_t now = clock_monotonic();
 
 	for (const struct flight *f = p->flights; f != NULL; f = f->next) {
-		int64_t at = is_held(f) ? now + HELD_TICK : f->due;
+		int64_t ms = (is_held(f) ? HELD_TICK : f->due - now + 999) / 1000;
 
-		if (at < due)
-			due = at;
+		if (ms < max)
+			max = ms > 0 ? (int)ms : 0;
 	}
-	return due;
+	return max;
 }
 
 static void
-fake_poll(struct port *p, int timeout_ms)
+fake_poll(struct port *p)
 {
-	int64_t now = clock_monotonic(), due = until_next(p, now, timeout_ms);
-	struct timespec ts = { .tv_sec = due / CLOCK_SECOND, .tv_nsec = due % CLOCK_SECOND * 1000 };
+	int64_t now = clock_monotonic();
 
-	pthread_mutex_lock(&p->lock);
-	while (!p->woken && due > now)
-		if (pthread_cond_timedwait(&p->wake, &p->lock, &ts) != 0)
-			break;
-	p->woken = false;
-	pthread_mutex_unlock(&p->lock);
-	now = clock_monotonic();
 	while (land(p, now))
 		;
 }
 
-static void
-fake_wakeup(struct port *p)
+static int
+fake_fd(const struct port *p)
 {
-	pthread_mutex_lock(&p->lock);
-	p->woken = true;
-	pthread_cond_signal(&p->wake);
-	pthread_mutex_unlock(&p->lock);
+	(void)p;
+	return -1;
 }
 
 static void
@@ -229,8 +207,6 @@ fake_close(struct port *p)
 		f->ex->done(f->ex);
 		free(f);
 	}
-	pthread_mutex_destroy(&p->lock);
-	pthread_cond_destroy(&p->wake);
 	free(p);
 }
 
@@ -242,5 +218,6 @@ const struct port_ops port_fake = {
 	.close = fake_close,
 	.send = fake_send,
 	.poll = fake_poll,
-	.wakeup = fake_wakeup,
+	.fd = fake_fd,
+	.wait_ms = fake_wait_ms,
 };

@@ -324,6 +324,27 @@ START_TEST(uris_are_normalised)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool transport, secure;
+} transports[] = {
+	{ "http://h/x", true, false },  { "HTTPS://h", true, true },
+	{ "coap://[::1]:1/x", true, false }, { "CoAPs://h", true, true },
+	{ "coap+tcp://h", false, false }, { "coap://", false, false },
+	{ "coap:/x", false, false },    { "ftp://h/", false, false },
+	{ "/x", false, false },         { "", false, false },
+	{ "https://h/a b", false, false },
+};
+
+START_TEST(transports_are_told)
+{
+	struct slice s = slice_of(transports[_i].text);
+
+	ck_assert_int_eq(uri_is_transport(s), transports[_i].transport);
+	ck_assert_int_eq(uri_is_secure(s), transports[_i].secure);
+}
+END_TEST
+
 START_TEST(escapes_both_ways)
 {
 	struct arena *a = arena_new(4096);
@@ -556,6 +577,7 @@ add_tests(TCase *c)
 	tcase_add_loop_test(c, base64_refuses, 0, NITEMS(base64_wrong));
 	tcase_add_loop_test(c, uris_are_split, 0, NITEMS(good_uris));
 	tcase_add_loop_test(c, uris_refuses, 0, NITEMS(wrong_uris));
+	tcase_add_loop_test(c, transports_are_told, 0, NITEMS(transports));
 	tcase_add_loop_test(c, uris_are_normalised, 0, NITEMS(normal_uris));
 	tcase_add_test(c, escapes_both_ways);
 	tcase_add_test(c, query_is_taken_apart);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Documents to values and back, through both codecs. */
+/* Documents to values and back, through all codecs. */
 #include "config.h"
 
 #include "bind_help.h"
@@ -12,7 +12,7 @@
 
 /* ---- round trips ---- */
 
-static const struct codec *const codecs[] = { &codec_xml, &codec_json };
+static const struct codec *const codecs[] = { &codec_xml, &codec_json, &codec_cbor };
 
 START_TEST(samples_come_back)
 {

@@ -176,7 +176,7 @@ END_TEST
 /* Nesting beyond WRITER_DEPTH and a full buffer are failures that stay. */
 START_TEST(test_writer_limits)
 {
-	const struct codec *const codecs[] = { &codec_xml, &codec_json };
+	const struct codec *const codecs[] = { &codec_xml, &codec_json, &codec_cbor };
 
 	for (size_t i = 0; i < NITEMS(codecs); i++) {
 		struct buf small;

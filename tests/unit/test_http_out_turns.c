@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exchanges of port_http that wait their turn, what ends them, and what wakes the port. */
+/* Exchanges of port_http that wait their turn, what ends them, and when the port has work. */
 #include "config.h"
 
 #include <sys/socket.h>
@@ -58,7 +58,7 @@ START_TEST(test_after_waiting)
 		errand_fini(&es[i]);
 	}
 	while (atomic_load(&peer.n_requests) == 0)
-		port_http.poll(p, 100);
+		port_turn(&port_http, p, 100);
 	shutdown(peer.fds[0], SHUT_RDWR);
 	await(p, &slow, 1);
 	ck_assert_int_eq(slow.ex.rc, RC_BAD_GATEWAY);
@@ -91,7 +91,7 @@ START_TEST(test_lines)
 		slow[i].ex.timeout_ms = 60000;
 		port_http.send(p, &slow[i].ex);
 	}
-	port_http.poll(p, 0);
+	port_turn(&port_http, p, 0);
 	for (int i = 0; i < N; i++) {
 		errand_init(&es[i], peer.port, "/ok");
 		es[i].ex.timeout_ms = 30000;
@@ -153,7 +153,7 @@ START_TEST(test_close_waiting)
 		errand_init(&es[i], peer.port, "/slow");
 		port_http.send(p, &es[i].ex);
 	}
-	port_http.poll(p, 0);
+	port_turn(&port_http, p, 0);
 	port_http.close(p);
 	for (int i = 0; i < N; i++) {
 		ck_assert_uint_eq(es[i].done, 1);
@@ -164,34 +164,33 @@ START_TEST(test_close_waiting)
 }
 END_TEST
 
-static void *
-wake_run(void *arg)
-{
-	const struct timespec pause = { .tv_nsec = 50000000 };
-
-	nanosleep(&pause, NULL);
-	port_http.wakeup(arg);
-	return NULL;
-}
-
-START_TEST(test_wakeup)
+START_TEST(test_waits)
 {
 	struct port *p = port_open(10, 2);
-	int64_t begin = clock_monotonic();
-	pthread_t waker;
+	struct peer peer;
+	struct errand e;
+	struct pollfd fd = { .fd = port_http.fd(p), .events = POLLIN };
+	int64_t until = clock_monotonic() + 40 * CLOCK_SECOND;
 
-	ck_assert_int_eq(pthread_create(&waker, NULL, wake_run, p), 0);
-	port_http.poll(p, 60000);
-	ck_assert_int_lt(clock_monotonic() - begin, 30 * CLOCK_SECOND);
-	pthread_join(waker, NULL);
-	/* A wakeup that came before the poll is not lost. */
-	port_http.wakeup(p);
-	port_http.poll(p, 60000);
-	ck_assert_int_lt(clock_monotonic() - begin, 30 * CLOCK_SECOND);
-	/* And without one a poll waits no longer than it may. */
-	begin = clock_monotonic();
-	port_http.poll(p, 100);
-	ck_assert_int_ge(clock_monotonic() - begin, 90000);
+	/* Without exchanges there is nothing to do, now or later. */
+	ck_assert_int_eq(port_http.wait_ms(p, 60000), 60000);
+	ck_assert_int_eq(poll(&fd, 1, 0), 0);
+	peer_start(&peer);
+	errand_init(&e, peer.port, "/slow");
+	port_http.send(p, &e.ex);
+	/* It is begun at once; then libcurl waits for the peer, which says nothing. */
+	ck_assert_int_eq(port_http.wait_ms(p, 60000), 0);
+	while ((atomic_load(&peer.n_requests) == 0 || port_http.wait_ms(p, 60000) < 1000) &&
+	       clock_monotonic() < until)
+		port_turn(&port_http, p, 20);
+	ck_assert_int_ge(port_http.wait_ms(p, 60000), 1000);
+	ck_assert_int_eq(poll(&fd, 1, 0), 0);
+	/* An event makes the descriptor readable until the port has seen to it. */
+	peer_stop(&peer);
+	ck_assert_int_eq(poll(&fd, 1, 20000), 1);
+	await(p, &e, 1);
+	ck_assert_int_eq(poll(&fd, 1, 0), 0);
+	errand_fini(&e);
 	port_http.close(p);
 }
 END_TEST
@@ -211,7 +210,7 @@ START_TEST(test_close)
 	/* One resends when it is told of the end, which must not keep the port alive. */
 	es[0].again = p;
 	while (atomic_load(&peer.n_requests) < 2)
-		port_http.poll(p, 100);
+		port_turn(&port_http, p, 100);
 	port_http.close(p);
 	for (int i = 0; i < N; i++) {
 		ck_assert_uint_eq(es[i].done, i == 0 ? 2 : 1);
@@ -227,7 +226,7 @@ main(void)
 {
 	const TTest *const tests[] = {
 		test_limits, test_after_waiting, test_lines, test_timeouts_in_line,
-		test_wakeup, test_close_waiting, test_close,
+		test_waits, test_close_waiting, test_close,
 	};
 	Suite *s = suite_create("http_out_turns");
 	TCase *c = suite_case(s, "turns", NULL, NULL);

@@ -307,7 +307,7 @@ START_TEST(test_chaos)
 				begun++;
 			}
 		}
-		port_http.poll(p, 1000);
+		port_turn(&port_http, p, 1000);
 	}
 	ck_assert_uint_gt(answered, n / 3);
 	port_http.close(p);

@@ -290,9 +290,9 @@ START_TEST(test_limits)
 		port_http.send(p, &es[i].ex);
 	}
 	while (psk_peer_seen(&peer) < AT_ONCE)
-		port_http.poll(p, 10);
+		port_turn(&port_http, p, 10);
 	for (int i = 0; i < 10; i++)
-		port_http.poll(p, 20);
+		port_turn(&port_http, p, 20);
 	ck_assert_uint_eq(psk_peer_seen(&peer), AT_ONCE);
 	/* Retired while an exchange waits for its turn: it is still sent, as what it was given. */
 	credential_unref(c[0]);
@@ -305,7 +305,7 @@ START_TEST(test_limits)
 	}
 	expect_own_sessions();
 	while (ended() < peer.n_clients && clock_monotonic() < until)
-		port_http.poll(p, 100);
+		port_turn(&port_http, p, 100);
 	ck_assert_uint_eq(ended(), peer.n_clients);
 	port_http.close(p);
 	psk_peer_stop(&peer);
@@ -329,7 +329,7 @@ START_TEST(test_retired)
 	}
 	credential_unref(c[0]);
 	while (ended() == 0 && clock_monotonic() < until)
-		port_http.poll(p, 100);
+		port_turn(&port_http, p, 100);
 	ck_assert_uint_eq(ended(), 1);
 	errand_init(&e, c[1], "/x");
 	run(p, &e);
@@ -360,7 +360,7 @@ START_TEST(test_many_credentials)
 	}
 	ck_assert_uint_eq(peer.n_clients, N);
 	while (ended() < N - POOLS)
-		port_http.poll(p, 10);
+		port_turn(&port_http, p, 10);
 	for (int i = 0; i <= POOLS; i++) {
 		errand_init(&es[i], c[i], "/slow");
 		port_http.send(p, &es[i].ex);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/listen.h"
 #include "app/listen_names.h"
 #include "app/options.h"
 #include "app/scl_conf.h"
@@ -128,6 +129,27 @@ START_TEST(test_configured)
 	ck_assert(has(names, "[2001:db8::1]:8080"));
 	/* The first that serves mid. */
 	ck_assert_str_eq(listen_base_uri(arena, o, ports), "http://127.0.0.1:8081/m2m");
+}
+END_TEST
+
+/* Names and the base URI are of whatever protocol; each has ports of its own. */
+START_TEST(test_coap)
+{
+	const unsigned ports[] = { 8080, 5683, 5684, 80 };
+	const char *const *names;
+
+	load("listeners = ( { port = 8080; serve = [ \"mia\" ]; }, { port = 5683; protocol = \"coap\"; },"
+	     " { port = 5684; protocol = \"coap\"; security = \"psk\"; address = \"192.0.2.7\"; },"
+	     " { port = 80; protocol = \"coap\"; address = \"127.0.0.2\"; } );");
+	names = listen_names(arena, o, ports);
+	ck_assert_ptr_nonnull(names);
+	ck_assert(has(names, "127.0.0.1:5683"));
+	ck_assert(has(names, "127.0.0.1"));
+	ck_assert(has(names, "192.0.2.7"));
+	ck_assert(has(names, "127.0.0.2:80"));
+	ck_assert(!has(names, "127.0.0.2"));
+	ck_assert_str_eq(listen_base_uri(arena, o, ports), "coap://127.0.0.1:5683/m2m");
+	ck_assert_str_eq(listen_scheme(&o->listeners.v[2]), "coaps");
 }
 END_TEST
 
@@ -288,7 +310,7 @@ END_TEST
 int
 main(void)
 {
-	const TTest *const tests[] = { test_loopback, test_default_port, test_configured,
+	const TTest *const tests[] = { test_loopback, test_default_port, test_configured, test_coap,
 		test_all_interfaces, test_behind_proxy, test_no_memory, test_scl_conf, test_contact,
 		test_sec, test_ocsp };
 	Suite *s = suite_create("service_conf");

@@ -100,7 +100,7 @@ await(struct port *p, const struct errand *e)
 	int64_t until = clock_monotonic() + WITHIN;
 
 	while (e->done == 0 && clock_monotonic() < until)
-		port_http.poll(p, 1000);
+		port_turn(&port_http, p, 1000);
 	ck_assert_uint_eq(e->done, 1);
 }
 

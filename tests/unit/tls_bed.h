@@ -5,6 +5,7 @@
 
 #include "core/port.h"
 
+#include "port_turn.h"
 #include "psk_peer.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))

@@ -57,9 +57,10 @@ class Check:
     broken: str = ""
     cases: str = ""
     kind: str = "nscl"
+    transport: str = "http"
 
 
-def read_list(path, kind=Check, demanded=FIELDS, optional=("kind",)):
+def read_list(path, kind=Check, demanded=FIELDS, optional=("kind", "transport")):
     """All checks of the list, in its order; kind has the attributes demanded and optional."""
     checks = []
     with open(path, encoding="utf-8") as lines:
@@ -116,9 +117,10 @@ def build_flags(build):
     return dict(line.split("=", 1) for line in done.stdout.decode().splitlines() if "=" in line)
 
 
-def run(command, build):
+def run_in(command, build):
     """A step of the build, in the build directory."""
-    done = subprocess.run(command, cwd=build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(command, cwd=build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
     if done.returncode != 0:
         raise ListError(f"{shlex.join(command)}\n{done.stdout.decode(errors='replace')}")
 
@@ -139,19 +141,20 @@ def make_daemons(source, build, copy, checks, kinds):
     compile_one = [*flags["cc"], *flags["cppflags"], *flags["cflags"], "-D_GNU_SOURCE", "-Wno-error", "-include", header,
                    "-c"]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda o: run([*compile_one, "-o", o, o.removesuffix(".o") + ".c"], build), objects))
+        list(pool.map(lambda o: run_in([*compile_one, "-o", o, o.removesuffix(".o") + ".c"], build), objects))
     programs = {}
     os.mkdir(os.path.join(copy, "bin"))
     for kind in sorted(kinds):
         programs[kind] = os.path.join(copy, "bin", kind)
-        run([*flags["cc"], *flags["ldflags"], "-o", programs[kind], f"{kind}/main.o", *objects,
+        run_in([*flags["cc"], *flags["ldflags"], "-o", programs[kind], f"{kind}/main.o", *objects,
              *flags[kind], *flags["libs"]], build)
     return programs
 
 
-def failing(program, kind, cases, name):
+def failing(program, kind, transport, cases, name):
     """(names of the cases that fail, output) of a run with one check switched off, or none."""
     command = [sys.executable, "-B", RUNNER, "--daemon", program, "--kind", kind, "--only", cases,
+               "--transport", transport,
                "--concurrency", "8"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, VARIABLE: name}, check=False)
@@ -164,18 +167,18 @@ def failing(program, kind, cases, name):
 def green(programs, checks):
     """With nothing switched off nothing fails."""
     good = True
-    for kind, program in programs.items():
-        groups = sorted({g for c in checks if c.kind == kind for g in c.cases.split(",")})
-        failed, text = failing(program, kind, ",".join(groups), "")
+    for kind, transport in sorted({(c.kind, c.transport) for c in checks}):
+        groups = sorted({g for c in checks if (c.kind, c.transport) == (kind, transport) for g in c.cases.split(",")})
+        failed, text = failing(programs[kind], kind, transport, ",".join(groups), "")
         if failed is None or failed:
             good = False
-            print(f"not green with nothing switched off ({kind}):\n{text}")
+            print(f"not green with nothing switched off ({kind}, {transport}):\n{text}")
     return good
 
 
 def red(programs, check):
     """(line for the report, did a case fail)."""
-    failed, text = failing(programs[check.kind], check.kind, check.cases, check.name)
+    failed, text = failing(programs[check.kind], check.kind, check.transport, check.cases, check.name)
     if failed is None:
         return f"{check.name}: the run itself failed\n{text}", False
     if "the daemon ended with" in text:

@@ -5,10 +5,10 @@ import datetime
 import json
 import re
 
-from . import xpath
+from . import cbor, xpath
 
-_SOURCES = ("xpath", "rep-xpath", "json", "rep-json")
-_WHOLE = ("body", "type", "rep-body", "rep-type", "method", "path", "gap")
+_SOURCES = ("xpath", "rep-xpath", "json", "rep-json", "cbor", "rep-cbor")
+_WHOLE = ("body", "type", "rep-body", "rep-type", "length", "method", "path", "gap")
 _STATUS = re.compile(r"(\d{3}|closed|\$\w+)(\|(\d{3}|closed))*$")
 _TOKEN = re.compile(r"(.+?)\s+(exists|absent|empty|count|list|between|seconds|type|=|!=|!~|~|<=|>=|<|>)(?:\s+(.*))?$")
 _DURATION = re.compile(r"(-)?P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$")
@@ -23,8 +23,9 @@ class Failed(Exception):
 
 
 class Assertion:
-    """source, expression, operator, operand; all still with variables. release: 0 = judged in every one."""
-    release = 0
+    """source, expression, operator, operand; all still with variables. release: 0 = judged in every one;
+    transport: http or coap, "" = over both."""
+    release, transport = 0, ""
 
     def __init__(self, source, expr, operator, operand):
         self.source, self.expr, self.operator, self.operand = source, expr, operator, operand
@@ -90,8 +91,12 @@ def values(message, source, expr):
         return [xpath.text_of(n) for n in xpath.select(message.xml(), expr)]
     if source == "json":
         return json_select(message.json(), expr)
+    if source == "cbor":
+        return [cbor.shown(v) for v in json_select(message.cbor(), expr)]
     if source == "body":
         return [message.text()]
+    if source == "length":
+        return [str(len(message.body))]
     if source == "type":
         return [message.header("Content-Type") or ""]
     if source == "header":
@@ -176,8 +181,8 @@ _CHECKS = {
 def check(message, source, expr, operator, operand):
     """Raise Failed unless the (expanded) assertion holds for the message."""
     if source == "status":
-        if str(message.status) not in operand.split("|"):
-            raise Failed(f"status {message.status}, expected {operand}")
+        if not any(message.stands_for(s) for s in operand.split("|")):
+            raise Failed(f"status {message.code or message.status}, expected {operand}")
         return
     if source == "relayed":
         return

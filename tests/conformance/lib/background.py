@@ -5,7 +5,7 @@ import threading
 import time
 
 from . import assertion, casefile
-from .client import Client
+from .client import connect
 
 TIMEOUT = 15.0
 PENDING_TIME = 0.5
@@ -16,7 +16,7 @@ class Started:
 
     def __init__(self, run, request):
         self.method = request[0]
-        self.client, self.answer, self.error = Client(run.target.url, run.target.context), None, None
+        self.client, self.answer, self.error = connect(run.target.url, run.target.context), None, None
         self.thread = threading.Thread(target=self._run, args=(run, request), daemon=True)
         self.thread.start()
 

@@ -4,6 +4,7 @@
 import base64
 import re
 
+from . import cbor
 from .expand import expand, unescape
 
 _NAMESPACES = (' xmlns:m2m="http://uri.etsi.org/m2m" xmlns:xmime="http://www.w3.org/2005/05/xmlmime"'
@@ -16,6 +17,11 @@ def _with_namespaces(text):
     if not match or "xmlns:m2m" in text.partition(">")[0]:
         return text
     return text[:match.end()] + _NAMESPACES + text[match.end():]
+
+
+def media_type(body):
+    """What a body is when the case does not say: one of CBOR begins with a map of one member."""
+    return {b"{": "application/json", b"\xa1": "application/cbor"}.get(body[:1], "application/xml")
 
 
 def build_body(lines, variables):
@@ -33,6 +39,8 @@ def build_body(lines, variables):
             parts.append(unescape(text) * int(count))
         elif word == "@text":
             parts.append(unescape(rest))
+        elif word == "@cbor":
+            parts.append(cbor.dumps(cbor.parse(rest)))
         else:
             parts.append(_with_namespaces(expand(line, variables)).encode())
     return b"".join(parts)

@@ -10,17 +10,21 @@ from . import assertion
 
 REQUEST, RAW, WAIT, NOTIFY, QUIET = "request", "raw", "wait-until", "notify", "no-notify"
 START, AWAIT, PENDING, PART, ENCODE, ANSWER = "start", "await", "pending", "part", "encode", "answer"
-SINK, PEER, UPSTREAM = "sink", "peer", "upstream"
-_DIRECTIVES = ("clause", "kinds", "slow", "exclusive", "config", "tag", "release")
-_STEPS = ("set", "save", "fixture", "sleep", "restart", "expect-close", RAW, WAIT, NOTIFY, QUIET,
-          START, AWAIT, PENDING, PART, ENCODE, ANSWER, SINK, PEER, UPSTREAM)
-_JUDGED = (REQUEST, RAW, WAIT, NOTIFY, AWAIT, PART)
+OBSERVE, UNOBSERVE, REJECT = "observe", "unobserve", "reject"
+SINK, PEER, UPSTREAM, CLOSE = "sink", "peer", "upstream", "expect-close"
+_DIRECTIVES = ("clause", "kinds", "slow", "exclusive", "config", "tag", "release",
+               "http-only", "coap-only")
+_STEPS = ("set", "save", "fixture", "sleep", "restart", CLOSE, RAW, WAIT, NOTIFY, QUIET,
+          START, AWAIT, PENDING, PART, ENCODE, ANSWER, SINK, PEER, UPSTREAM, OBSERVE, UNOBSERVE, REJECT)
+JUDGED = (REQUEST, RAW, WAIT, NOTIFY, AWAIT, PART, OBSERVE, UNOBSERVE)
 # Words a step must have at least.
-_WORDS = {REQUEST: 2, WAIT: 2, START: 3, ANSWER: 4, PART: 2, "set": 2, "save": 3, "restart": 0,
-          "expect-close": 0, RAW: 0}
+_WORDS = {REQUEST: 2, WAIT: 2, START: 3, ANSWER: 4, PART: 2, OBSERVE: 2, "set": 2, "save": 3, "restart": 0,
+          CLOSE: 0, RAW: 0}
 # How a daemon comes to register with the NSCL of an upstream line.
 UPSTREAM_OPTIONS = (("register.nscl", "$upstream"), ("register.retry", "200 ms"),
                     ("register.retry_max", "1 s"))
+_EXPECTATIONS = ("<", "<1", "<2", "<http", "<coap")
+_BLOCKS = ("foreach ", "http ")
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):\s?(.*)$")
 
 
@@ -37,6 +41,7 @@ class Step:
     block: list = dataclasses.field(default_factory=list)
     expects: list = dataclasses.field(default_factory=list)
     bindings: dict = dataclasses.field(default_factory=dict)
+    http: str = ""      # why it is of HTTP alone
 
     def options(self):
         """(words, {key: value}) of the arguments."""
@@ -72,6 +77,8 @@ class Case:
     tags: list = dataclasses.field(default_factory=list)
     config: list = dataclasses.field(default_factory=list)
     release: int = 0
+    http_only: str = ""
+    coap_only: bool = False
     slow: bool = False
     exclusive: bool = False
     steps: list = dataclasses.field(default_factory=list)
@@ -91,23 +98,28 @@ class Case:
 
 
 def _unroll(lines, path):
-    """Expand foreach ... end; yields (number, text, bindings)."""
+    """Expand foreach ... end, mark http ... end; yields (number, text, bindings, why of HTTP alone)."""
     out = []
 
-    def emit(begin, stop, bindings):
+    def emit(begin, stop, bindings, http):
         index = begin
         while index < stop:
             number, text = lines[index]
             if text.startswith("foreach"):
                 close = _matching_end(lines, index, path)
                 for row in _rows(text, number, path):
-                    emit(index + 1, close, {**bindings, **row})
+                    emit(index + 1, close, {**bindings, **row}, http)
                 index = close + 1
                 continue
-            out.append((number, text, bindings))
+            if text.startswith("http "):
+                close = _matching_end(lines, index, path)
+                emit(index + 1, close, bindings, text[4:].strip())
+                index = close + 1
+                continue
+            out.append((number, text, bindings, http))
             index += 1
 
-    emit(0, len(lines), {})
+    emit(0, len(lines), {}, "")
     return out
 
 
@@ -115,11 +127,11 @@ def _matching_end(lines, index, path):
     depth = 0
     for at in range(index, len(lines)):
         text = lines[at][1]
-        depth += text.startswith("foreach")
+        depth += text.startswith(_BLOCKS)
         depth -= text == "end"
         if depth == 0:
             return at
-    raise CaseError(f"{path}:{lines[index][0]}: foreach without end")
+    raise CaseError(f"{path}:{lines[index][0]}: {lines[index][1].split()[0]} without end")
 
 
 def _rows(text, number, path):
@@ -145,10 +157,12 @@ def _attribute(case, word, rest, where):
         case.config.append(rest)
     elif word == "release" and rest in ("1", "2"):
         case.release = int(rest)
+    elif word == "http-only" and rest:
+        case.http_only = rest
     elif rest:
         raise CaseError(f"{where}: '{word}' takes no argument")
     else:
-        setattr(case, word, True)
+        setattr(case, word.replace("-", "_"), True)
 
 
 def _add_step(case, step):
@@ -158,32 +172,33 @@ def _add_step(case, step):
     case.steps.append(step)
 
 
-def _top_level(case, number, text, bindings):
+def _top_level(case, number, text, bindings, http):
     where = f"{case.path}:{number}"
     word, _, rest = text.partition(" ")
     word, rest = word.strip(), rest.strip()
     if word in _DIRECTIVES:
         _attribute(case, word, rest, where)
     elif word == ">":
-        _add_step(case, Step(REQUEST, number, rest, bindings=bindings))
-    elif word in ("<", "<1", "<2"):
-        _expectation(case, number, rest, int(word[1:] or 0))
+        _add_step(case, Step(REQUEST, number, rest, bindings=bindings, http=http))
+    elif word in _EXPECTATIONS:
+        _expectation(case, number, rest, word[1:])
     elif word in _STEPS:
-        _add_step(case, Step(word, number, rest, bindings=bindings))
+        _add_step(case, Step(word, number, rest, bindings=bindings, http=http))
     else:
         raise CaseError(f"{where}: unknown directive '{word}'")
 
 
-def _expectation(case, number, text, release):
+def _expectation(case, number, text, where_only):
     where = f"{case.path}:{number}"
-    if not case.steps or case.steps[-1].kind not in _JUDGED:
+    if not case.steps or case.steps[-1].kind not in JUDGED:
         raise CaseError(f"{where}: '<' needs a request or a message before it")
     try:
         found = assertion.split(text)
     except assertion.AssertionSyntax as error:
         raise CaseError(f"{where}: {error}") from None
     for item in found:
-        item.release = release
+        item.release = int(where_only) if where_only.isdigit() else 0
+        item.transport = "" if where_only.isdigit() else where_only
         case.steps[-1].expects.append((number, item))
 
 
@@ -205,9 +220,9 @@ def load(path):
             content.append((number, text))
         elif not case.title and "SPDX" not in text:
             case.title = text.lstrip("# ")
-    for number, text, bindings in _unroll(content, path):
+    for number, text, bindings, http in _unroll(content, path):
         if not text[0].isspace():
-            _top_level(case, number, text, bindings)
+            _top_level(case, number, text, bindings, http)
         elif not case.steps or case.steps[-1].expects:
             raise CaseError(f"{path}:{number}: indented line without a request")
         else:

@@ -6,10 +6,16 @@ import socket
 import time
 import urllib.parse
 
+from . import coapclient
 from .message import Message
 
 TIMEOUT = 90     # seconds; a poll is held for a minute
 CLOSED = "closed"
+
+
+def connect(url, context=None):
+    """A client for an SCL, by the scheme of its URL."""
+    return coapclient.Client(url) if url.startswith("coap:") else Client(url, context)
 
 
 class Client:

@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from . import casefile, peer
+from . import casefile, cbor, peer
 from .body import build_body
 from .expand import expand, names
 from .fixtures import FIXTURES
@@ -80,11 +80,11 @@ class Tree:
 
 
 def _document(body):
-    """(local name, id) of an XML or JSON document."""
-    if body[:1] != b"{":
+    """(local name, id) of a document."""
+    if body[:1] not in (b"{", b"\xa1"):
         return peer.root_of(body)
     try:
-        (name, value), = json.loads(body).items()
+        (name, value), = (json if body[:1] == b"{" else cbor).loads(body).items()
     except ValueError:
         return "", ""
     return (name, next((value[k] for k in ("id", "appId", "sclId") if k in value), "")) \

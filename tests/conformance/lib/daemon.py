@@ -14,7 +14,7 @@ STOP_TIMEOUT = 30
 ALL_FLAGS = '"READ","WRITE","CREATE","DELETE","DISCOVER"'
 _CONFIG = """scl = {{ id = "{kind}.example.org"; base = "m2m"; }};
 store = {{ engine = "{engine}"; path = "{store}"; }};
-listeners = ( {{ address = "127.0.0.1"; port = {port}; security = "none"; serve = [ {serve} ]; }} );
+listeners = ( {{ address = "127.0.0.1"; port = {port}; security = "none";{protocol} serve = [ {serve} ]; }} );
 mid = {{ open_on_loopback = true; }};
 access_rights = ( {{ id = "default";
     permissions = ( {{ id = "everyone"; flags = [ {flags} ]; holders = {{ all = true; }}; }} );
@@ -22,6 +22,7 @@ access_rights = ( {{ id = "default";
 default_access_right = "default";
 log = {{ level = "info"; }};
 """
+_PROTOCOLS = {"http": "", "coap": ' protocol = "coap";'}
 _SERVES = {"nscl": '"mia", "mid"', "gscl": '"dia", "mid"', "dscl": '"dia", "mid"'}
 
 
@@ -32,22 +33,23 @@ class DaemonError(Exception):
 class Daemon:
     """One process; the temporary directory lives as long as this object is open."""
 
-    def __init__(self, program, kind, engine, options=()):
+    def __init__(self, program, kind, engine, options=(), transport="http"):
         self.program, self.kind, self.engine, self.options = program, kind, engine, list(options)
         self.directory = tempfile.mkdtemp(prefix="scl-conformance.")
-        self.process, self.port = None, 0
+        self.transport, self.process, self.port = transport, None, 0
         self.log_path = os.path.join(self.directory, "log")
 
     @property
     def url(self):
         """URI of the sclBase."""
-        return f"http://127.0.0.1:{self.port}/m2m"
+        return f"{self.transport}://127.0.0.1:{self.port}/m2m"
 
     def start(self):
         """Start and wait for the ready line; a restart keeps port and store."""
         config = os.path.join(self.directory, "scl.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(_CONFIG.format(kind=self.kind, engine=self.engine, port=self.port, flags=ALL_FLAGS,
+                                      protocol=_PROTOCOLS[self.transport],
                                       serve=_SERVES[self.kind], store=os.path.join(self.directory, "store")))
         command = [self.program, "-c", config]
         for option in self.options:
@@ -68,9 +70,9 @@ class Daemon:
                 raise DaemonError(f"ended before it was ready\n{self.log_tail()}")
             line += data
         words = dict(w.split("=", 1) for w in line.decode().split()[1:])
-        if not line.startswith(b"ready ") or "http" not in words:
+        if not line.startswith(b"ready ") or self.transport not in words:
             raise DaemonError(f"unexpected line on stdout: {line!r}")
-        self.port = int(words["http"].rsplit(":", 1)[1])
+        self.port = int(words[self.transport].rsplit(":", 1)[1])
 
     def log_tail(self, lines=15):
         """The last lines of the log, for a report."""

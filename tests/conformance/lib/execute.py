@@ -7,9 +7,9 @@ import re
 import time
 import urllib.parse
 
-from . import assertion, background, casefile, implied, peers, release
-from .body import build_body
-from .client import Client
+from . import assertion, background, casefile, implied, observing, peers, release
+from .body import build_body, media_type
+from .client import connect
 from .expand import ExpandError, expand, unescape
 from .fixtures import FIXTURES
 
@@ -18,6 +18,7 @@ QUIET_TIME = 0.6
 WAIT_TIMEOUT = 5.0
 RAW_TIMEOUT = 10.0
 POLL = 0.05
+_STEPS = {**background.STEPS, **observing.STEPS, **peers.STEPS}
 
 
 class StepFailed(Exception):
@@ -33,28 +34,42 @@ class Run:
     def __init__(self, case, target, variables, options):
         self.case, self.target, self.options = case, target, options
         self.variables = {**variables, **target.opened.variables}
-        self.client = Client(target.url, target.context)
+        self.client = connect(target.url, target.context)
         self.created, self.identities, self.documents = [], [], []
         self.sinks, self.started = dict(target.opened.sinks), {}
         self.last = self.whole = None
+        self.ident = self.variables["id"]
+        # What is of HTTP alone needs it on all ways.
+        mixed = target.transport == "http" and options.sinks.origin.startswith("coap:")
+        self.transports = ("",) if mixed else ("", target.transport)
+        self.heard = {}         # number of a step: what came last for it
+        self.left_out = 0       # requests and expectations of HTTP alone
         self.handlers = {
             casefile.REQUEST: self._request, casefile.RAW: self._raw, casefile.WAIT: self._wait,
             casefile.NOTIFY: self._notify, casefile.QUIET: self._quiet, casefile.PART: self._part,
             casefile.ENCODE: self._encode, "save": self._save, "set": self._set, "fixture": self._fixture,
-            "sleep": self._sleep, "restart": self._restart, "expect-close": self._expect_close,
+            "sleep": self._sleep, "restart": self._restart, casefile.CLOSE: self._expect_close,
         }
-        self.handlers |= {kind: functools.partial(f, self) for kind, f in {**background.STEPS, **peers.STEPS}.items()}
+        self.handlers |= {kind: functools.partial(f, self) for kind, f in _STEPS.items()}
 
     def execute(self):
         """Run all steps; raises StepFailed."""
-        for step in self.case.steps:
+        for number, step in enumerate(self.case.steps):
+            if step.http and "http" not in self.transports:
+                self.left_out += step.kind in casefile.JUDGED
+                continue
             try:
                 for name, value in step.bindings.items():
                     self.define(name, value)
                 self.handlers[step.kind](step)
+                self._keep(number, step)
             except (assertion.Failed, ExpandError, ValueError, LookupError, OSError) as error:
                 bound = f" {step.bindings}" if step.bindings else ""
                 raise StepFailed(step.line, f"{step.kind} {step.args}{bound}: {error}") from error
+
+    def _keep(self, number, step):
+        if step.kind in casefile.JUDGED and self.options.keep:
+            self.heard[number] = self.last
 
     def expand(self, text):
         """Text with the variables of the case."""
@@ -84,7 +99,7 @@ class Run:
         if "from" not in names and "authorization" not in names:
             headers.append(("From", self.variables["me"]))
         if body and "content-type" not in names:
-            headers.append(("Content-Type", "application/json" if body[:1] == b"{" else "application/xml"))
+            headers.append(("Content-Type", media_type(body)))
         return [(k, v) for k, v in headers if v != "-"]
 
     def prepare(self, step, args):
@@ -96,11 +111,14 @@ class Run:
         body = build_body(step.headers_and_body()[1], self.variables)
         return words[0], words[1], self._headers(step, body), body
 
+    def local(self, target):
+        """What is at the target of the run is asked for without scheme and authority."""
+        origin = self.variables["origin"]
+        return target[len(origin):] if target.startswith(origin + "/") else target
+
     def send(self, method, target, headers, body, client=None):
         """One request and its answer; what it creates is deleted at the end."""
-        if target.startswith(self.variables["origin"] + "/"):
-            target = target[len(self.variables["origin"]):]
-        answer = self.target.exchange(client or self.client, method, target, headers, body)
+        answer = self.target.exchange(client or self.client, method, self.local(target), headers, body)
         originator = dict((k.lower(), v) for k, v in headers).get("from")
         if originator and originator not in self.identities:
             self.identities.append(originator)
@@ -122,6 +140,9 @@ class Run:
     def _assert(self, step, message):
         for line, item in step.expects:
             if not release.applies(item, self.target.release.number):
+                continue
+            if item.transport not in self.transports:
+                self.left_out += item.transport == "http"
                 continue
             try:
                 assertion.check(message, item.source, expand(item.expr, self.variables), item.operator,
@@ -259,6 +280,7 @@ class Run:
     def cleanup(self):
         """Delete what the case created, newest first; descendants go with their ancestor."""
         background.drop(self)
+        observing.drop(self)
         roots = [(p, f) for p, f in self.created if not any(p.startswith(o + "/") for o, _ in self.created)]
         for path, originator in reversed(roots):
             for identity in [originator, self.variables["me"], *self.identities]:

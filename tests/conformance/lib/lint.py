@@ -9,11 +9,12 @@ from .body import build_body
 from .expand import expand, names
 from .fixtures import FIXTURES
 
-_GIVEN = {"base", "root", "origin", "hostport", "id", "ar", "runid", "other", "me", "mebasic"}
+_GIVEN = {"schemes", "base", "root", "origin", "hostport", "id", "ar", "runid", "other", "me", "mebasic"}
 # Tags of cases whose requests are accepted although the schema does not.
 _LIBERAL = {"unordered", "liberal"}
 _ARRIVED = {"in_method", "in_path", "in_query", "in_id", "in_from"}
-_NAMED = {casefile.SINK: ("",), casefile.PEER: ("", "id", "scl", "basic"), casefile.ENCODE: ("",)}
+_NAMED = {casefile.SINK: ("",), casefile.PEER: ("", "id", "scl", "basic"), casefile.ENCODE: ("",),
+          casefile.OBSERVE: ("",)}
 
 
 def _defined_by(step):
@@ -34,6 +35,8 @@ def _problems(case):
         yield 1, "the title is missing, or title or clause has a | (they stand in a table)"
     known, started = set(_GIVEN), set()
     for step in case.steps:
+        if step.kind in (casefile.RAW, casefile.CLOSE) and not (case.http_only or step.http):
+            yield step.line, f"{step.kind} is of HTTP alone: say so (http-only, http)"
         known |= set(step.bindings)
         if step.kind == "fixture" and not set(step.args.split()) <= set(FIXTURES):
             yield step.line, f"unknown fixture in '{step.args}'"
@@ -50,7 +53,8 @@ def _problems(case):
             except (re.error, xpath.XPathError) as error:
                 yield line, str(error)
         words = step.args.split()
-        if step.kind in (casefile.NOTIFY, casefile.QUIET, casefile.ANSWER) and words[0] not in known:
+        if step.kind in (casefile.NOTIFY, casefile.QUIET, casefile.ANSWER, casefile.UNOBSERVE,
+                         casefile.REJECT) and words[0] not in known:
             yield step.line, "unknown sink"
         if step.kind == casefile.ANSWER and len(step.options()[0]) != 4:
             yield step.line, "answer NAME METHOD PATH STATUS"
@@ -58,7 +62,7 @@ def _problems(case):
             started.add(words[0])
         if step.kind in (casefile.AWAIT, casefile.PENDING) and words[0] not in started:
             yield step.line, "no request of this name was started"
-        if step.kind in (casefile.REQUEST, casefile.WAIT, casefile.AWAIT) and not step.expects:
+        if step.kind in (casefile.REQUEST, casefile.WAIT, casefile.AWAIT, casefile.OBSERVE) and not step.expects:
             yield step.line, "request without expectation"
         known |= _defined_by(step)
 

@@ -5,11 +5,14 @@ import base64
 import json
 import xml.etree.ElementTree as ElementTree
 
-from . import assertion, release, xpath
+from . import assertion, cbor, release, xpath
 
 
 class Message:
     """Headers and body; status for a response, method and path for a request."""
+    transport = "http"
+    code = ""       # of CoAP
+    may = ()        # statuses of HTTP that the code of CoAP stands for; empty: status alone
     release = 2     # 1: what arrived may be in the forms of Release 1, and is looked at in those of Release 2
 
     def __init__(self, status="", headers=(), body=b"", method="", path="", closed=False):
@@ -25,6 +28,10 @@ class Message:
         if not found and self.release == 1 and name.lower() == "from":
             return release.originator(self.header("Authorization"))
         return ", ".join(found) if found else None
+
+    def stands_for(self, status):
+        """Is the answer what HTTP would say with this status (a string)?"""
+        return status in (self.may or (str(self.status),))
 
     def media_type(self):
         """Content-Type without parameters, lower case."""
@@ -52,26 +59,38 @@ class Message:
         except ValueError as error:
             raise assertion.Failed(f"body is not JSON ({error}): {self.text()[:200]!r}") from None
 
+    def cbor(self):
+        """The body as CBOR, which must be in the deterministic encoding."""
+        try:
+            return cbor.loads(self.body)
+        except cbor.Malformed as error:
+            raise assertion.Failed(f"body is no deterministic CBOR ({error}): {self.body[:200].hex()}") from None
+
     def representation(self):
         """The decoded representation of a notify, requestNotify or responseNotify."""
         if self._representation is None:
-            if self.media_type() == "application/json":
-                source, expr = "json", next(iter(self.json()), "") + ".representation"
+            source = {"application/json": "json", "application/cbor": "cbor"}.get(self.media_type())
+            if source:
+                expr = next(iter(getattr(self, source)()), "") + ".representation"
             else:
                 source, expr = "xpath", "/*/representation"
             self._representation = self.part(source, expr)
         return self._representation
 
     def part(self, source, expr):
-        """The document that is base64 at a place of the body."""
-        if source not in ("xpath", "json"):
-            raise assertion.Failed(f"a part is at an xpath or json, not '{source}'")
-        found = xpath.select(self.xml(), expr) if source == "xpath" else assertion.json_select(self.json(), expr)
+        """The document that is base64, in CBOR octets, at a place of the body."""
+        if source not in ("xpath", "json", "cbor"):
+            raise assertion.Failed(f"a part is at an xpath, json or cbor, not '{source}'")
+        found = xpath.select(self.xml(), expr) if source == "xpath" else \
+            assertion.json_select(getattr(self, source)(), expr)
         if not found:
             raise assertion.Failed(f"there is no {expr}: {self.text()[:200]!r}")
-        kind, text = (_encoded_xml if source == "xpath" else _encoded_json)(found[0])
+        kind, body = (_encoded_xml if source == "xpath" else _encoded_json)(found[0])
+        if source == "cbor" and not isinstance(body, bytes):
+            raise assertion.Failed(f"{expr} is no byte string")
         try:
-            body = base64.b64decode("".join(text.split()), validate=True)
+            if source != "cbor":
+                body = base64.b64decode("".join(body.split()), validate=True)
         except ValueError:
             raise assertion.Failed(f"{expr} is not base64") from None
         part = Message(headers=[("Content-Type", kind)], body=body)
@@ -94,4 +113,4 @@ def _encoded_xml(node):
 def _encoded_json(value):
     if isinstance(value, dict):
         return value.get("contentType", ""), value.get("$t", "")
-    return "application/json", str(value)
+    return "application/json", value if isinstance(value, bytes) else str(value)

@@ -5,7 +5,7 @@ import dataclasses
 import os
 
 from . import casefile, peer, release
-from .body import build_body
+from .body import build_body, media_type
 from .expand import expand
 from .sink import Answer, Rule, Sink
 
@@ -83,7 +83,7 @@ def answer_step(run, step):
         body = build_body(lines, known)
         out = [(k, expand(v, known)) for k, v in headers]
         if body and not any(k.lower() == "content-type" for k, _ in out):
-            out.append(("Content-Type", "application/json" if body[:1] == b"{" else "application/xml"))
+            out.append(("Content-Type", media_type(body)))
         return Answer(int(status), out, body, float(keys.get("delay", 0)))
 
     run.sinks[name].rule(Rule(method, path.removeprefix(run.variables[name]), make, int(keys.get("times", 0))))

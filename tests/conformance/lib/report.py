@@ -63,8 +63,8 @@ def count(results, outcome):
 def junit(path, results, properties):
     """Write the results as a JUnit file; the first clause of a case is its class."""
     root = ElementTree.Element("testsuite", name="conformance", tests=str(len(results)))
-    for outcome, key in (("failed", "failures"), ("skipped", "skipped")):
-        root.set(key, str(count(results, outcome)))
+    root.set("failures", str(count(results, "failed")))
+    root.set("skipped", str(count(results, "skipped") + count(results, "HTTP-only")))
     _properties(root, properties)
     for result in results:
         item = ElementTree.SubElement(root, "testcase", classname=result.clauses[0], name=result.name,
@@ -105,13 +105,13 @@ def summary(results):
     table = by_clause(results)
     width = max(map(len, table))
     for clause, found in table.items():
-        parts = [f"{count(found, o)} {o}" for o in ("passed", "failed", "skipped") if count(found, o)]
+        parts = [f"{count(found, o)} {o}" for o in ("passed", "failed", "skipped", "HTTP-only") if count(found, o)]
         failed = " ".join(r.name for r in found if r.outcome == "failed")
         yield f"{clause:{width}}  {', '.join(parts)}" + (f": {failed}" if failed else "")
 
 
-def write_results(path, results, kind, release):
+def write_results(path, results, options):
     """Keep the results of a run for the page."""
     with open(path, "w", encoding="utf-8") as file:
-        json.dump({"kind": kind, "release": release,
+        json.dump({"kind": options.kind, "release": options.release, "transport": options.transport,
                    "results": {r.name: [r.outcome, r.reason] for r in results}}, file)

@@ -101,7 +101,7 @@ class SinkServer:
         class Handler(_Handler):
             def lookup(self):
                 with lock:
-                    return _longest(sinks, self.path)
+                    return longest(sinks, self.path)
 
         self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self.server.daemon_threads = True
@@ -122,8 +122,9 @@ class SinkServer:
         self.server.server_close()
 
 
-def _longest(sinks, path):
-    path = re.sub(r"^https?://[^/]+", "", path)     # absolute form: the sink stands for a proxied SCL
+def longest(sinks, path):
+    """(sink, path below it) of a target; (None, target) when there is none."""
+    path = re.sub(r"^(?:https?|coap)://[^/]+", "", path)     # absolute form: the sink stands for a proxied SCL
     plain = path.partition("?")[0]
     for prefix in sorted(sinks, key=len, reverse=True):
         if plain == prefix or plain.startswith(prefix + "/"):

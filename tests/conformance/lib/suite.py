@@ -9,7 +9,7 @@ import time
 import urllib.parse
 
 from . import casefile, peers, release
-from .client import Client
+from .client import connect
 from .daemon import Daemon, DaemonError
 from .execute import Run, StepFailed
 from .expand import expand
@@ -40,6 +40,7 @@ class Target:
         self.release, self.opened = release.RELEASES[number], opened or peers.Opened()
         self.run_id = "t" + os.urandom(4).hex()
         self.right = ""
+        self.transport = urllib.parse.urlsplit(url).scheme.removesuffix("s")
 
     def open(self, originator):
         """Create the access right of the run; any failure makes every case pointless."""
@@ -56,7 +57,7 @@ class Target:
         self._call("DELETE", self.right, originator, b"")
 
     def _call(self, method, path, originator, body):
-        client = Client(self.url, self.context)
+        client = connect(self.url, self.context)
         try:
             headers = [("From", originator), ("Content-Type", "application/xml")]
             return self.exchange(client, method, path, headers, body)
@@ -87,9 +88,9 @@ class Target:
         origin = f"{parts.scheme}://{parts.netloc}"
         unique = f"{self.run_id}-{number}"
         me = originator or f"{self.url}/applications/{unique}"
-        return {"base": parts.path, "root": self.url, "origin": origin, "hostport": parts.netloc, "id": unique,
-                "ar": self.right, "runid": self.run_id, "other": f"{self.url}/applications/{unique}-other",
-                "me": me, "mebasic": release.basic(me)}
+        return {"base": parts.path, "root": self.url, "origin": origin, "hostport": parts.netloc,
+                "schemes": self.transport + "s?", "id": unique, "ar": self.right, "runid": self.run_id,
+                "other": f"{self.url}/applications/{unique}-other", "me": me, "mebasic": release.basic(me)}
 
 
 class Suite:
@@ -99,7 +100,9 @@ class Suite:
         self.cases, self.options = cases, options
         self.results, self.documents = {}, []
         self.lock = threading.Lock()
-        self.number = 0
+        self.left_out = 0
+        self.heard = {}         # of both.py: by name of a case its run
+        self.http = options.transport == "http" and options.sinks.origin.startswith("http:")
         self.places = threading.Semaphore(options.concurrency)
 
     def run(self):
@@ -109,6 +112,8 @@ class Suite:
             reason = self._skip_reason(case)
             if reason:
                 self._store(case, "skipped", reason)
+            elif case.http_only and not self.http:
+                self._store(case, "HTTP-only", case.http_only)
             else:
                 runnable.append(case)
         if self.options.target:
@@ -121,6 +126,8 @@ class Suite:
     def _skip_reason(self, case):
         if case.kinds and self.options.kind not in case.kinds:
             return f"not for {self.options.kind}"
+        if case.coap_only and self.options.transport != "coap":
+            return "of CoAP alone"
         reason = release.reason(case, self.options.release)
         if reason:
             return reason
@@ -147,7 +154,7 @@ class Suite:
     def _run_group(self, cases):
         opened = peers.open_upstream(cases[0], self.options.sinks)
         daemon = Daemon(self.options.daemon, self.options.kind, self.options.engine,
-                        [expand(o, opened.variables) for o in cases[0].options()])
+                        [expand(o, opened.variables) for o in cases[0].options()], self.options.transport)
         try:
             daemon.start()
             self._guarded(Target(daemon.url, self.options.release, None, daemon, opened), cases)
@@ -187,9 +194,7 @@ class Suite:
                 self._run_case(target, case)
 
     def _run_case(self, target, case):
-        with self.lock:
-            self.number += 1
-            number = self.number
+        number = f"{self.cases.index(case) + 1:03}"     # of the same length in every run
         with self.places:
             started = time.monotonic()
             run = Run(case, target, target.variables(number, self.options.originator), self.options)
@@ -201,6 +206,9 @@ class Suite:
             run.cleanup()
         with self.lock:
             self.documents += [(case.name, *found) for found in run.documents]
+            self.left_out += run.left_out
+            if self.options.keep:
+                self.heard[case.name] = run
         self._store(case, outcome, reason, time.monotonic() - started)
 
     @staticmethod

@@ -7,6 +7,7 @@ import concurrent.futures
 import dataclasses
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,11 +16,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 E2E = os.path.dirname(HERE)
 sys.path.append(os.path.join(os.path.dirname(E2E), "conformance", "broken"))
 
-from broken import ListError, VARIABLE, make_daemons, mutate, read_list    # noqa: E402  pylint: disable=C0413
+from broken import ListError, VARIABLE, build_flags, make_daemons, mutate, read_list, run_in    # noqa: E402  pylint: disable=C0413
 
 # Rows of the table of threats and the script that has them.
 SCRIPTS = {str(row): "threats_boot.py" if row in (*range(17, 29), 49, 50, 52) else "threats_mid.py"
            for row in (*range(1, 29), 43, 49, 50, 51, 52, 53, 54)}
+# Programs of unit tests that are rows, too; print-build tells what they are linked of.
+UNITS = ("test_coap_dtls", "test_coap_dtls_certs", "test_coap_dtls_out", "test_coap_front", "test_coap_front_dtls",
+         "test_coap_observe_dtls")
 KINDS = ("nscl", "gscl", "dscl")
 HELPER = "-"        # row of what is switched off only together with another
 DEMANDED = ("row", "file", "text", "broken")
@@ -51,12 +55,23 @@ class Rows:
 
     def run(self, row, off=""):
         """(exit status, names of the results that failed, output)"""
+        if row in UNITS:
+            return self.run_unit(row, off)
         path = os.path.join(E2E, SCRIPTS[row])
         env = {**os.environ, "OPENSCL_BUILD": self.copy, "OPENSCL_CONFIGURED": self.build, VARIABLE: off}
         env.pop("OPENSCL_LONG", None)
         done = subprocess.run([sys.executable, "-B", path, "--row", row], stdin=subprocess.DEVNULL, env=env, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
         return done.returncode, re.findall(r"^not ok \d+ - (.*)", done.stdout, re.M), done.stdout
+
+    def run_unit(self, row, off):
+        """The same of a program of unit tests: the names are those of its tests."""
+        done = subprocess.run([os.path.join(self.copy, "bin", row)], cwd=self.build, stdin=subprocess.DEVNULL, text=True,
+                              env={**os.environ, VARIABLE: off}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=SECONDS, check=False)
+        found = re.findall(r"^[^:\n]+:\d+:([FE]):[^:\n]*:(\w+):", done.stdout, re.M)
+        failed = [f"row {row}: {test}" + (": interrupted" if kind == "E" else "") for kind, test in found]
+        return done.returncode, failed, done.stdout
 
     def green(self, row):
         """(line for the report, did everything hold) with nothing switched off."""
@@ -77,9 +92,27 @@ class Rows:
         return f"{check.name}: {attacks[0]}", True
 
 
+def in_order(row):
+    """Key to sort rows by: numbers, then names."""
+    return (0, int(row), "") if row.isdigit() else (1, 0, row)
+
+
+def make_units(build, copy, checks, names):
+    """Link the programs before their library with what make_daemons has compiled of the files that their checks name."""
+    if not names:
+        return
+    helpers = {name for c in checks if c.row in UNITS for name in (c.name, *c.also.split(","))}
+    objects = sorted({os.path.join(copy, c.file.removesuffix(".c") + ".o") for c in checks if c.name in helpers})
+    run_in(["make", "-s", *(f"tests/unit/{name}" for name in names)], build)
+    flags = {k: shlex.split(v) for k, v in build_flags(build).items()}
+    for name in names:
+        run_in([*flags["cc"], *flags["ldflags"], "-o", os.path.join(copy, "bin", name), *objects, *flags[name],
+                *flags["libs"]], build)
+
+
 def judge(rows, checks):
     """Green, then red; prints what was seen; exit status."""
-    numbers = sorted({c.row for c in checks}, key=int)
+    numbers = sorted({c.row for c in checks}, key=in_order)
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         held = dict(zip(numbers, pool.map(rows.green, numbers)))
         print(*(line for line, good in held.values() if not good), sep="\n", end="")
@@ -110,8 +143,8 @@ def main():
     source, build = os.path.abspath(options.source), os.path.abspath(options.build)
     try:
         checks = read_list(os.path.join(HERE, "rows.list"), Check, DEMANDED, ("also", "says"))
-        untested = sorted(set(SCRIPTS) - {c.row for c in checks}, key=int)
-        unknown = sorted({c.row for c in checks} - set(SCRIPTS) - {HELPER})
+        untested = sorted({*SCRIPTS, *UNITS} - {c.row for c in checks}, key=in_order)
+        unknown = sorted({c.row for c in checks} - {*SCRIPTS, *UNITS, HELPER})
         if untested or unknown:
             raise ListError(f"rows without an entry: {untested}; entries without a row: {unknown}")
         if options.verify:
@@ -120,7 +153,9 @@ def main():
             return 0
         chosen = chosen_of(checks, [n for n in options.only.split(",") if n])
         with tempfile.TemporaryDirectory(prefix="scl-rows.") as copy:
-            make_daemons(source, build, copy, checks, KINDS)
+            units = sorted({c.row for c in chosen} & set(UNITS))
+            make_daemons(source, build, copy, checks, KINDS if {c.row for c in chosen} - set(units) else ())
+            make_units(build, copy, checks, units)
             return judge(Rows(build, copy), chosen)
     except (ListError, subprocess.SubprocessError) as error:
         print(error)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A receiver of notifications and of requests retargeted to an application."""
 
+from conformance.lib.coapsink import CoapSinkServer
 from conformance.lib.sink import Sink, SinkServer
 
 from . import xml
@@ -25,11 +26,12 @@ class Notices(Sink):
 
 
 class Receiver:
-    """The server; close() ends it."""
+    """The server, coap: over CoAP; close() ends it."""
 
-    def __init__(self):
-        self.server = SinkServer("127.0.0.1")
-        self.server.server.handle_error = lambda *_: None      # daemons that are killed reset their connections
+    def __init__(self, coap=False):
+        self.server = CoapSinkServer("127.0.0.1") if coap else SinkServer("127.0.0.1")
+        if not coap:
+            self.server.server.handle_error = lambda *_: None   # daemons that are killed reset their connections
         self.count = 0
 
     def open(self, **more):
