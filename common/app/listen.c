@@ -6,8 +6,8 @@
 #include "bind/coap.h"
 #include "bind/http.h"
 
-_Static_assert(LISTEN_WHY_MAX == HTTP_WHY_MAX && LISTEN_WHY_MAX == COAPD_WHY_MAX,
-               "reasons differ in length");
+_Static_assert(LISTEN_WHY_MAX == HTTP_WHY_MAX, "reasons differ in length");
+_Static_assert(LISTEN_WHY_MAX == COAPD_WHY_MAX, "reasons differ in length");
 
 /* One protocol. */
 struct listen_ops {
@@ -31,10 +31,10 @@ struct place {
 static struct place
 place_of(const struct options *o, size_t i)
 {
-	struct place p = { 0, 0 };
+	struct place p = { 0, 1 };
 
 	for (size_t k = 0; k < o->listeners.n; k++) {
-		if (o->listeners.v[k].protocol != o->listeners.v[i].protocol)
+		if (k == i || o->listeners.v[k].protocol != o->listeners.v[i].protocol)
 			continue;
 		p.at += k < i;
 		p.of++;

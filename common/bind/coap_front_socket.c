@@ -99,6 +99,7 @@ is_bound_to(int fd, const struct front_name *name)
 	socklen_t n = sizeof(ss), size = sizeof(int);
 	int type;
 
+	memset(&ss, 0, sizeof(ss));
 	return getsockname(fd, (struct sockaddr *)&ss, &n) == 0 && same_name(&ss, &name->name) &&
 	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
 }

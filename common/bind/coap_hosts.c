@@ -210,7 +210,7 @@ add_conn(struct coapc_hosts *hs, struct coapc_host *h, int64_t now,
 static struct coapc_conn *
 add_conn_for(struct coapc_hosts *hs, struct coapc_host *h, struct coapc_call *call, int64_t now)
 {
-	struct dtls_out_failure failure;
+	struct dtls_out_failure failure = { .unreachable = false };
 	struct coapc_conn *c = find_addresses(hs, h) ? add_conn(hs, h, now, &failure) : NULL;
 
 	if (c != NULL) {
@@ -619,6 +619,7 @@ coapc_hosts_close(struct coapc_hosts *hs)
 {
 	for (unsigned i = 0; i < HOSTS_BUCKETS; i++)
 		while (hs->buckets[i] != NULL)
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): host_free takes it out */
 			close_host(hs, hs->buckets[i]);
 	hs->dirty = NULL;
 	resolver_free(hs->resolver);

@@ -83,6 +83,7 @@ partial_of(const struct coapd_session *se, const unsigned char *digest)
 	for (struct coapd_link *at = head->next; at != head; at = at->next) {
 		struct coapd_request *cr = COAPD_OF(at, struct coapd_request, waiting);
 
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): end takes it out of the list */
 		if (cr->session == se &&
 		    (digest == NULL || memcmp(cr->digest, digest, sizeof(cr->digest)) == 0))
 			return cr;
@@ -322,6 +323,7 @@ give_up_partial(struct coapd *s)
 	while (!coapd_link_empty(&s->partial)) {
 		struct coapd_request *cr = COAPD_OF(s->partial.next, struct coapd_request, waiting);
 
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): end takes it out of the list */
 		if (cr->until > s->now)
 			return;
 		end(cr, false);

@@ -290,7 +290,7 @@ document_take(struct decoder *d, struct item *document)
 static struct node *
 root_take(struct decoder *d)
 {
-	struct item document, item;
+	struct item document = { .indefinite = false }, item;
 	uint64_t taken = 0;
 	struct node *root;
 
