@@ -330,7 +330,7 @@ void
 coapc_conn_read(struct coapc_conn *c, int64_t now, struct coapc_calls *ended)
 {
 	unsigned char p[DATAGRAM_MAX];
-	size_t n;
+	size_t n = 0;
 
 	if (c->state == CONN_CONNECTING)
 		shake_hands(c, now);
