@@ -151,7 +151,7 @@ tell(struct coapd_observation *o, struct req_answer *encoded)
 	struct cmap_answer answer;
 	enum outcome outcome;
 
-	/* For now: overload ends no observation. */
+	/* Overload passes, and ends no observation. */
 	if (encoded->http_status == 503 && o->tries < TRIES_MAX)
 		return OUTCOME_LATER;
 	cmap_answer(encoded, REQ_RETRIEVE, &answer);

@@ -19,18 +19,9 @@ struct port {
 	struct port_conf conf; /* strings are own copies */
 	struct credential *files; /* of conf: for what no other credential is named */
 	unsigned n_exchanges; /* under way or waiting */
-	void *owed; /* exchanges that have ended, by port_data, oldest first: done is owed */
-	void **owed_tail;
+	struct exchanges_owed owed;
 	bool closing;
 };
-
-static void
-owe(struct port *p, struct exchange *ex)
-{
-	ex->port_data = NULL;
-	*p->owed_tail = ex;
-	p->owed_tail = &ex->port_data;
-}
 
 static void
 collect(struct port *p)
@@ -43,28 +34,8 @@ collect(struct port *p)
 		coapc_calls_remove(&p->hosts.ended, call);
 		coapc_call_free(call);
 		p->n_exchanges--;
-		owe(p, ex);
+		exchanges_owe(&p->owed, ex);
 	}
-}
-
-/* What done sends and what ends meanwhile is for the next turn. */
-static bool
-deliver(struct port *p)
-{
-	struct exchange *ex = p->owed;
-
-	p->owed = NULL;
-	p->owed_tail = &p->owed;
-	if (ex == NULL)
-		return false;
-	while (ex != NULL) {
-		struct exchange *next = ex->port_data;
-
-		ex->port_data = NULL;
-		ex->done(ex);
-		ex = next;
-	}
-	return true;
 }
 
 /* *named is the caller's; NULL: the files of conf. */
@@ -141,7 +112,7 @@ port_send(struct port *p, struct exchange *ex)
 	}
 	exchange_fail(ex, rc, why);
 	ex->unsent = true;
-	owe(p, ex);
+	exchanges_owe(&p->owed, ex);
 }
 
 static void
@@ -161,7 +132,7 @@ port_poll(struct port *p)
 	coapc_hosts_work(&p->hosts, now);
 	coapc_hosts_tidy(&p->hosts, now);
 	collect(p);
-	(void)deliver(p);
+	(void)exchanges_deliver(&p->owed);
 }
 
 static int
@@ -175,7 +146,7 @@ port_wait_ms(const struct port *p, int max)
 {
 	int64_t us;
 
-	if (p->owed != NULL || p->hosts.dirty != NULL || p->hosts.ended.first != NULL)
+	if (p->owed.first != NULL || p->hosts.dirty != NULL || p->hosts.ended.first != NULL)
 		return 0;
 	if (p->hosts.due == INT64_MAX)
 		return max;
@@ -193,7 +164,7 @@ port_close(struct port *p)
 	p->closing = true;
 	coapc_hosts_close(&p->hosts);
 	collect(p);
-	while (deliver(p))
+	while (exchanges_deliver(&p->owed))
 		continue;
 	credential_unref(p->files);
 	port_conf_free(&p->conf);
@@ -210,7 +181,7 @@ port_open(const struct port_conf *conf, struct port **port)
 
 	if (p == NULL)
 		return RC_UNAVAILABLE;
-	p->owed_tail = &p->owed;
+	exchanges_owed_init(&p->owed);
 	port_conf_copy(&p->conf, conf);
 	p->files = credential_certificate(&files);
 	if (!coapc_hosts_open(&p->hosts, conf->max_connections_per_host,

@@ -27,8 +27,7 @@ struct port {
 	struct transfer *spare; /* list by next */
 	unsigned n_spare;
 	unsigned n_exchanges; /* under way or waiting for a place at their host */
-	void *failed; /* exchanges that ended in send, by port_data, oldest first: done is owed */
-	void **failed_tail;
+	struct exchanges_owed failed; /* those that ended in send */
 	bool closing;
 	struct port_conf conf; /* strings are own copies */
 };
@@ -38,28 +37,7 @@ static void
 fail_later(struct port *p, struct exchange *ex, enum rc rc, const char *text)
 {
 	exchange_fail(ex, rc, text);
-	ex->port_data = NULL;
-	*p->failed_tail = ex;
-	p->failed_tail = &ex->port_data;
-}
-
-static bool
-deliver_failed(struct port *p)
-{
-	struct exchange *ex = p->failed;
-
-	p->failed = NULL;
-	p->failed_tail = &p->failed;
-	if (ex == NULL)
-		return false;
-	while (ex != NULL) {
-		struct exchange *next = ex->port_data;
-
-		ex->port_data = NULL;
-		ex->done(ex);
-		ex = next;
-	}
-	return true;
+	exchanges_owe(&p->failed, ex);
 }
 
 /* A spare or new one; NULL without memory. */
@@ -210,7 +188,7 @@ http_open(const struct port_conf *conf, struct port **port)
 	}
 	port_conf_copy(&p->conf, conf);
 	p->active.next = p->active.prev = &p->active;
-	p->failed_tail = &p->failed;
+	exchanges_owed_init(&p->failed);
 	*port = p;
 	return RC_OK;
 }
@@ -230,7 +208,7 @@ http_close(struct port *p)
 		exchange_fail(ex, RC_UNAVAILABLE, "the port is closed");
 		ex->done(ex);
 	}
-	while (deliver_failed(p))
+	while (exchanges_deliver(&p->failed))
 		continue;
 	while (p->spare != NULL) {
 		struct transfer *t = p->spare;
@@ -340,11 +318,11 @@ http_send(struct port *p, struct exchange *ex)
 static void
 http_poll(struct port *p)
 {
-	deliver_failed(p);
+	exchanges_deliver(&p->failed);
 	end_waiting(p, clock_monotonic(), RC_GATEWAY_TIMEOUT, "no connection to the host was free");
 	pools_work(&p->pools);
 	collect(p);
-	deliver_failed(p);
+	exchanges_deliver(&p->failed);
 }
 
 static int
@@ -359,7 +337,7 @@ http_wait_ms(const struct port *p, int max)
 {
 	int64_t due = hosts_due(p->hosts), ms;
 
-	if (p->failed != NULL)
+	if (p->failed.first != NULL)
 		return 0;
 	if (due != INT64_MAX) {
 		ms = (due - clock_monotonic()) / (CLOCK_SECOND / 1000) + 1;

@@ -54,6 +54,36 @@ exchange_fail(struct exchange *ex, enum rc rc, const char *text)
 			*c = ' ';
 }
 
+void
+exchanges_owed_init(struct exchanges_owed *owed)
+{
+	owed->first = NULL;
+	owed->last = &owed->first;
+}
+
+void
+exchanges_owe(struct exchanges_owed *owed, struct exchange *ex)
+{
+	ex->port_data = NULL;
+	*owed->last = ex;
+	owed->last = &ex->port_data;
+}
+
+bool
+exchanges_deliver(struct exchanges_owed *owed)
+{
+	struct exchange *ex = owed->first, *next;
+	bool any = ex != NULL;
+
+	exchanges_owed_init(owed);
+	for (; ex != NULL; ex = next) {
+		next = ex->port_data;
+		ex->port_data = NULL;
+		ex->done(ex);
+	}
+	return any;
+}
+
 static char *
 copy_text(const char *s)
 {

@@ -87,6 +87,15 @@ bool exchange_add_header(struct exchange *ex, struct slice name, struct slice va
 
 /* Before it is sent: empty answer buffers, no outcome. The exchange may be a used one, or all zeros. */
 void exchange_begin(struct exchange *ex, size_t headers_max);
+/* Exchanges that have ended and whose done is owed, oldest first; linked by port_data. */
+struct exchanges_owed {
+	void *first;
+	void **last;
+};
+void exchanges_owed_init(struct exchanges_owed *owed);
+void exchanges_owe(struct exchanges_owed *owed, struct exchange *ex);
+/* Calls done of each; what these end in turn is for the next time. False: there was none. */
+bool exchanges_deliver(struct exchanges_owed *owed);
 /* An exchange without an answer; text is cut to fit. */
 void exchange_fail(struct exchange *ex, enum rc rc, const char *text);
 
