@@ -83,6 +83,12 @@ front_datagram(const struct front *f, const struct sockaddr **from)
 	return slice_make(f->d.octets, f->d.n);
 }
 
+void
+front_take(struct front *f)
+{
+	front_socket_drop(f->fd);
+}
+
 void *
 front_session(const struct front *f)
 {

@@ -70,19 +70,21 @@ int front_fd(const struct front *f);
 
 enum front_next {
 	FRONT_NONE, /* nothing to be read */
-	FRONT_PASS, /* let libcoap read one datagram */
+	FRONT_PASS, /* one datagram is to be read */
 	FRONT_YIELD /* thrown away enough for now: look after other work, then call again */
 };
 
 /*
  * Looks at the datagrams that wait, throws away and answers what never becomes libcoap's. After
- * FRONT_PASS libcoap reads exactly one: while ((next = front_next(f, now)) == FRONT_PASS)
- * coap_io_process(ctx, COAP_IO_NO_WAIT); the order of the datagrams stays as it was.
+ * FRONT_PASS exactly one is to be taken away, by libcoap, which reads it, or by front_take; the
+ * order of the datagrams stays as it was.
  */
 enum front_next front_next(struct front *f, int64_t now);
 
 /* The datagram that passed last, and where it came from; valid until the next front_next. */
 struct slice front_datagram(const struct front *f, const struct sockaddr **from);
+/* Takes it away: libcoap does not get it. */
+void front_take(struct front *f);
 /* The arg of the session that it belongs to; NULL: of none, until front_join. */
 void *front_session(const struct front *f);
 

@@ -550,21 +550,12 @@ request_new(struct coapd_session *se, const coap_pdu_t *pdu, bool acked, uint64_
 }
 
 void
-coapd_handle(coap_resource_t *resource, coap_session_t *coap, const coap_pdu_t *pdu,
-             const coap_string_t *query, coap_pdu_t *response)
+coapd_take(struct coapd_session *se, const coap_pdu_t *pdu, bool acked)
 {
-	struct coapd_session *se = coapd_session_of(coap);
-	coap_pdu_type_t type = coap_pdu_get_type(pdu);
-	/* libcoap has acknowledged what is for a proxy. */
-	bool acked = coap_resource_get_userdata(resource) != NULL && type == COAP_MESSAGE_CON;
 	struct coapd_request *cr = NULL;
 	uint64_t hash;
 
-	(void)query;
-	/* An empty NON is what libcoap does not send. */
-	coap_pdu_set_type(response, COAP_MESSAGE_NON);
-	/* A request in an ACK is none (RFC 7252 section 4.2). */
-	if (se == NULL || se->doomed || (type != COAP_MESSAGE_CON && type != COAP_MESSAGE_NON))
+	if (se->doomed)
 		return;
 	coapd_session_used(se);
 	if (acked)
@@ -582,4 +573,21 @@ coapd_handle(coap_resource_t *resource, coap_session_t *coap, const coap_pdu_t *
 		coapd_answer_code(se, pdu, acked, 503, RETRY_S);
 	else
 		run(cr, pdu);
+}
+
+void
+coapd_handle(coap_resource_t *resource, coap_session_t *coap, const coap_pdu_t *pdu,
+             const coap_string_t *query, coap_pdu_t *response)
+{
+	struct coapd_session *se = coapd_session_of(coap);
+	coap_pdu_type_t type = coap_pdu_get_type(pdu);
+	/* libcoap has acknowledged what is for a proxy. */
+	bool acked = coap_resource_get_userdata(resource) != NULL && type == COAP_MESSAGE_CON;
+
+	(void)query;
+	/* An empty NON is what libcoap does not send. */
+	coap_pdu_set_type(response, COAP_MESSAGE_NON);
+	/* A request in an ACK is none (RFC 7252 section 4.2). */
+	if (se != NULL && (type == COAP_MESSAGE_CON || type == COAP_MESSAGE_NON))
+		coapd_take(se, pdu, acked);
 }

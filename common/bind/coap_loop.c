@@ -26,10 +26,12 @@ read_datagrams(struct coapd *s, struct epoll_event *readable)
 	for (unsigned i = 0; i < DATAGRAMS; i++) {
 		if (front_next(s->front, s->now) != FRONT_PASS)
 			return;
-		coapd_session_arrives(s);
-		coap_io_do_epoll(s->context, readable, 1);
-		coapd_session_settle(s);
-		coapd_watch_passed(s);
+		if (!coapd_direct(s)) {
+			coapd_session_arrives(s);
+			coap_io_do_epoll(s->context, readable, 1);
+			coapd_session_settle(s);
+			coapd_watch_passed(s);
+		}
 		coapd_sessions_doomed(s);
 	}
 }

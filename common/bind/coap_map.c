@@ -348,6 +348,20 @@ read_options(struct reading *r, const coap_pdu_t *pdu)
 	}
 }
 
+bool
+cmap_is_plain(const coap_pdu_t *pdu)
+{
+	coap_opt_iterator_t it;
+
+	coap_option_iterator_init(pdu, &it, COAP_OPT_ALL);
+	while (coap_option_next(&it) != NULL)
+		if (it.number == COAP_OPTION_PROXY_URI || it.number == COAP_OPTION_PROXY_SCHEME ||
+		    it.number == COAP_OPTION_HOP_LIMIT ||
+		    ((it.number & 1) != 0 && find_option(it.number) == NULL))
+			return false;
+	return true;
+}
+
 /* Room for all that the target may become. */
 static bool
 begin_target(struct reading *r, const coap_pdu_t *pdu)

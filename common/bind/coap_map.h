@@ -110,6 +110,12 @@ enum rc cmap_exchange(const struct exchange *ex, struct arena *a, struct cmap_ca
 bool cmap_exchange_answer(const coap_pdu_t *pdu, struct exchange *ex);
 
 /*
+ * Whether a request has nothing for a proxy (Hop-Limit of RFC 8768 included), and no critical option
+ * that is not known: what it asks for is served here, and needs no other answer by the RFC.
+ */
+bool cmap_is_plain(const coap_pdu_t *pdu);
+
+/*
  * Reads Block1 or Block2 (option) of a message. False when it is malformed; block->given says
  * whether there is one.
  */

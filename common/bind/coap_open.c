@@ -203,7 +203,8 @@ open_context(struct coapd *s)
 	coap_register_event_handler(s->context, session_event);
 	coap_register_nack_handler(s->context, coapd_watch_nack);
 	coap_register_response_handler(s->context, unasked_response);
-	return add_resources(s);
+	s->arrived = coap_pdu_init(COAP_MESSAGE_CON, COAP_EMPTY_CODE, 0, FRONT_DATAGRAM_MAX);
+	return s->arrived != NULL && add_resources(s);
 }
 
 static unsigned
@@ -370,6 +371,7 @@ server_free(struct coapd *s)
 {
 	while (!coapd_link_empty(&s->sessions))
 		coapd_session_gone(COAPD_OF(s->sessions.next, struct coapd_session, all));
+	coap_delete_pdu(s->arrived);
 	if (s->context != NULL)
 		coap_free_context(s->context);
 	cdtls_free(s->dtls);

@@ -135,6 +135,7 @@ struct coapd {
 	unsigned port;
 	int wake; /* eventfd */
 	coap_context_t *context;
+	coap_pdu_t *arrived; /* coap_direct.c's: the message that it reads */
 	struct coapd_link sessions;
 	struct coapd_link due; /* requests whose ACK is due, first one first */
 	struct coapd_link partial; /* whose first block has arrived, and that ask for all of them */
@@ -205,7 +206,17 @@ void coapd_loop_stop(struct coapd *s);
 /* Makes the loop look at its flags and at what others have queued. Any thread. */
 void coapd_wake(struct coapd *s);
 
-/* coap_in.c: libcoap's handler of requests. */
+/* coap_direct.c */
+/*
+ * The datagram that passed the front last. True: it was a request, and is taken; libcoap never sees
+ * it.
+ */
+bool coapd_direct(struct coapd *s);
+
+/* coap_in.c */
+/* A request of se has come; acked: the empty ACK went out already. pdu is the caller's. */
+void coapd_take(struct coapd_session *se, const coap_pdu_t *pdu, bool acked);
+/* libcoap's handler of requests. */
 void coapd_handle(coap_resource_t *resource, coap_session_t *coap, const coap_pdu_t *pdu,
                   const coap_string_t *query, coap_pdu_t *response);
 /* Goes on with what the core has answered. */

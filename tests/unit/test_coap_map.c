@@ -581,6 +581,26 @@ START_TEST(wrong_options)
 }
 END_TEST
 
+/* Uri-Path, Accept, Block2, an elective one; critical ones, Hop-Limit and those of a proxy. */
+static const struct {
+	unsigned number;
+	bool plain;
+} plainness[] = { { 11, true },  { 17, true },     { 23, true },  { 65002, true }, { 9, false },
+	          { 21, false }, { 65001, false }, { 16, false }, { 35, false },   { 39, false } };
+
+START_TEST(what_needs_another_answer_is_told)
+{
+	struct message m;
+	coap_pdu_t *pdu;
+
+	message_begin(&m, 1);
+	message_option(&m, plainness[_i].number, "a", 1);
+	pdu = message_pdu(&m);
+	ck_assert_int_eq(cmap_is_plain(pdu), plainness[_i].plain);
+	coap_delete_pdu(pdu);
+}
+END_TEST
+
 START_TEST(a_full_arena_is_an_error)
 {
 	struct message m;
@@ -631,6 +651,7 @@ suite(void)
 	tcase_add_test(c, a_block_without_its_size);
 	tcase_add_test(c, echo_tag_and_silence);
 	tcase_add_loop_test(c, wrong_options, 0, (int)NITEMS(wrong));
+	tcase_add_loop_test(c, what_needs_another_answer_is_told, 0, (int)NITEMS(plainness));
 	tcase_add_test(c, a_full_arena_is_an_error);
 	return s;
 }
