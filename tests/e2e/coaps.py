@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A device that knows its NSCL by coaps alone: service connection and mId by DTLS; renewal, revocation, restarts."""
+"""A device that knows its NSCL by coaps alone: service connection and mId by DTLS; renewal, revocation, restarts, bad lines."""
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from lib import report as reports
 from lib import xml
 from lib.bed import wait_for
 from lib.client import NotSent, Unknown
+from lib.lossy import GOOD, Line, Lossy
 from lib.notices import Receiver
 from lib.report import LONG, SKIPPED
 from lib.secure import APP, Node, Provider, listener, ppid
@@ -16,6 +18,8 @@ from lib.tls import available
 
 KMC_SECONDS = 8
 RENEWALS = 6 if LONG else 2
+SEEDS = range(4) if LONG else range(1)
+WRITERS, WRITES = 4, 4
 ANNOUNCE = "<m2m:announceTo><m2m:sclList><reference>{}</reference></m2m:sclList></m2m:announceTo></m2m:application>"
 CONTENTS = "containers/data/contentInstances"
 
@@ -30,7 +34,7 @@ class CoapProvider(Provider):
     @property
     def mid_base(self):
         """sclBase for nodes."""
-        return f"coaps://{self.host}:{self.mid_port}/m2m"
+        return f"coaps://{self.host}:{self.tap.port if self.tap else self.mid_port}/m2m"
 
 
 class CoapNode(Node):
@@ -57,9 +61,9 @@ class CoapNode(Node):
 class World:
     """A provider and a device."""
 
-    def __init__(self, bed, polls=False, **more):
+    def __init__(self, bed, polls=False, node="dscl", **more):
         self.bed, self.provider = bed, CoapProvider(bed, **more).start()
-        self.node = CoapNode(bed, "dscl", self.provider, 1, polls=polls).start()
+        self.node = CoapNode(bed, "dscl", self.provider, 1, polls=polls, name=node).start()
         self.clients = []
 
     def registered(self, report, label):
@@ -226,8 +230,48 @@ def peers_come_back(report, bed):
     world.stop(report)
 
 
+def written(world, target, number):
+    """An application writes, in messages and in blocks: all texts, and those that were acknowledged."""
+    client, texts, done = world.application(f"writer{number}"), [], []
+    client.timeout = 120
+    for turn in range(WRITES):
+        texts.append(f"{number}.{turn}." + "z" * (turn * 900))
+        try:
+            if client.post(target, xml.instance(texts[-1])).status == 201:
+                done.append(texts[-1])
+        except (NotSent, Unknown):
+            pass
+    return texts, done
+
+
+def over_a_bad_line(report, bed):
+    """Handshakes, connection and requests over a line that loses, doubles and reorders: nothing acknowledged is lost or twice."""
+    for seed in SEEDS:
+        line = Line(loss=0.2 if LONG else 0.1)
+        world = World(bed, node=f"dscl{seed}", name=f"nscl{seed}", tapped=lambda port, seed=seed, line=line: Lossy(port, seed, line))
+        if world.registered(report, f"seed {seed}") is None:
+            return
+        network = world.provider.client(APP)
+        network.create("/m2m/applications", xml.application("sink"))
+        network.create("/m2m/applications/sink/containers", xml.container("data", nr=1000, size=10**8))
+        place = f"applications/sink/{CONTENTS}"
+        target = f"{world.provider.mid_base}/{place}"
+        with ThreadPoolExecutor(WRITERS) as pool:
+            results = list(pool.map(lambda number, world=world, target=target: written(world, target, number), range(WRITERS)))
+        world.provider.tap.line = GOOD
+        sent = {text for texts, _ in results for text in texts}
+        done = {text for _, texts in results for text in texts}
+        there = xml.texts(network.get(f"/m2m/{place}").xml(), "textContent")
+        report.equal(len(there), len(set(there)), f"seed {seed}: nothing is there twice", world.provider.tap.counts())
+        report.equal(sorted(done - set(there)), [], f"seed {seed}: what was acknowledged is there")
+        report.equal(sorted(set(there) - sent), [], f"seed {seed}: and whole")
+        report.ok(len(done) > len(sent) // 2, f"seed {seed}: most of it was acknowledged", (len(done), len(sent), bed.logs()))
+        network.close()
+        world.stop(report)
+
+
 if __name__ == "__main__":
     if not available():
         print("coaps: there is no openssl command")
         sys.exit(SKIPPED)
-    reports.run(from_the_factory, behind_a_wall, renewed_under_load, revoked, peers_come_back)
+    reports.run(from_the_factory, behind_a_wall, renewed_under_load, revoked, peers_come_back, over_a_bad_line)
