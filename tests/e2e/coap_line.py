@@ -63,6 +63,18 @@ class Writer(threading.Thread):
             else:
                 self.complaints.append(f"{content[:20]} of {len(content)}: {answer!r}")
 
+    def done(self):
+        """How many creates are over."""
+        return len(self.acknowledged) + len(self.unknown) + len(self.complaints)
+
+    def finishes(self):
+        """Waits until it has ended; False: it does not get on."""
+        before = -1
+        while self.is_alive() and self.done() > before:
+            before = self.done()
+            self.join(PATIENCE)
+        return not self.is_alive()
+
     def wrong_bodies(self):
         """Complaints about what is read back over the same line."""
         wrong = []
@@ -113,7 +125,7 @@ def check_creates(report, title, daemon, writers):
     """Results: every acknowledged create is there, as itself, and everything there only once."""
     there = stored(daemon)
     there.pop("first")
-    acknowledged = {k: v for w in writers for k, v in w.acknowledged.items()}
+    acknowledged = {k: v for w in writers for k, v in dict(w.acknowledged).items()}
     unknown = set().union(*(w.unknown for w in writers))
     complaints = [c for w in writers for c in w.complaints]
     report.ok(not complaints, f"{title}: no create is refused", "\n".join(complaints))
@@ -158,8 +170,7 @@ def round_of(report, bed, seed, title, through):
     for thread in observers + writers:
         thread.start()
     for writer in writers:
-        writer.join(PATIENCE)
-        report.ok(not writer.is_alive(), f"{title}: the writer is done")
+        report.ok(writer.finishes(), f"{title}: the writer is done", writer.done())
     check_creates(report, title, daemon, writers)
     wrong = [w for writer in writers for w in writer.wrong_bodies()]
     report.ok(not wrong, f"{title}: bodies are read back whole", "\n".join(wrong))
