@@ -43,8 +43,6 @@ byteset_skip(const struct byteset *set, struct slice s)
 	return i;
 }
 
-/* Length of the UTF-8 sequence that s starts with and its code point; 0 when it is none. */
-unsigned codec_utf8_next(struct slice s, uint32_t *cp);
 /* Length of the leading run of s that is valid UTF-8 beyond ASCII and, with xml, allowed in XML. */
 size_t codec_utf8_run(struct slice s, bool xml);
 /* True when s is UTF-8 without a NUL character, which no syntax but CBOR could carry. */

@@ -3,33 +3,9 @@
 
 #include "codec/parts.h"
 
+#include "base/utf8.h"
+
 #define EVERY_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
-unsigned
-codec_utf8_next(struct slice s, uint32_t *cp)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *p = (const unsigned char *)s.p;
-	uint32_t v;
-	unsigned n;
-
-	if (s.n == 0)
-		return 0;
-	n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if ((p[0] >= 0x80 && p[0] < 0xc0) || p[0] > 0xf4 || n > s.n)
-		return 0;
-	v = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-	for (unsigned i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		v = v << 6 | (p[i] & 0x3fu);
-	}
-	/* No overlong forms, no surrogates, nothing behind the last plane (RFC 3629). */
-	if (v < least[n] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-		return 0;
-	*cp = v;
-	return n;
-}
 
 /* Char of XML 1.0 (production 2). */
 static bool
@@ -45,7 +21,7 @@ codec_utf8_run(struct slice s, bool xml)
 	uint32_t cp = 0;
 
 	while (at < s.n && ((unsigned char)s.p[at] & 0x80) != 0) {
-		unsigned n = codec_utf8_next(slice_from(s, at), &cp);
+		unsigned n = utf8_next(slice_from(s, at), &cp);
 
 		if (n == 0 || (xml && !char_ok(cp)))
 			break;
@@ -93,7 +69,7 @@ codec_xml_text_ok(struct slice s)
 		uint32_t cp = 0;
 
 		if (n == 0) {
-			n = codec_utf8_next(s, &cp);
+			n = utf8_next(s, &cp);
 			if (n == 0 || !char_ok(cp))
 				return false;
 		}
@@ -133,7 +109,7 @@ codec_name_ok(struct slice s)
 	if (s.n == 0)
 		return false;
 	while (s.n > 0) {
-		unsigned n = codec_utf8_next(s, &cp);
+		unsigned n = utf8_next(s, &cp);
 
 		if (n == 0 || !name_char_ok(cp, start))
 			return false;

@@ -19,6 +19,9 @@ static const struct slice domains[SIGN_DOMAINS] = {
 	[SIGN_PACKAGE] = SLICE_INIT("M2M-PACKAGE-v1\0"),
 	[SIGN_REJECT] = SLICE_INIT("M2M-REJECT-v1\0"),
 	[SIGN_MANIFEST] = SLICE_INIT("M2M-MANIFEST-v1\0"),
+	[SIGN_PRE_KEY] = SLICE_INIT("M2PRE1 mm2\0"),
+	[SIGN_PRE_DATA] = SLICE_INIT("M2PRE1 data\0"),
+	[SIGN_PRE_END] = SLICE_INIT("M2PRE1 end\0"),
 };
 
 /* ---- keys ---- */
@@ -160,31 +163,33 @@ sign_public_ok(const struct sign_public *p)
 
 /* ---- signatures ---- */
 
-/* domain || message, on the heap: Ed25519 wants all of it at once. */
+/* domain || first || second, on the heap: Ed25519 wants all of it at once. */
 static enum rc
-join(enum sign_domain domain, struct slice message, char **out, size_t *n)
+join(enum sign_domain domain, struct slice first, struct slice second, char **out, size_t *n)
 {
 	struct slice d = domains[domain];
 
-	if (message.n > SIGN_MESSAGE_MAX)
+	if (first.n > SIGN_MESSAGE_MAX || second.n > SIGN_MESSAGE_MAX - first.n)
 		return RC_TOO_LARGE;
-	*n = d.n + message.n;
+	*n = d.n + first.n + second.n;
 	*out = malloc(*n);
 	if (*out == NULL)
 		return RC_UNAVAILABLE;
 	memcpy(*out, d.p, d.n);
-	if (message.n > 0)
-		memcpy(*out + d.n, message.p, message.n);
+	if (first.n > 0)
+		memcpy(*out + d.n, first.p, first.n);
+	if (second.n > 0)
+		memcpy(*out + d.n + first.n, second.p, second.n);
 	return RC_OK;
 }
 
 enum rc
-sign_make(const struct sign_key *k, enum sign_domain domain, struct slice message,
-          uint8_t out[SIGN_SIZE])
+sign_make_pair(const struct sign_key *k, enum sign_domain domain, struct slice first,
+               struct slice second, uint8_t out[SIGN_SIZE])
 {
 	size_t n, size = SIGN_SIZE;
 	char *all;
-	enum rc rc = join(domain, message, &all, &n);
+	enum rc rc = join(domain, first, second, &all, &n);
 
 	if (rc != RC_OK)
 		return rc;
@@ -194,8 +199,15 @@ sign_make(const struct sign_key *k, enum sign_domain domain, struct slice messag
 }
 
 enum rc
-sign_verify(const struct sign_public *p, enum sign_domain domain, struct slice message,
-            const uint8_t signature[SIGN_SIZE])
+sign_make(const struct sign_key *k, enum sign_domain domain, struct slice message,
+          uint8_t out[SIGN_SIZE])
+{
+	return sign_make_pair(k, domain, message, SLICE_NONE, out);
+}
+
+enum rc
+sign_verify_pair(const struct sign_public *p, enum sign_domain domain, struct slice first,
+                 struct slice second, const uint8_t signature[SIGN_SIZE])
 {
 	EVP_PKEY *key;
 	size_t n;
@@ -204,7 +216,7 @@ sign_verify(const struct sign_public *p, enum sign_domain domain, struct slice m
 
 	if (!sign_public_ok(p))
 		return RC_FORBIDDEN;
-	rc = join(domain, message, &all, &n);
+	rc = join(domain, first, second, &all, &n);
 	if (rc != RC_OK)
 		return rc;
 	key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p->v, SIGN_PUBLIC_SIZE);
@@ -213,4 +225,11 @@ sign_verify(const struct sign_public *p, enum sign_domain domain, struct slice m
 	EVP_PKEY_free(key);
 	free(all);
 	return rc;
+}
+
+enum rc
+sign_verify(const struct sign_public *p, enum sign_domain domain, struct slice message,
+            const uint8_t signature[SIGN_SIZE])
+{
+	return sign_verify_pair(p, domain, message, SLICE_NONE, signature);
 }

@@ -15,13 +15,16 @@
 #define SIGN_SEED_SIZE 32
 #define SIGN_SIZE 64
 #define SIGN_MESSAGE_MAX (1u << 20) /* octets of a message */
-#define SIGN_DIGEST_SIZE 32         /* SHA-256 */
+#define SIGN_DIGEST_SIZE 32 /* SHA-256 */
 
 enum sign_domain {
-	SIGN_OWN,      /* "M2M-SIGN-v1": the own signature of whoever holds the key */
-	SIGN_PACKAGE,  /* "M2M-PACKAGE-v1": packages of device management */
-	SIGN_REJECT,   /* "M2M-REJECT-v1": reject.h */
+	SIGN_OWN, /* "M2M-SIGN-v1": the own signature of whoever holds the key */
+	SIGN_PACKAGE, /* "M2M-PACKAGE-v1": packages of device management */
+	SIGN_REJECT, /* "M2M-REJECT-v1": reject.h */
 	SIGN_MANIFEST, /* "M2M-MANIFEST-v1": manifest.h */
+	SIGN_PRE_KEY, /* "M2PRE1 mm2": management messages, pre/mm.h */
+	SIGN_PRE_DATA, /* "M2PRE1 data": pre/data.h */
+	SIGN_PRE_END, /* "M2PRE1 end": pre/chain.h */
 	SIGN_DOMAINS
 };
 
@@ -76,5 +79,11 @@ enum rc sign_make(const struct sign_key *k, enum sign_domain domain, struct slic
  */
 enum rc sign_verify(const struct sign_public *p, enum sign_domain domain, struct slice message,
                     const uint8_t signature[SIGN_SIZE]);
+
+/* The same of a message that lies in two pieces. */
+enum rc sign_make_pair(const struct sign_key *k, enum sign_domain domain, struct slice first,
+                       struct slice second, uint8_t out[SIGN_SIZE]);
+enum rc sign_verify_pair(const struct sign_public *p, enum sign_domain domain, struct slice first,
+                         struct slice second, const uint8_t signature[SIGN_SIZE]);
 
 #endif
