@@ -10,8 +10,9 @@ build="gcc make libc6-dev autoconf automake pkg-config libmicrohttpd-dev libgnut
 	libconfig-dev libcoap3-dev libsystemd-dev librocksdb-dev"
 test="check python3 libxml2-utils openssl curl jose gnutls-bin sslscan testssl.sh bind9-dnsutils
 	libcoap3-bin"
-# A nodejs of another origin than Debian brings npm itself.
-command -v npm >/dev/null || test="$test nodejs npm"
+# npm fetches the sources of the pairing; a nodejs of another origin than Debian brings it.
+command -v npm >/dev/null || build="$build npm"
+command -v node >/dev/null || test="$test nodejs"
 ci="clang clang-tidy llvm cppcheck valgrind git xz-utils"
 
 case ${1:-build} in

@@ -55,7 +55,7 @@ load(const struct call *c)
 static int
 do_version(const struct call *c)
 {
-	printf("%s %s\n", c->profile->name, PACKAGE_VERSION);
+	printf("%s %s\npairing: %s\n", c->profile->name, PACKAGE_VERSION, PAIRING_PROVIDER);
 	return 0;
 }
 

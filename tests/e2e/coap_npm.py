@@ -3,45 +3,15 @@
 """The npm package coap against nscl: create, read, blocks both ways, observe."""
 
 import json
-import os
-import shutil
 import subprocess
 import threading
 
-from lib import ROOT
+from lib import npm, xml
 from lib import report as reports
-from lib import xml
-from lib.bed import BUILD
 from lib.coap import CoapDaemon
 
-SOURCE = os.path.join(ROOT, "tests", "e2e", "npm")
-FILES = ("package.json", "package-lock.json", "client.mjs")
 PLACE = "/m2m/applications/npm/containers/c/contentInstances"
-INSTALL_SECONDS = 120
 SECONDS = 30
-
-
-def installed():
-    """(directory with the package, '') or (None, why not). It is fetched once per build directory."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            return None, f"no {tool} (package {tool.replace('node', 'nodejs')})"
-    target = os.path.join(BUILD, "tests", "e2e", "npm-run")
-    os.makedirs(target, exist_ok=True)
-    for name in FILES:
-        shutil.copyfile(os.path.join(SOURCE, name), os.path.join(target, name))
-    if os.path.isdir(os.path.join(target, "node_modules", "coap")):
-        return target, ""
-    try:
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"], cwd=target,
-                              capture_output=True, text=True, timeout=INSTALL_SECONDS, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        shutil.rmtree(os.path.join(target, "node_modules"), ignore_errors=True)
-        return None, "npm ci does not end: no network?"
-    if done.returncode != 0:
-        shutil.rmtree(os.path.join(target, "node_modules"), ignore_errors=True)
-        return None, f"npm ci: {done.stderr.strip()[-300:]}"
-    return target, ""
 
 
 class Run:
@@ -74,7 +44,7 @@ class Run:
 
 def everything(report, bed):
     """create, read, blocks, observe."""
-    directory, why = installed()
+    directory, why = npm.installed("npm", "coap")
     if directory is None:
         report.skip("the npm package coap", why)
         return

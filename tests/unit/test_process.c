@@ -328,6 +328,7 @@ static const struct {
 	{ { "--man-options" }, 0, ".B http.threads", NULL },
 	{ { "--help" }, 0, "http.threads (integer, 1 to 256, default 2)", NULL },
 	{ { "--version" }, 0, "test " PACKAGE_VERSION, NULL },
+	{ { "--version" }, 0, "pairing: " PAIRING_PROVIDER, NULL },
 	{ { "--types" }, 0, "{}", NULL },
 	{ { "--check-store" }, 0, "checked /tmp/test_process.", NULL },
 	{ { "--backup", "x" }, 1, NULL, "/data to x" },
