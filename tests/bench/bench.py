@@ -15,6 +15,7 @@ import growing
 import hostile
 import longpoll
 import notifying
+import proxying
 import serving
 import tls
 from daemon import INSTANCE, Daemon
@@ -22,7 +23,8 @@ from procs import BenchError, Tools
 from report import Report
 
 GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "coap", "hostile", "idle",
-          "filled", "tree")
+          "filled", "tree", "pre")
+ALONE = {"polls", "pre"}        # without the daemon that the others share
 
 
 class Context:
@@ -190,7 +192,9 @@ def main():
     try:
         if "polls" in args.only:
             longpoll.bench(ctx)
-        for engine in args.engines:
+        if "pre" in args.only:
+            proxying.bench(ctx)
+        for engine in args.engines if set(args.only) - ALONE else ():
             engine_run(ctx, args, engine)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)

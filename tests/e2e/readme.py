@@ -5,6 +5,7 @@
 usage: readme.py [FILE.md]...
 """
 
+import functools
 import glob
 import os
 import re
@@ -20,14 +21,15 @@ from lib.bed import BUILD, wait_for
 SECONDS = 300
 PORTS = (18080, 18081, 18082, 18083, 18084, 18085, 18086)       # of the demonstration, as the documents write them
 FENCE = re.compile(r"^(`{3,}|~{3,})\s*(.*?)\s*$")
+ALWAYS, PAIRING = "sh test", "sh test pairing"  # blocks that are run; in builds with a pairing
 LINKED = ("nscl", "gscl", "dscl", "docs", "xsd", "tests/conformance", "README.md")
 
 
 class Example:
     """One block; expected is None without an output block."""
 
-    def __init__(self, line, text):
-        self.line, self.text, self.expected = line, text, None
+    def __init__(self, kind, line, text):
+        self.kind, self.line, self.text, self.expected = kind, line, text, None
 
 
 def examples(path):
@@ -43,12 +45,22 @@ def examples(path):
                 fence = None
             elif fence:
                 lines.append(line)
-    return found
+    return [e for e in found if e.kind == ALWAYS or has_pairing()]
+
+
+@functools.cache
+def has_pairing():
+    """False for a build without, in which the blocks that need one are left out."""
+    for path in ("common/cli/m2m-pre", "bin/m2m-pre"):
+        tool = os.path.join(BUILD, path)
+        if os.access(tool, os.X_OK):
+            return b"pairing: none" not in subprocess.run([tool, "--version"], stdout=subprocess.PIPE, check=True).stdout
+    return False
 
 
 def _take(found, kind, line, text):
-    if kind == "sh test":
-        found.append(Example(line, text))
+    if kind in (ALWAYS, PAIRING):
+        found.append(Example(kind, line, text))
     elif kind == "output" and found and found[-1].expected is None:
         found[-1].expected = text
 
