@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include "pre/afgh_own.h"
+
+#include "base/be.h"
 #include "sec/secret.h"
 
 #define EPOCH_LABEL "M2PRE1 a1"
@@ -121,21 +123,13 @@ afgh_keys_first(const struct afgh_keys *k)
 }
 
 static void
-write_number(uint8_t *out, size_t n, uint32_t v)
-{
-	for (size_t i = 0; i < n; i++)
-		out[i] = (uint8_t)(v >> 8 * (n - 1 - i));
-}
-
-static void
 epoch_info(const struct afgh_epoch_id *id, uint8_t out[EPOCH_INFO])
 {
 	uint8_t *at = out + sizeof(EPOCH_LABEL) - 1;
 
 	memcpy(out, EPOCH_LABEL, sizeof(EPOCH_LABEL) - 1);
 	memcpy(at, id->source, AFGH_SOURCE);
-	write_number(at + AFGH_SOURCE, 2, id->stream);
-	write_number(at + AFGH_SOURCE + 2, 4, id->epoch);
+	be_put(be_put(at + AFGH_SOURCE, id->stream, 2), id->epoch, 4);
 }
 
 enum rc

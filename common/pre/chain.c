@@ -3,6 +3,8 @@
 
 #include "pre/chain.h"
 
+#include "base/be.h"
+
 #define CHAIN_AT 4u
 #define PREV_AT (CHAIN_AT + PRE_CHAIN_SIZE)
 #define SIGNATURE_AT (PREV_AT + PRE_CHAIN_SIZE)
@@ -27,8 +29,7 @@ pre_end_make(const struct pre_hdr *h, const struct pre_end *e, const struct sign
 	enum rc rc;
 
 	pre_hdr_write(h, PRE_END, hdr);
-	for (unsigned i = 0; i < CHAIN_AT; i++)
-		out[i] = (uint8_t)(e->count >> (24 - 8 * i));
+	be_put(out, e->count, CHAIN_AT);
 	memcpy(out + CHAIN_AT, e->chain.v, PRE_CHAIN_SIZE);
 	memcpy(out + PREV_AT, e->prev.v, PRE_CHAIN_SIZE);
 	rc = sign_make_pair(key, SIGN_PRE_END, slice_make(hdr, sizeof(hdr)),
@@ -56,8 +57,7 @@ pre_end_read(const struct pre_hdr *h, struct slice rest, const struct sign_publi
 		                      slice_head(rest, SIGNATURE_AT), p + SIGNATURE_AT);
 	if (rc != RC_OK)
 		return rc == RC_FORBIDDEN ? RC_BAD_REQUEST : rc;
-	for (unsigned i = 0; i < CHAIN_AT; i++)
-		out->count = out->count << 8 | p[i];
+	out->count = (uint32_t)be_get(p, CHAIN_AT);
 	memcpy(out->chain.v, p + CHAIN_AT, PRE_CHAIN_SIZE);
 	memcpy(out->prev.v, p + PREV_AT, PRE_CHAIN_SIZE);
 	return RC_OK;

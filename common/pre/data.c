@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "base/be.h"
 #include "sec/secret.h"
 
 struct pre_data {
@@ -82,21 +83,14 @@ is_signed(const struct pre_hdr *h)
 }
 
 static void
-put_be(uint8_t *to, uint32_t v, unsigned n)
-{
-	for (unsigned i = n; i-- > 0; v >>= 8)
-		to[i] = (uint8_t)v;
-}
-
-static void
 make_aad(const struct pre_hdr *h, const struct pre_datum *m, uint8_t out[PRE_AAD_SIZE])
 {
-	put_be(out, m->msg_id, 4);
-	put_be(out + 4, h->stream, 2);
-	put_be(out + 6, h->key_index, 2);
-	put_be(out + 8, h->epoch, 4);
+	be_put(out, m->msg_id, 4);
+	be_put(out + 4, h->stream, 2);
+	be_put(out + 6, h->key_index, 2);
+	be_put(out + 8, h->epoch, 4);
 	memcpy(out + 12, h->source, PRE_SOURCE_SIZE);
-	put_be(out + 28, m->seq, 4);
+	be_put(out + 28, m->seq, 4);
 }
 
 static void
@@ -161,7 +155,7 @@ pre_data_seal(struct pre_data *d, const struct sign_key *key, struct slice plain
 	body = (uint8_t *)buf_reserve(to, n);
 	if (body == NULL)
 		return RC_NO_SPACE;
-	put_be(body, m->seq, PRE_SEQ_SIZE);
+	be_put(body, m->seq, PRE_SEQ_SIZE);
 	rc = seal_body(d, key, plain, m, body);
 	if (rc != RC_OK) {
 		/* Nothing is left that was sealed with a nonce which may be used again. */
@@ -179,8 +173,7 @@ pre_data_seq(struct slice body, uint32_t *seq)
 	*seq = 0;
 	if (body.n < PRE_SEQ_SIZE)
 		return RC_BAD_REQUEST;
-	for (unsigned i = 0; i < PRE_SEQ_SIZE; i++)
-		*seq = *seq << 8 | (uint8_t)body.p[i];
+	*seq = (uint32_t)be_get(body.p, PRE_SEQ_SIZE);
 	return RC_OK;
 }
 

@@ -5,32 +5,13 @@
 
 #include <openssl/evp.h>
 
+#include "base/be.h"
 #include "base/uri.h"
 #include "base/utf8.h"
 
 #define URL_LONGEST 65535u /* LV16 */
 #define RESERVED_AT 14u
 #define SOURCE_AT 16u
-
-/* ---- octets ---- */
-
-static uint32_t
-get_be(const uint8_t *p, unsigned n)
-{
-	uint32_t v = 0;
-
-	while (n-- > 0)
-		v = v << 8 | *p++;
-	return v;
-}
-
-static uint8_t *
-put_be(uint8_t *to, uint32_t v, unsigned n)
-{
-	for (unsigned i = n; i-- > 0; v >>= 8)
-		to[i] = (uint8_t)v;
-	return to + n;
-}
 
 enum rc
 pre_hdr_parse(struct slice s, struct pre_hdr *out)
@@ -44,14 +25,14 @@ pre_hdr_parse(struct slice s, struct pre_hdr *out)
 		return RC_BAD_REQUEST;
 	if (p[RESERVED_AT] != 0 || p[RESERVED_AT + 1] != 0)
 		return RC_BAD_REQUEST;
-	if (pre_cipher_find((uint16_t)get_be(p + 12, 2)) == NULL)
+	if (pre_cipher_find((uint16_t)be_get(p + 12, 2)) == NULL)
 		return RC_BAD_REQUEST;
 	out->type = p[2];
 	out->flags = p[3];
-	out->epoch = get_be(p + 4, 4);
-	out->stream = (uint16_t)get_be(p + 8, 2);
-	out->key_index = (uint16_t)get_be(p + 10, 2);
-	out->cid = (uint16_t)get_be(p + 12, 2);
+	out->epoch = (uint32_t)be_get(p + 4, 4);
+	out->stream = (uint16_t)be_get(p + 8, 2);
+	out->key_index = (uint16_t)be_get(p + 10, 2);
+	out->cid = (uint16_t)be_get(p + 12, 2);
 	memcpy(out->source, p + SOURCE_AT, PRE_SOURCE_SIZE);
 	return RC_OK;
 }
@@ -65,11 +46,11 @@ pre_hdr_write(const struct pre_hdr *h, enum pre_type type, uint8_t out[PRE_HDR_S
 	*to++ = PRE_SUITE;
 	*to++ = (uint8_t)type;
 	*to++ = h->flags;
-	to = put_be(to, h->epoch, 4);
-	to = put_be(to, h->stream, 2);
-	to = put_be(to, h->key_index, 2);
-	to = put_be(to, h->cid, 2);
-	to = put_be(to, 0, 2);
+	to = be_put(to, h->epoch, 4);
+	to = be_put(to, h->stream, 2);
+	to = be_put(to, h->key_index, 2);
+	to = be_put(to, h->cid, 2);
+	to = be_put(to, 0, 2);
 	memcpy(to, h->source, PRE_SOURCE_SIZE);
 }
 

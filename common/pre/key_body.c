@@ -3,6 +3,7 @@
 
 #include "pre/key_body.h"
 
+#include "base/be.h"
 #include "pre/armour.h"
 #include "pre/hdr.h"
 #include "sec/secret.h"
@@ -52,9 +53,7 @@ key_body_take_be(struct key_body *d, unsigned n, uint32_t *out)
 
 	if (!key_body_take(d, octets, n))
 		return false;
-	*out = 0;
-	for (unsigned i = 0; i < n; i++)
-		*out = *out << 8 | octets[i];
+	*out = (uint32_t)be_get(octets, n);
 	return true;
 }
 

@@ -13,6 +13,8 @@
 
 #include "pre/opening_own.h"
 
+#include "base/be.h"
+
 #define FLAG_BROKEN 1u
 #define FLAG_REORDERED 2u
 #define FLAG_ALTERED 4u
@@ -127,11 +129,8 @@ static uint64_t
 take_be(struct reader *r, unsigned n)
 {
 	struct slice s = take(r, n);
-	uint64_t v = 0;
 
-	for (size_t i = 0; i < s.n; i++)
-		v = v << 8 | (uint8_t)s.p[i];
-	return v;
+	return be_get(s.p, (unsigned)s.n);
 }
 
 /* A number that is at most max. */

@@ -3,6 +3,8 @@
 
 #include "pre/section_state.h"
 
+#include "base/be.h"
+
 /*
  * magic 6 | used 0 or 1 | 00 | source 16 | streamId 2 | keyIndex 2 | epoch 4 | in_epoch 4 |
  * skip 4 | prev 32
@@ -34,24 +36,6 @@ stream_place_next(struct stream_place *p, uint32_t epoch_sections)
 	return true;
 }
 
-static uint8_t *
-put_be(uint8_t *to, uint32_t v, unsigned n)
-{
-	for (unsigned i = n; i-- > 0; v >>= 8)
-		to[i] = (uint8_t)v;
-	return to + n;
-}
-
-static uint32_t
-get_be(const uint8_t **from, unsigned n)
-{
-	uint32_t v = 0;
-
-	while (n-- > 0)
-		v = v << 8 | *(*from)++;
-	return v;
-}
-
 void
 stream_place_write(const struct stream_place *p, uint8_t out[PRE_STREAM_STATE_SIZE])
 {
@@ -61,11 +45,11 @@ stream_place_write(const struct stream_place *p, uint8_t out[PRE_STREAM_STATE_SI
 	*to++ = p->used;
 	*to++ = 0;
 	memcpy(to, p->hdr.source, PRE_SOURCE_SIZE);
-	to = put_be(out + NUMBERS_AT, p->hdr.stream, 2);
-	to = put_be(to, p->hdr.key_index, 2);
-	to = put_be(to, p->hdr.epoch, 4);
-	to = put_be(to, p->in_epoch, 4);
-	to = put_be(to, p->skip, 4);
+	to = be_put(out + NUMBERS_AT, p->hdr.stream, 2);
+	to = be_put(to, p->hdr.key_index, 2);
+	to = be_put(to, p->hdr.epoch, 4);
+	to = be_put(to, p->in_epoch, 4);
+	to = be_put(to, p->skip, 4);
 	memcpy(to, p->prev.v, PRE_CHAIN_SIZE);
 }
 
@@ -97,13 +81,13 @@ stream_place_read(struct slice state, const struct pre_hdr *base, struct stream_
 	    memcmp(p + SOURCE_AT, base->source, PRE_SOURCE_SIZE) != 0)
 		return false;
 	p += NUMBERS_AT;
-	if (get_be(&p, 2) != base->stream)
+	if (be_get(p, 2) != base->stream)
 		return false;
 	out->used = used == 1;
-	out->hdr.key_index = (uint16_t)get_be(&p, 2);
-	out->hdr.epoch = get_be(&p, 4);
-	out->in_epoch = get_be(&p, 4);
-	out->skip = get_be(&p, 4);
-	memcpy(out->prev.v, p, PRE_CHAIN_SIZE);
+	out->hdr.key_index = (uint16_t)be_get(p + 2, 2);
+	out->hdr.epoch = (uint32_t)be_get(p + 4, 4);
+	out->in_epoch = (uint32_t)be_get(p + 8, 4);
+	out->skip = (uint32_t)be_get(p + 12, 4);
+	memcpy(out->prev.v, p + 16, PRE_CHAIN_SIZE);
 	return numbers_ok(out);
 }

@@ -3,6 +3,7 @@
 
 #include "pre/unit.h"
 
+#include "base/be.h"
 #include "pre/chain.h"
 
 #define FIXED_SIZE (PRE_HDR_SIZE + 4u + 2u + 2u) /* of a unit without URLs and rest */
@@ -26,9 +27,7 @@ take_be(struct slice *rest, unsigned n, uint32_t *out)
 
 	if (!take(rest, n, &s))
 		return false;
-	*out = 0;
-	for (unsigned i = 0; i < n; i++)
-		*out = *out << 8 | (uint8_t)s.p[i];
+	*out = (uint32_t)be_get(s.p, n);
 	return true;
 }
 

@@ -3,30 +3,12 @@
 
 #include "sec/reject.h"
 
+#include "base/be.h"
 #include "sec/hex.h"
 
 #define MAGIC SLICE_LIT("MRJ1")
 #define FLAG_PERMANENT 0x01
 #define SP_ID_AT (REJECT_FIXED - SIGN_SIZE) /* behind its length */
-
-static void
-put_be(uint8_t *to, uint64_t v, unsigned size)
-{
-	while (size-- > 0) {
-		to[size] = (uint8_t)v;
-		v >>= 8;
-	}
-}
-
-static uint64_t
-get_be(const uint8_t *from, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v = v << 8 | from[i];
-	return v;
-}
 
 static bool
 sp_id_ok(struct slice id)
@@ -51,11 +33,11 @@ reject_make(const struct reject *r, const struct sign_key *key, uint8_t out[REJE
 	memcpy(out, MAGIC.p, 4);
 	out[4] = (uint8_t)r->cause;
 	out[5] = r->permanent ? FLAG_PERMANENT : 0;
-	put_be(out + 6, total, 2);
+	be_put(out + 6, total, 2);
 	memcpy(out + 8, r->node.v, NODE_ID_BYTES);
 	memcpy(out + 24, r->nonce, REJECT_NONCE_SIZE);
-	put_be(out + 40, r->time, 8);
-	put_be(out + 48, r->retry_after, 4);
+	be_put(out + 40, r->time, 8);
+	be_put(out + 48, r->retry_after, 4);
 	out[52] = (uint8_t)r->sp_id.n;
 	memcpy(out + SP_ID_AT, r->sp_id.p, r->sp_id.n);
 	*n = total;
@@ -69,15 +51,15 @@ parse(struct slice octets, struct reject *out)
 	const uint8_t *p = (const uint8_t *)octets.p;
 
 	if (octets.n <= REJECT_FIXED || octets.n > REJECT_MAX || !slice_starts(octets, MAGIC) ||
-	    get_be(p + 6, 2) != octets.n || octets.n != REJECT_FIXED + (size_t)p[52])
+	    be_get(p + 6, 2) != octets.n || octets.n != REJECT_FIXED + (size_t)p[52])
 		return false;
 	if (p[4] >= REJECT_CAUSES || (p[5] & ~FLAG_PERMANENT) != 0)
 		return false;
 	*out = (struct reject){
 		.cause = (enum reject_cause)p[4],
 		.permanent = p[5] == FLAG_PERMANENT,
-		.time = get_be(p + 40, 8),
-		.retry_after = (uint32_t)get_be(p + 48, 4),
+		.time = be_get(p + 40, 8),
+		.retry_after = (uint32_t)be_get(p + 48, 4),
 		.sp_id = slice_make(p + SP_ID_AT, p[52]),
 	};
 	memcpy(out->node.v, p + 8, NODE_ID_BYTES);
