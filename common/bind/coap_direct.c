@@ -8,16 +8,14 @@
 
 #include "bind/coap_server.h"
 
-#define METHOD_LAST 7u /* iPATCH; more is not for the pipeline */
-
-/* A request, by the header alone (RFC 7252 section 3). */
+/* A request, by the header alone (RFC 7252 section 3); the front has seen to version and method. */
 static bool
 looks_like_request(struct slice datagram)
 {
 	const unsigned char *head = (const unsigned char *)datagram.p;
 
-	return datagram.n >= COAPD_HEADER && head[0] >> 6 == 1 &&
-	       (head[0] >> 4 & 3u) <= COAP_MESSAGE_NON && head[1] >= 1 && head[1] <= METHOD_LAST;
+	return datagram.n >= COAPD_HEADER && (head[0] >> 4 & 3u) <= COAP_MESSAGE_NON &&
+	       head[1] != COAP_EMPTY_CODE && head[1] >> 5 == 0;
 }
 
 bool
