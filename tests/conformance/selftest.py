@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 
-from lib import assertion, casefile, cbor, coverage, page, peer, release, report, suite, xpath     # noqa: E402
+from lib import assertion, casefile, cbor, compare, coverage, page, peer, release, report, suite, xpath     # noqa: E402
 from lib.message import Message     # noqa: E402
 from lib.sink import Answer, Rule, SinkServer     # noqa: E402
 
@@ -279,6 +279,31 @@ class Pages(Bed):
         for text in ("> GET $base\n< xpath //a\n", "nonsense\n", "< 200\n", "foreach a in b\n"):
             with self.assertRaises((casefile.CaseError, assertion.AssertionSyntax)):
                 self.load(text)
+
+
+
+class Comparing(unittest.TestCase):
+    """What is taken for a document inside a document when two transports are compared."""
+
+    def lines(self, text):
+        """A JSON body with a text in it, as lines."""
+        masks = argparse.Namespace(text=lambda t: t)
+        return compare.body_lines(b'{"appId":"%s"}' % text.encode(), masks)
+
+    def test_documents(self):
+        """XML, JSON and CBOR in base64 are read."""
+        for inner, line in ((b"<a>1</a>          ", "/a = 1"), (b'{"a": 1         }', ".a = 1"),
+                            (cbor.dumps({"a": "1234567890"}), ".a = 1234567890")):
+            with self.subTest(inner):
+                self.assertEqual([".appId = ", ".appId > " + line],
+                                 self.lines(base64.b64encode(inner).decode()))
+
+    def test_names(self):
+        """A name that is base64 by chance, even of a map's first octet, is a name."""
+        for name in ("ocmldcdkg43ja8by", "oaaaaaaaaaaaaaaa"):
+            with self.subTest(name):
+                self.assertEqual(b"\xa1", base64.b64decode(name)[:1])
+                self.assertEqual([".appId = " + name], self.lines(name))
 
 
 if __name__ == "__main__":

@@ -59,9 +59,22 @@ def _decoded(text):
         return None
     try:
         data = base64.b64decode("".join(text.split()), validate=True)
-        return data if data[:1] in (b"<", b"\xa1") or data[:2] == b'{"' else None
+        # A name that the SCL gave may be base64 too, of anything: only what reads as a whole is a document.
+        return data if _reads(data) else None
     except binascii.Error:
         return None
+
+
+def _reads(data):
+    """Whether octets are a document of one of the three forms."""
+    try:
+        if data[:1] == b"<":
+            return ElementTree.fromstring(data) is not None
+        if data[:1] == b"{":
+            return isinstance(json.loads(data), dict)
+        return data[:1] == b"\xa1" and isinstance(cbor.loads(data), dict)
+    except (ElementTree.ParseError, ValueError):
+        return False
 
 
 def _xml_lines(element, masks, path):
