@@ -479,13 +479,15 @@ static void
 work_conn(struct coapc_hosts *hs, struct coapc_host *h, struct coapc_conn *c, int64_t now)
 {
 	struct coapc_calls ended = { .first = NULL };
+	bool stood = c->state == CONN_STANDS;
 
 	be_due(hs, coapc_conn_work(c, now, &ended));
 	leave_places(hs, &ended);
 	end_late_active(hs, h, c, now);
 	if (c->doubted && c->ssl != NULL)
 		doubt(hs, h, c, now);
-	if (c->state == CONN_FAILED)
+	/* A repeated flight may be answered before it is left: the session stands, no event tells. */
+	if (c->state == CONN_FAILED || (c->state == CONN_STANDS && !stood))
 		soil(hs, h);
 	if (c->n_active > 0 || c->state != CONN_STANDS)
 		return;
