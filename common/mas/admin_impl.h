@@ -3,11 +3,11 @@
 #ifndef MAS_ADMIN_IMPL_H
 #define MAS_ADMIN_IMPL_H
 
+#include "codec/json_fields.h"
 #include "core/endpoint.h"
 #include "core/peer.h"
 #include "mas/admin.h"
 #include "mas/mas_admin.h"
-#include "mas/mas_json.h"
 #include "mas/msbf_admin.h"
 #include "sec/failures.h"
 #include "sec/tokens.h"

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "base/times.h"
-#include "mas/mas_pack.h"
 #include "sec/hex.h"
+#include "store/pack.h"
 
 #define ISSUE_FIELD(name, member, kind)                                                            \
 	{                                                                                          \

@@ -13,12 +13,12 @@
 
 #include "base/rc.h"
 #include "base/slice.h"
-#include "mas/mas_job.h"
 #include "sec/ival.h"
 #include "sec/keywrap.h"
 #include "sec/node_id.h"
 #include "sec/psk_id.h"
 #include "sec/secret.h"
+#include "store/tables_job.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -87,7 +87,7 @@ struct mas_connect {
 	uint8_t wrapped[KEYWRAP_BYTES]; /* RC_OK: its Kmc under KEK_conn (securityEncryptedM2MKey) */
 	void (*done)(struct mas_connect *c);
 	void *owner;
-	struct mas_job job; /* the MAS's, as the following */
+	struct tables_job job; /* the MAS's, as the following */
 	unsigned refused; /* counter */
 	bool alarm;
 };
@@ -102,7 +102,7 @@ struct mas_end {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_end *c);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 /* report: an integrity report at the registration of the scl or later, checked with K_ival. */
@@ -113,7 +113,7 @@ struct mas_report {
 	struct mas_outcome outcome; /* RC_FORBIDDEN: the connection was ended as well */
 	void (*done)(struct mas_report *c);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 /* provision: by the MSBF, or administration with credentials of its own (B0). */
@@ -139,7 +139,7 @@ struct mas_provision {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_provision *c);
 	void *owner;
-	struct mas_job job; /* the MAS's, as the following */
+	struct tables_job job; /* the MAS's, as the following */
 	uint32_t asked_index;
 	bool is_new;
 };
@@ -155,7 +155,7 @@ struct mas_live {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_live *l);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 /* Why a connection is not to be served any more. */

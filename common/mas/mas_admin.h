@@ -10,7 +10,7 @@
 #include "mas/mas_audit.h"
 #include "mas/mas_local.h"
 #include "mas/mas_table.h"
-#include "mas/mas_work.h"
+#include "store/tables_work.h"
 
 /* ---- outcomes: of the MAS and of the MSBF, for whoever sets them ---- */
 
@@ -52,7 +52,7 @@ struct mas_query {
 	char next[MAS_CURSOR_MAX + 1]; /* "" = that was all; a page may be short, or empty, before that */
 	void (*done)(struct mas_query *q);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 void mas_query(struct mas_local *m, struct mas_query *q);
@@ -94,7 +94,7 @@ struct mas_change {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_change *c);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 /*
@@ -112,7 +112,7 @@ struct mas_verdict {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_verdict *v);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 void mas_verdict(struct mas_local *m, struct mas_verdict *v);
@@ -125,7 +125,7 @@ struct mas_note {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_note *n);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 void mas_note(struct mas_local *m, struct mas_note *n);
@@ -138,7 +138,7 @@ struct mas_audit_page {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_audit_page *p);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 void mas_audit_page(struct mas_local *m, struct mas_audit_page *p);
@@ -148,7 +148,7 @@ struct mas_audit_verify {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_audit_verify *v);
 	void *owner;
-	struct mas_job job; /* the MAS's, as the following */
+	struct tables_job job; /* the MAS's, as the following */
 	struct audit_check step;
 };
 
@@ -168,7 +168,7 @@ struct mas_rewrap {
 	struct mas_outcome outcome;
 	void (*done)(struct mas_rewrap *r);
 	void *owner;
-	struct mas_job job; /* the MAS's */
+	struct tables_job job; /* the MAS's */
 };
 
 /*

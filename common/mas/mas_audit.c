@@ -5,8 +5,8 @@
 
 #include <openssl/evp.h>
 
-#include "mas/mas_pack.h"
 #include "sec/derive.h"
+#include "store/pack.h"
 
 #define ROW_VERSION 1u
 #define HEAD_VERSION 1u
@@ -45,12 +45,12 @@ audit_seal_key(const struct key *kek, struct key *seal)
 
 /* ---- rows ---- */
 
-static struct mas_key
+static struct table_key
 row_key(uint64_t number)
 {
-	struct mas_key k = mas_key('A');
+	struct table_key k = table_key('A');
 
-	mas_key_number(&k, number, 8);
+	table_key_number(&k, number, 8);
 	return k;
 }
 
@@ -130,12 +130,12 @@ head_mac(const struct key *seal, struct slice octets, struct key *mac)
 }
 
 static enum rc
-head_read(struct mas_tx *tx, const struct key *seal, struct head *h)
+head_read(struct tables_tx *tx, const struct key *seal, struct head *h)
 {
 	struct unpack u;
 	struct slice val;
 	struct key mac;
-	enum rc rc = mas_get(tx, head_key, &val);
+	enum rc rc = tables_get(tx, head_key, &val);
 
 	*h = (struct head){ .first = 1 };
 	if (rc != RC_OK)
@@ -155,7 +155,7 @@ head_read(struct mas_tx *tx, const struct key *seal, struct head *h)
 }
 
 static enum rc
-head_write(struct mas_tx *tx, const struct key *seal, const struct head *h)
+head_write(struct tables_tx *tx, const struct key *seal, const struct head *h)
 {
 	struct key mac;
 	struct buf b;
@@ -170,7 +170,7 @@ head_write(struct mas_tx *tx, const struct key *seal, const struct head *h)
 	rc = head_mac(seal, buf_view(&b), &mac);
 	buf_add(&b, mac.v, KEY_BYTES);
 	if (rc == RC_OK)
-		rc = b.failed ? RC_UNAVAILABLE : mas_put(tx, head_key, buf_view(&b));
+		rc = b.failed ? RC_UNAVAILABLE : tables_put(tx, head_key, buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -184,9 +184,9 @@ nothing_yet(enum rc rc)
 /* ---- the chain ---- */
 
 enum rc
-audit_add(struct mas_tx *tx, const struct key *seal, int64_t now, const struct audit_entry *e)
+audit_add(struct tables_tx *tx, const struct key *seal, int64_t now, const struct audit_entry *e)
 {
-	struct mas_key key;
+	struct table_key key;
 	struct head h;
 	struct buf b;
 	enum rc rc = nothing_yet(head_read(tx, seal, &h));
@@ -198,13 +198,13 @@ audit_add(struct mas_tx *tx, const struct key *seal, int64_t now, const struct a
 	row_write(&b, now, e, h.last == h.first ? h.before : h.hash);
 	rc = b.failed ? RC_UNAVAILABLE : row_hash(h.last, buf_view(&b), h.hash);
 	if (rc == RC_OK)
-		rc = mas_put(tx, mas_key_view(&key), buf_view(&b));
+		rc = tables_put(tx, table_key_view(&key), buf_view(&b));
 	buf_fini(&b);
 	return rc != RC_OK ? rc : head_write(tx, seal, &h);
 }
 
 bool
-audit_sealed_by(struct mas_tx *tx, const struct key *seal)
+audit_sealed_by(struct tables_tx *tx, const struct key *seal)
 {
 	struct head h;
 
@@ -212,7 +212,7 @@ audit_sealed_by(struct mas_tx *tx, const struct key *seal)
 }
 
 enum rc
-audit_reseal(struct mas_tx *tx, const struct key *from, const struct key *to)
+audit_reseal(struct tables_tx *tx, const struct key *from, const struct key *to)
 {
 	struct head h;
 	enum rc rc = head_read(tx, from, &h);
@@ -240,11 +240,11 @@ read_one(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-audit_read(struct mas_tx *tx, uint64_t after, size_t limit, audit_visit *visit, void *arg)
+audit_read(struct tables_tx *tx, uint64_t after, size_t limit, audit_visit *visit, void *arg)
 {
 	struct reading r = { .visit = visit, .arg = arg };
-	struct mas_key from = row_key(after);
-	enum rc rc = mas_scan(tx, SLICE_LIT("A"), mas_key_view(&from), limit, read_one, &r);
+	struct table_key from = row_key(after);
+	enum rc rc = tables_scan(tx, SLICE_LIT("A"), table_key_view(&from), limit, read_one, &r);
 
 	return rc == RC_OK && r.damaged ? RC_INTERNAL : rc;
 }
@@ -273,7 +273,8 @@ trim_one(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-audit_trim(struct mas_tx *tx, const struct key *seal, int64_t before, size_t limit, size_t *removed)
+audit_trim(struct tables_tx *tx, const struct key *seal, int64_t before, size_t limit,
+           size_t *removed)
 {
 	struct trimming t = { .before = before };
 	enum rc rc = head_read(tx, seal, &t.head);
@@ -281,13 +282,13 @@ audit_trim(struct mas_tx *tx, const struct key *seal, int64_t before, size_t lim
 	*removed = 0;
 	t.end = t.head.first;
 	if (rc == RC_OK)
-		rc = mas_scan(tx, SLICE_LIT("A"), SLICE_NONE, limit, trim_one, &t);
+		rc = tables_scan(tx, SLICE_LIT("A"), SLICE_NONE, limit, trim_one, &t);
 	if (rc == RC_OK && t.damaged)
 		rc = RC_INTERNAL;
 	for (; rc == RC_OK && t.head.first < t.end; ++*removed) {
-		struct mas_key key = row_key(t.head.first++);
+		struct table_key key = row_key(t.head.first++);
 
-		rc = mas_del(tx, mas_key_view(&key));
+		rc = tables_del(tx, table_key_view(&key));
 	}
 	if (rc == RC_OK && *removed > 0)
 		rc = head_write(tx, seal, &t.head);
@@ -314,14 +315,14 @@ check_one(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-audit_verify(struct mas_tx *tx, const struct key *seal, size_t limit, struct audit_check *c)
+audit_verify(struct tables_tx *tx, const struct key *seal, size_t limit, struct audit_check *c)
 {
 	uint64_t before = c->rows;
-	struct mas_key after;
+	struct table_key after;
 	struct head h;
 	enum rc rc = head_read(tx, seal, &h);
 
-	if (rc != RC_OK && mas_tx_failure(tx) != RC_OK)
+	if (rc != RC_OK && tables_failure(tx) != RC_OK)
 		return rc;
 	if (rc != RC_OK) {
 		c->bad_head = c->ended = true;
@@ -332,7 +333,7 @@ audit_verify(struct mas_tx *tx, const struct key *seal, size_t limit, struct aud
 		memcpy(c->hash, h.before, AUDIT_HASH);
 	}
 	after = row_key(c->next - 1);
-	rc = mas_scan(tx, SLICE_LIT("A"), mas_key_view(&after), limit, check_one, c);
+	rc = tables_scan(tx, SLICE_LIT("A"), table_key_view(&after), limit, check_one, c);
 	if (rc != RC_OK || (c->bad == 0 && c->rows - before == limit))
 		return rc;
 	if (c->bad == 0 && c->next <= h.last)

@@ -10,8 +10,8 @@
 #ifndef MAS_AUDIT_H
 #define MAS_AUDIT_H
 
-#include "mas/mas_store.h"
 #include "sec/secret.h"
+#include "store/tables.h"
 
 #define AUDIT_ACTOR_MAX 64
 #define AUDIT_ACTION_MAX 32
@@ -42,16 +42,17 @@ typedef void audit_visit(void *arg, const struct audit_row *row);
 enum rc audit_seal_key(const struct key *kek, struct key *seal);
 
 /* RC_INTERNAL also when the head is damaged or was made with another key. */
-enum rc audit_add(struct mas_tx *tx, const struct key *seal, int64_t now,
+enum rc audit_add(struct tables_tx *tx, const struct key *seal, int64_t now,
                   const struct audit_entry *e);
 /* True when the head is sound and of this key. */
-bool audit_sealed_by(struct mas_tx *tx, const struct key *seal);
+bool audit_sealed_by(struct tables_tx *tx, const struct key *seal);
 /* The head under another key: at the end of a change of the master key. */
-enum rc audit_reseal(struct mas_tx *tx, const struct key *from, const struct key *to);
+enum rc audit_reseal(struct tables_tx *tx, const struct key *from, const struct key *to);
 /* Rows above the number after, at most limit. */
-enum rc audit_read(struct mas_tx *tx, uint64_t after, size_t limit, audit_visit *visit, void *arg);
+enum rc audit_read(struct tables_tx *tx, uint64_t after, size_t limit, audit_visit *visit,
+                   void *arg);
 /* Removes the oldest rows before the time, at most limit; the rest stays verifiable. */
-enum rc audit_trim(struct mas_tx *tx, const struct key *seal, int64_t before, size_t limit,
+enum rc audit_trim(struct tables_tx *tx, const struct key *seal, int64_t before, size_t limit,
                    size_t *removed);
 
 /* A check in steps; {0} at the start. */
@@ -65,7 +66,7 @@ struct audit_check {
 };
 
 /* Looks at up to limit rows; what is appended meanwhile is looked at too. */
-enum rc audit_verify(struct mas_tx *tx, const struct key *seal, size_t limit,
+enum rc audit_verify(struct tables_tx *tx, const struct key *seal, size_t limit,
                      struct audit_check *c);
 
 #endif

@@ -87,26 +87,26 @@ mas_effects_apply(struct mas_local *m, const struct mas_effects *e)
 /* ---- jobs ---- */
 
 void
-mas_submit(struct mas_local *m, struct mas_job *j,
-           enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-           void (*done)(struct mas_job *j, enum rc rc))
+mas_submit(struct mas_local *m, struct tables_job *j,
+           enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+           void (*done)(struct tables_job *j, enum rc rc))
 {
-	*j = (struct mas_job){ .run = run, .done = done, .self = m };
-	mas_work_submit(m->work, j);
+	*j = (struct tables_job){ .run = run, .done = done, .self = m };
+	tables_work_submit(m->work, j);
 }
 
 void
-mas_submit_steps(struct mas_local *m, struct mas_job *j,
-                 enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-                 void (*stored)(struct mas_job *j),
-                 void (*done)(struct mas_job *j, enum rc rc))
+mas_submit_steps(struct mas_local *m, struct tables_job *j,
+                 enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+                 void (*stored)(struct tables_job *j),
+                 void (*done)(struct tables_job *j, enum rc rc))
 {
-	*j = (struct mas_job){ .run = run, .stored = stored, .done = done, .self = m };
-	mas_work_submit(m->work, j);
+	*j = (struct tables_job){ .run = run, .stored = stored, .done = done, .self = m };
+	tables_work_submit(m->work, j);
 }
 
 struct mas_effects *
-mas_job_effects(struct mas_job *j)
+mas_job_effects(struct tables_job *j)
 {
 	struct mas_effects *e = j->memory;
 
@@ -118,7 +118,7 @@ mas_job_effects(struct mas_job *j)
 }
 
 void
-mas_job_settle(struct mas_job *j, enum rc rc)
+mas_job_settle(struct tables_job *j, enum rc rc)
 {
 	if (rc == RC_OK && j->memory != NULL)
 		mas_effects_apply(j->self, j->memory);
@@ -135,7 +135,7 @@ mas_actor(struct slice nscl, char text[MAS_NSCL_MAX + 1])
 }
 
 enum rc
-mas_trace_text(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
+mas_trace_text(struct mas_local *m, struct tables_tx *tx, const struct mas_trace *t,
                struct slice object)
 {
 	struct audit_entry e = { .actor = slice_of(t->actor == NULL ? "mas" : t->actor),
@@ -148,7 +148,7 @@ mas_trace_text(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t
 }
 
 enum rc
-mas_trace_node(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
+mas_trace_node(struct mas_local *m, struct tables_tx *tx, const struct mas_trace *t,
                const struct node_id *node, uint32_t kmr_index)
 {
 	char text[AUDIT_OBJECT_MAX], id[NODE_ID_TEXT];
@@ -162,7 +162,7 @@ mas_trace_node(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t
 }
 
 enum rc
-mas_trace_conn(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
+mas_trace_conn(struct mas_local *m, struct tables_tx *tx, const struct mas_trace *t,
                const struct mas_conn *c)
 {
 	char text[AUDIT_OBJECT_MAX], id[NODE_ID_TEXT], conn[CONN_ID_HEX];

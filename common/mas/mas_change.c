@@ -6,7 +6,7 @@
 
 struct work {
 	struct mas_local *m;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	struct mas_change *c;
 	struct mas_effects *effects;
 	struct mas_node node;
@@ -193,7 +193,8 @@ change(struct work *w, const struct kind *k)
 		rc = k->do_it(w);
 	if (rc == RC_OK && k->of_node && w->changed)
 		rc = mas_node_put(w->tx, &w->node);
-	if (mas_tx_failure(w->tx) != RC_OK || (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_BAD_REQUEST))
+	if (tables_failure(w->tx) != RC_OK ||
+	    (rc != RC_OK && rc != RC_NOT_FOUND && rc != RC_BAD_REQUEST))
 		return rc;
 	if (rc != RC_OK)
 		mas_outcome(&w->c->outcome, rc, rc == RC_BAD_REQUEST ? "BAD_PARAM" : NULL);
@@ -201,7 +202,7 @@ change(struct work *w, const struct kind *k)
 }
 
 static enum rc
-run(struct mas_job *j, struct mas_tx *tx)
+run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_change *c = MAS_CALL(j, struct mas_change);
 	struct work w = { .m = j->self, .tx = tx, .c = c, .effects = mas_job_effects(j) };
@@ -213,7 +214,7 @@ run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-done(struct mas_job *j, enum rc rc)
+done(struct tables_job *j, enum rc rc)
 {
 	struct mas_change *c = MAS_CALL(j, struct mas_change);
 	struct mas_local *m = j->self;

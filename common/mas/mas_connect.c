@@ -9,7 +9,7 @@
 
 struct work {
 	struct mas_local *m;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	struct mas_connect *c;
 	struct mas_effects *effects;
 	int64_t now;
@@ -310,7 +310,7 @@ new_id(struct work *w, uint64_t *id)
 
 	while (rc == RC_OK && mas_conn_get(w->tx, *id, &taken) == RC_OK)
 		rc = conn_id_make(id);
-	return rc == RC_OK ? mas_tx_failure(w->tx) : rc;
+	return rc == RC_OK ? tables_failure(w->tx) : rc;
 }
 
 static enum rc
@@ -422,7 +422,7 @@ locked(struct mas_local *m, struct mas_connect *c)
 }
 
 static enum rc
-run(struct mas_job *j, struct mas_tx *tx)
+run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_connect *c = MAS_CALL(j, struct mas_connect);
 	struct mas_local *m = j->self;
@@ -485,7 +485,7 @@ made(struct mas_local *m, struct mas_connect *c)
 }
 
 static void
-done(struct mas_job *j, enum rc rc)
+done(struct tables_job *j, enum rc rc)
 {
 	struct mas_connect *c = MAS_CALL(j, struct mas_connect);
 	struct mas_local *m = j->self;

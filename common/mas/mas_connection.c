@@ -34,7 +34,7 @@ mas_log_foreign(struct mas_local *m, const char *call, struct slice nscl, uint64
 
 /* The record, for who may name it. RC_NOT_FOUND also for the connection of another NSCL. */
 static enum rc
-get_own(struct mas_local *m, struct mas_tx *tx, const char *call, struct slice nscl, uint64_t id,
+get_own(struct mas_local *m, struct tables_tx *tx, const char *call, struct slice nscl, uint64_t id,
         struct mas_conn *out)
 {
 	enum rc rc = mas_conn_get(tx, id, out);
@@ -48,7 +48,7 @@ get_own(struct mas_local *m, struct mas_tx *tx, const char *call, struct slice n
 /* ---- end ---- */
 
 static enum rc
-end_run(struct mas_job *j, struct mas_tx *tx)
+end_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_end *c = MAS_CALL(j, struct mas_end);
 	struct mas_effects *effects = mas_job_effects(j);
@@ -73,7 +73,7 @@ end_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-end_done(struct mas_job *j, enum rc rc)
+end_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_end *c = MAS_CALL(j, struct mas_end);
 
@@ -108,7 +108,7 @@ mas_ival(const struct key *kmr, struct mas_node *n, const struct ival_report *r,
 
 /* Whose connection it is, and the key of the report. RC_NOT_FOUND: no such connection is served. */
 static enum rc
-report_subject(struct mas_local *m, struct mas_tx *tx, const struct mas_report *c,
+report_subject(struct mas_local *m, struct tables_tx *tx, const struct mas_report *c,
                struct mas_conn *conn, struct mas_node *n, struct key *key)
 {
 	struct mas_kmr k;
@@ -124,8 +124,8 @@ report_subject(struct mas_local *m, struct mas_tx *tx, const struct mas_report *
 }
 
 static enum rc
-report_failed(struct mas_local *m, struct mas_tx *tx, struct mas_report *c, struct mas_conn *conn,
-              struct mas_effects *effects)
+report_failed(struct mas_local *m, struct tables_tx *tx, struct mas_report *c,
+              struct mas_conn *conn, struct mas_effects *effects)
 {
 	char actor[MAS_NSCL_MAX + 1];
 	struct mas_trace t = { .actor = mas_actor(c->nscl, actor), .action = "integrity-report",
@@ -138,7 +138,7 @@ report_failed(struct mas_local *m, struct mas_tx *tx, struct mas_report *c, stru
 }
 
 static enum rc
-report_run(struct mas_job *j, struct mas_tx *tx)
+report_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_report *c = MAS_CALL(j, struct mas_report);
 	struct mas_effects *effects = mas_job_effects(j);
@@ -168,7 +168,7 @@ report_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-report_done(struct mas_job *j, enum rc rc)
+report_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_report *c = MAS_CALL(j, struct mas_report);
 	struct mas_local *m = j->self;
@@ -219,7 +219,7 @@ live_wanted(const struct mas_local *m, const struct mas_live *l, const struct ma
 }
 
 static enum rc
-live_give(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, const struct mas_conn *c)
+live_give(struct mas_local *m, struct tables_tx *tx, struct mas_live *l, const struct mas_conn *c)
 {
 	struct mas_connection out;
 	struct mas_node n;
@@ -239,7 +239,7 @@ live_give(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, const stru
 
 /* What was found in this step, as far as the limit goes. */
 static enum rc
-live_give_found(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, struct live_walk *w)
+live_give_found(struct mas_local *m, struct tables_tx *tx, struct mas_live *l, struct live_walk *w)
 {
 	enum rc rc = RC_OK;
 
@@ -257,7 +257,7 @@ live_give_found(struct mas_local *m, struct mas_tx *tx, struct mas_live *l, stru
 }
 
 static struct live_walk *
-live_begin(struct mas_job *j, const struct mas_live *l)
+live_begin(struct tables_job *j, const struct mas_live *l)
 {
 	struct live_walk *w = j->memory = calloc(1, sizeof(*w));
 
@@ -267,7 +267,7 @@ live_begin(struct mas_job *j, const struct mas_live *l)
 }
 
 static enum rc
-live_run(struct mas_job *j, struct mas_tx *tx)
+live_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_live *l = MAS_CALL(j, struct mas_live);
 	struct live_walk *w = j->memory;
@@ -287,7 +287,7 @@ live_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-live_stored(struct mas_job *j)
+live_stored(struct tables_job *j)
 {
 	struct live_walk *w = j->memory;
 
@@ -296,7 +296,7 @@ live_stored(struct mas_job *j)
 }
 
 static void
-live_done(struct mas_job *j, enum rc rc)
+live_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_live *l = MAS_CALL(j, struct mas_live);
 

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "mas/mas_pack.h"
+#include "store/pack.h"
 
 struct counter {
 	atomic_uint_fast64_t value;
@@ -59,23 +59,23 @@ mas_counters_visit(const struct mas_counters *c,
 		visit(arg, c->names[i], mas_counted(c, i));
 }
 
-static struct mas_key
+static struct table_key
 key_of(const struct mas_counters *c, unsigned i)
 {
-	struct mas_key k = mas_key('Q');
+	struct table_key k = table_key('Q');
 
-	mas_key_add(&k, c->names[i], strlen(c->names[i]));
+	table_key_add(&k, c->names[i], strlen(c->names[i]));
 	return k;
 }
 
 enum rc
-mas_counters_load(struct mas_counters *c, struct mas_tx *tx)
+mas_counters_load(struct mas_counters *c, struct tables_tx *tx)
 {
 	for (unsigned i = 0; i < c->n; i++) {
-		struct mas_key k = key_of(c, i);
+		struct table_key k = key_of(c, i);
 		struct unpack u;
 		struct slice val;
-		enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+		enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 		if (rc == RC_NOT_FOUND)
 			continue;
@@ -91,19 +91,19 @@ mas_counters_load(struct mas_counters *c, struct mas_tx *tx)
 }
 
 enum rc
-mas_counters_write(struct mas_counters *c, struct mas_tx *tx)
+mas_counters_write(struct mas_counters *c, struct tables_tx *tx)
 {
 	enum rc rc = RC_OK;
 
 	for (unsigned i = 0; i < c->n && rc == RC_OK; i++) {
-		struct mas_key k, v = { .n = 0 };
+		struct table_key k, v = { .n = 0 };
 		uint64_t value = mas_counted(c, i);
 
 		if (value == c->all[i].written)
 			continue;
 		k = key_of(c, i);
-		mas_key_number(&v, value, 8);
-		rc = mas_put(tx, mas_key_view(&k), mas_key_view(&v));
+		table_key_number(&v, value, 8);
+		rc = tables_put(tx, table_key_view(&k), table_key_view(&v));
 		if (rc == RC_OK)
 			c->all[i].written = value;
 	}

@@ -3,7 +3,7 @@
 #ifndef MAS_COUNTER_H
 #define MAS_COUNTER_H
 
-#include "mas/mas_store.h"
+#include "store/tables.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,8 +25,8 @@ void mas_counters_visit(const struct mas_counters *c,
                         void (*visit)(void *arg, const char *name, uint64_t value), void *arg);
 
 /* Before others use c. */
-enum rc mas_counters_load(struct mas_counters *c, struct mas_tx *tx);
+enum rc mas_counters_load(struct mas_counters *c, struct tables_tx *tx);
 /* Writes those that have changed since they were last stored. Worker. */
-enum rc mas_counters_write(struct mas_counters *c, struct mas_tx *tx);
+enum rc mas_counters_write(struct mas_counters *c, struct tables_tx *tx);
 
 #endif

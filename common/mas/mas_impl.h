@@ -6,8 +6,8 @@
 #include "mas/mas_admin.h"
 #include "mas/mas_keys.h"
 #include "mas/mas_live.h"
-#include "mas/mas_pack.h"
 #include "sec/failures.h"
+#include "store/pack.h"
 
 #include <pthread.h>
 
@@ -20,8 +20,8 @@
 struct mas_local {
 	struct mas_conf conf; /* without the strings that only open reads */
 	char sp_id[REJECT_SP_ID_MAX + 1];
-	struct mas_store store;
-	struct mas_work *work;
+	struct tables store;
+	struct tables_work *work;
 	struct mas_counters *counters;
 	struct mas_keys *keys; /* the worker's */
 	struct mas_psk *psk;
@@ -69,18 +69,18 @@ struct mas_trace {
 	const char *actor, *action, *result;
 	struct slice source;
 };
-enum rc mas_trace_node(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
+enum rc mas_trace_node(struct mas_local *m, struct tables_tx *tx, const struct mas_trace *t,
                        const struct node_id *node, uint32_t kmr_index);
-enum rc mas_trace_conn(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
+enum rc mas_trace_conn(struct mas_local *m, struct tables_tx *tx, const struct mas_trace *t,
                        const struct mas_conn *c);
-enum rc mas_trace_text(struct mas_local *m, struct mas_tx *tx, const struct mas_trace *t,
+enum rc mas_trace_text(struct mas_local *m, struct tables_tx *tx, const struct mas_trace *t,
                        struct slice object);
 
 /* ---- mas_state.c: what happens to keys and connections ---- */
 
 /* Erases Kmc, the record stays for MAS_FORGET. Not again. */
-enum rc mas_conn_end(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, enum mas_why why,
-                     struct mas_effects *e);
+enum rc mas_conn_end(struct mas_local *m, struct tables_tx *tx, struct mas_conn *c,
+                     enum mas_why why, struct mas_effects *e);
 /* All live connections of a node that filter wants (NULL: all), one after the other. */
 struct mas_conn_wish {
 	bool (*wants)(const struct mas_conn_wish *w, const struct mas_conn *c);
@@ -90,37 +90,37 @@ struct mas_conn_wish {
 };
 bool mas_wants_all(const struct mas_conn_wish *w, const struct mas_conn *c);
 bool mas_wants_older(const struct mas_conn_wish *w, const struct mas_conn *c);
-enum rc mas_conns_end(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
+enum rc mas_conns_end(struct mas_local *m, struct tables_tx *tx, const struct node_id *node,
                       const struct mas_conn_wish *w, enum mas_why why, struct mas_effects *e);
-enum rc mas_conns_shorten(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
+enum rc mas_conns_shorten(struct mas_local *m, struct tables_tx *tx, const struct node_id *node,
                           const struct mas_conn_wish *w, int64_t until, struct mas_effects *e);
 /* Room for one more connection record of the node. */
-enum rc mas_conns_make_room(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
+enum rc mas_conns_make_room(struct mas_local *m, struct tables_tx *tx, const struct node_id *node,
                             struct mas_effects *e);
 /* Puts it, with its timer. was: as it is in the store; NULL: it is new. */
-enum rc mas_conn_store(struct mas_tx *tx, const struct mas_conn *c, const struct mas_conn *was);
+enum rc mas_conn_store(struct tables_tx *tx, const struct mas_conn *c, const struct mas_conn *was);
 /* When its timer is due. */
 int64_t mas_conn_when(const struct mas_conn *c);
 int64_t mas_kmr_when(const struct mas_kmr *k);
 /* The record goes. */
-enum rc mas_conn_forget(struct mas_tx *tx, const struct mas_conn *c);
+enum rc mas_conn_forget(struct tables_tx *tx, const struct mas_conn *c);
 
 /* All Kmr of a node, by their indices. */
 struct mas_kmrs {
 	size_t n;
 	struct mas_kmr all[MAS_KMRS_PER_NODE];
 };
-enum rc mas_kmrs_of(struct mas_tx *tx, const struct node_id *node, struct mas_kmrs *out);
+enum rc mas_kmrs_of(struct tables_tx *tx, const struct node_id *node, struct mas_kmrs *out);
 /* Puts it, with its timer. was: as it is in the store; NULL: it is new. */
-enum rc mas_kmr_store(struct mas_tx *tx, const struct mas_kmr *k, const struct mas_kmr *was);
+enum rc mas_kmr_store(struct tables_tx *tx, const struct mas_kmr *k, const struct mas_kmr *was);
 /* Not for new connections any more; those that there are end after the overlap. */
-enum rc mas_kmr_retire(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k,
+enum rc mas_kmr_retire(struct mas_local *m, struct tables_tx *tx, struct mas_kmr *k,
                        struct mas_effects *e);
 /* Key and connections are gone at once; the record stays for MAS_FORGET. */
-enum rc mas_kmr_revoke(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k,
+enum rc mas_kmr_revoke(struct mas_local *m, struct tables_tx *tx, struct mas_kmr *k,
                        struct mas_effects *e);
 /* Record and connections are gone. */
-enum rc mas_kmr_erase(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k,
+enum rc mas_kmr_erase(struct mas_local *m, struct tables_tx *tx, const struct mas_kmr *k,
                       enum mas_why why, struct mas_effects *e);
 /* True when it has a key that a session A may be made with. */
 bool mas_kmr_alive(const struct mas_kmr *k, int64_t now);
@@ -148,7 +148,7 @@ enum rc mas_ival(const struct key *kmr, struct mas_node *n, const struct ival_re
 
 enum rc mas_tick_new(struct mas_local *m);
 void mas_tick_free(struct mas_local *m);
-enum rc mas_tick(void *self, struct mas_tx *tx, bool *more);
+enum rc mas_tick(void *self, struct tables_tx *tx, bool *more);
 void mas_ticked(void *self, enum rc rc);
 
 /* ---- mas_rewrap.c ---- */
@@ -158,7 +158,7 @@ void mas_ticked(void *self, enum rc rc);
  * is. *candidate: the one for mas_rewrap, zero when there is none. RC_BAD_REQUEST: not those of the
  * store.
  */
-enum rc mas_master_open(struct mas_tx *tx, const struct key *kek, unsigned n,
+enum rc mas_master_open(struct tables_tx *tx, const struct key *kek, unsigned n,
                         struct mas_keys **out, struct key *candidate, char why[256]);
 /* Goes on with a change that was interrupted, if there was one. */
 void mas_rewrap_resume(struct mas_local *m);
@@ -169,17 +169,17 @@ void mas_rewrap_resume(struct mas_local *m);
 #define MAS_CALL(j, type) ((type *)(void *)((char *)(j) - offsetof(type, job)))
 
 /* Submits the job of a call. */
-void mas_submit(struct mas_local *m, struct mas_job *j,
-                enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-                void (*done)(struct mas_job *j, enum rc rc));
+void mas_submit(struct mas_local *m, struct tables_job *j,
+                enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+                void (*done)(struct tables_job *j, enum rc rc));
 /* The same for work in steps. */
-void mas_submit_steps(struct mas_local *m, struct mas_job *j,
-                      enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-                      void (*stored)(struct mas_job *j),
-                      void (*done)(struct mas_job *j, enum rc rc));
+void mas_submit_steps(struct mas_local *m, struct tables_job *j,
+                      enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+                      void (*stored)(struct tables_job *j),
+                      void (*done)(struct tables_job *j, enum rc rc));
 /* Empty effects of the job; NULL without memory. */
-struct mas_effects *mas_job_effects(struct mas_job *j);
+struct mas_effects *mas_job_effects(struct tables_job *j);
 /* Carries them out when rc is RC_OK; frees them. */
-void mas_job_settle(struct mas_job *j, enum rc rc);
+void mas_job_settle(struct tables_job *j, enum rc rc);
 
 #endif

@@ -14,7 +14,8 @@ judge(struct mas_verdict *v, enum reject_cause cause, bool permanent)
 }
 
 static enum rc
-judge_kmr(struct mas_local *m, struct mas_tx *tx, struct mas_verdict *v, const struct mas_node *n)
+judge_kmr(struct mas_local *m, struct tables_tx *tx, struct mas_verdict *v,
+          const struct mas_node *n)
 {
 	struct mas_kmr k;
 	enum rc rc = mas_kmr_get(tx, &n->id, v->id.index, &k);
@@ -34,7 +35,7 @@ judge_kmr(struct mas_local *m, struct mas_tx *tx, struct mas_verdict *v, const s
 }
 
 static enum rc
-verdict_run(struct mas_job *j, struct mas_tx *tx)
+verdict_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_verdict *v = MAS_CALL(j, struct mas_verdict);
 	struct mas_node n;
@@ -60,7 +61,7 @@ verdict_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-verdict_done(struct mas_job *j, enum rc rc)
+verdict_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_verdict *v = MAS_CALL(j, struct mas_verdict);
 
@@ -78,7 +79,7 @@ mas_verdict(struct mas_local *m, struct mas_verdict *v)
 /* ---- notes ---- */
 
 static enum rc
-note_run(struct mas_job *j, struct mas_tx *tx)
+note_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_note *n = MAS_CALL(j, struct mas_note);
 	struct mas_local *m = j->self;
@@ -88,7 +89,7 @@ note_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-note_done(struct mas_job *j, enum rc rc)
+note_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_note *n = MAS_CALL(j, struct mas_note);
 
@@ -114,7 +115,7 @@ page_row(void *arg, const struct audit_row *row)
 }
 
 static enum rc
-page_run(struct mas_job *j, struct mas_tx *tx)
+page_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_audit_page *p = MAS_CALL(j, struct mas_audit_page);
 
@@ -126,7 +127,7 @@ page_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-page_done(struct mas_job *j, enum rc rc)
+page_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_audit_page *p = MAS_CALL(j, struct mas_audit_page);
 
@@ -144,7 +145,7 @@ mas_audit_page(struct mas_local *m, struct mas_audit_page *p)
 #define VERIFY_STEP 500u
 
 static enum rc
-verify_run(struct mas_job *j, struct mas_tx *tx)
+verify_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_audit_verify *v = MAS_CALL(j, struct mas_audit_verify);
 	struct mas_local *m = j->self;
@@ -157,7 +158,7 @@ verify_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-verify_stored(struct mas_job *j)
+verify_stored(struct tables_job *j)
 {
 	struct mas_audit_verify *v = MAS_CALL(j, struct mas_audit_verify);
 
@@ -165,7 +166,7 @@ verify_stored(struct mas_job *j)
 }
 
 static void
-verify_done(struct mas_job *j, enum rc rc)
+verify_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_audit_verify *v = MAS_CALL(j, struct mas_audit_verify);
 	struct mas_local *m = j->self;

@@ -81,14 +81,14 @@ mas_keys_changing(const struct mas_keys *k)
 }
 
 const struct key *
-mas_keys_seal(const struct mas_keys *k, struct mas_tx *tx)
+mas_keys_seal(const struct mas_keys *k, struct tables_tx *tx)
 {
 	/* Between the last step of a change and its commit the head has the next one already. */
 	return k->changing && audit_sealed_by(tx, &k->next_seal) ? &k->next_seal : &k->seal;
 }
 
 enum rc
-mas_keys_reseal(const struct mas_keys *k, struct mas_tx *tx)
+mas_keys_reseal(const struct mas_keys *k, struct tables_tx *tx)
 {
 	return audit_reseal(tx, &k->seal, &k->next_seal);
 }
@@ -196,20 +196,21 @@ mas_kmr_unwrap(const struct mas_keys *k, const struct mas_kmr *from, struct key 
 }
 
 static struct record
-kmc_record(const struct mas_conn *c, struct mas_key *name)
+kmc_record(const struct mas_conn *c, struct table_key *name)
 {
-	*name = (struct mas_key){ .n = 0 };
-	mas_key_add(name, c->node.v, NODE_ID_BYTES);
-	mas_key_number(name, c->id, 8);
-	return (struct record){ .type = TYPE_KMC, .index = c->kmc_index,
+	*name = (struct table_key){ .n = 0 };
+	table_key_add(name, c->node.v, NODE_ID_BYTES);
+	table_key_number(name, c->id, 8);
+	return (struct record){ .type = TYPE_KMC,
+		                .index = c->kmc_index,
 		                .not_after = (uint64_t)(c->expires / CLOCK_SECOND),
-		                .name = mas_key_view(name) };
+		                .name = table_key_view(name) };
 }
 
 enum rc
 mas_kmc_wrap(const struct mas_keys *k, const struct key *kmc, struct mas_conn *to)
 {
-	struct mas_key name;
+	struct table_key name;
 	struct record r = kmc_record(to, &name);
 	enum rc rc = key_check_value(kmc, to->check);
 
@@ -219,7 +220,7 @@ mas_kmc_wrap(const struct mas_keys *k, const struct key *kmc, struct mas_conn *t
 enum rc
 mas_kmc_unwrap(const struct mas_keys *k, const struct mas_conn *from, struct key *out)
 {
-	struct mas_key name;
+	struct table_key name;
 	struct record r = kmc_record(from, &name);
 
 	return unwrap(k, &from->wrapped, &r, out);

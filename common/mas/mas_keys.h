@@ -26,9 +26,9 @@ void mas_keys_settle(struct mas_keys *k);
 bool mas_keys_changing(const struct mas_keys *k);
 
 /* The key of the head of the audit as it is now. */
-const struct key *mas_keys_seal(const struct mas_keys *k, struct mas_tx *tx);
+const struct key *mas_keys_seal(const struct mas_keys *k, struct tables_tx *tx);
 /* Seals the head with the next key: the last step of the change. */
-enum rc mas_keys_reseal(const struct mas_keys *k, struct mas_tx *tx);
+enum rc mas_keys_reseal(const struct mas_keys *k, struct tables_tx *tx);
 /* The check value of the present key, and of the next (zeros when there is none). */
 void mas_keys_check(const struct mas_keys *k, uint8_t now[MAS_CHECK_BYTES],
                     uint8_t next[MAS_CHECK_BYTES]);

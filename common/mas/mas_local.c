@@ -163,7 +163,7 @@ load_conn(void *arg, const struct mas_conn *c)
 }
 
 static enum rc
-load(struct mas_local *m, struct mas_tx *tx, char why[256])
+load(struct mas_local *m, struct tables_tx *tx, char why[256])
 {
 	struct loading l = { .m = m, .now = clock_now(m->conf.clock), .monotonic = clock_monotonic(),
 		             .why = why };
@@ -179,7 +179,7 @@ load(struct mas_local *m, struct mas_tx *tx, char why[256])
 }
 
 static enum rc
-trace_start(struct mas_local *m, struct mas_tx *tx)
+trace_start(struct mas_local *m, struct tables_tx *tx)
 {
 	struct mas_trace t = { .action = "start" };
 
@@ -190,12 +190,12 @@ static enum rc
 read_store(struct mas_local *m, const struct mas_conf *conf, char why[256])
 {
 	struct key kek[2] = { 0 };
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	unsigned n;
 	enum rc rc = read_keys(conf, kek, &n, why);
 
 	if (rc == RC_OK)
-		rc = mas_tx_begin(&m->store, &tx);
+		rc = tables_begin(&m->store, &tx);
 	if (rc != RC_OK) {
 		secret_wipe(kek, sizeof(kek));
 		return rc;
@@ -207,8 +207,8 @@ read_store(struct mas_local *m, const struct mas_conf *conf, char why[256])
 	if (rc == RC_OK)
 		rc = trace_start(m, tx);
 	if (rc == RC_OK)
-		return mas_tx_commit(tx);
-	mas_tx_abort(tx);
+		return tables_commit(tx);
+	tables_abort(tx);
 	return rc;
 }
 
@@ -240,10 +240,17 @@ make_tables(struct mas_local *m)
 static enum rc
 start_work(struct mas_local *m)
 {
-	struct mas_work_conf work = { .store = &m->store, .log = m->conf.log,
-		                      .queue_max = m->conf.queue_max, .batch_max = m->conf.batch_max,
-		                      .period = TICK, .tick = mas_tick, .ticked = mas_ticked, .arg = m };
-	enum rc rc = mas_work_start(&work, &m->work);
+	struct tables_work_conf work = { .store = &m->store,
+		                         .log = m->conf.log,
+		                         .store_failed = "security-store-failed",
+		                         .tick_failed = "security-timers-failed",
+		                         .queue_max = m->conf.queue_max,
+		                         .batch_max = m->conf.batch_max,
+		                         .period = TICK,
+		                         .tick = mas_tick,
+		                         .ticked = mas_ticked,
+		                         .arg = m };
+	enum rc rc = tables_work_start(&work, &m->work);
 
 	if (rc == RC_OK && mas_keys_changing(m->keys))
 		mas_rewrap_resume(m);
@@ -260,7 +267,7 @@ open_all(struct mas_local *m, const struct mas_conf *conf, char why[256])
 	if (rc == RC_OK)
 		rc = read_reject_key(m, conf, why);
 	if (rc == RC_OK)
-		rc = mas_store_open(m->conf.engine, &m->conf.store, &m->store, why);
+		rc = tables_open(m->conf.engine, &m->conf.store, &m->store, why);
 	if (rc == RC_OK)
 		rc = read_store(m, conf, why);
 	return rc == RC_OK ? start_work(m) : rc;
@@ -301,8 +308,8 @@ mas_close(struct mas_local *m)
 {
 	if (m == NULL)
 		return;
-	mas_work_stop(m->work);
-	mas_store_close(&m->store);
+	tables_work_stop(m->work);
+	tables_close(&m->store);
 	mas_keys_free(m->keys);
 	mas_psk_free(m->psk);
 	mas_live_free(m->live);
@@ -318,7 +325,7 @@ mas_close(struct mas_local *m)
 /* ---- limits that change ---- */
 
 struct limiting {
-	struct mas_job job; /* first */
+	struct tables_job job; /* first */
 	struct mas_limits limits;
 };
 
@@ -336,7 +343,7 @@ take_limits(struct mas_conf *c, const struct mas_limits *l)
 
 /* The worker alone reads them. Not in done: jobs that were submitted later run before that. */
 static enum rc
-limit_run(struct mas_job *j, struct mas_tx *tx)
+limit_run(struct tables_job *j, struct tables_tx *tx)
 {
 	const struct limiting *l = (const struct limiting *)(const void *)j;
 	struct mas_local *m = j->self;
@@ -347,7 +354,7 @@ limit_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-limit_done(struct mas_job *j, enum rc rc)
+limit_done(struct tables_job *j, enum rc rc)
 {
 	struct limiting *l = (struct limiting *)(void *)j;
 	const struct mas_local *m = j->self;
@@ -419,7 +426,7 @@ local_used(void *self, uint64_t connection_id, uint64_t requests, uint64_t octet
 	struct mas_local *m = self;
 
 	if (mas_live_used(m->live, connection_id, requests, octets))
-		mas_work_wake(m->work);
+		tables_work_wake(m->work);
 }
 
 void

@@ -4,7 +4,7 @@
 #define MAS_PATH_H
 
 #include "base/arena.h"
-#include "mas/mas_json.h"
+#include "codec/json_fields.h"
 
 /* True when path is of that pattern; *id is what stands for its one '*', p NULL: it has none. */
 bool mas_path_is(const char *pattern, struct slice path, struct slice *id);

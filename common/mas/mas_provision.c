@@ -7,7 +7,7 @@
 /* What run works on. */
 struct work {
 	struct mas_local *m;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	struct mas_provision *p;
 	struct mas_effects *effects;
 	struct mas_node node;
@@ -248,7 +248,7 @@ provision(struct work *w)
 	rc = find_node(w);
 	if (rc == RC_CONFLICT)
 		return refuse(w, RC_CONFLICT, "NODE_TAKEN");
-	if (rc == RC_NO_SPACE && mas_tx_failure(w->tx) == RC_OK)
+	if (rc == RC_NO_SPACE && tables_failure(w->tx) == RC_OK)
 		return refuse(w, RC_NO_SPACE, "OVERLOAD");
 	if (rc != RC_OK)
 		return rc;
@@ -265,7 +265,7 @@ provision(struct work *w)
 }
 
 static enum rc
-run(struct mas_job *j, struct mas_tx *tx)
+run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_provision *p = MAS_CALL(j, struct mas_provision);
 	struct mas_local *m = j->self;
@@ -290,7 +290,7 @@ run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-done(struct mas_job *j, enum rc rc)
+done(struct tables_job *j, enum rc rc)
 {
 	struct mas_provision *p = MAS_CALL(j, struct mas_provision);
 	struct mas_local *m = j->self;

@@ -53,14 +53,14 @@ kmr_row(void *arg, const struct mas_kmr *k)
 {
 	struct page *p = arg;
 	struct mas_kmr shown = *k;
-	struct mas_key index = { .n = 0 };
+	struct table_key index = { .n = 0 };
 
 	memset(&shown.wrapped, 0, sizeof(shown.wrapped));
 	if (p->q->state == 0 || p->q->state == (unsigned)k->state) {
 		p->rows++;
 		p->q->row(p->q, NULL, &shown, NULL);
 	}
-	mas_key_number(&index, k->index, 4);
+	table_key_number(&index, k->index, 4);
 	return note(p, k->node.v, NODE_ID_BYTES, index.p, 4);
 }
 
@@ -69,7 +69,7 @@ conn_row(void *arg, const struct mas_conn *c)
 {
 	struct page *p = arg;
 	struct mas_conn shown = *c;
-	struct mas_key id = { .n = 0 };
+	struct table_key id = { .n = 0 };
 
 	memset(&shown.wrapped, 0, sizeof(shown.wrapped));
 	if ((p->q->state == 0 || p->q->state == (unsigned)c->state) &&
@@ -77,14 +77,14 @@ conn_row(void *arg, const struct mas_conn *c)
 		p->rows++;
 		p->q->row(p->q, NULL, NULL, &shown);
 	}
-	mas_key_number(&id, c->id, 8);
+	table_key_number(&id, c->id, 8);
 	return note(p, id.p, 8, NULL, 0);
 }
 
 /* ---- lists ---- */
 
 static enum rc
-list_nodes(struct page *p, struct mas_tx *tx, struct unpack *after)
+list_nodes(struct page *p, struct tables_tx *tx, struct unpack *after)
 {
 	struct node_id from;
 
@@ -95,7 +95,7 @@ list_nodes(struct page *p, struct mas_tx *tx, struct unpack *after)
 }
 
 static enum rc
-list_kmrs(struct page *p, struct mas_tx *tx, struct unpack *after)
+list_kmrs(struct page *p, struct tables_tx *tx, struct unpack *after)
 {
 	const struct node_id *node = p->q->has_node ? &p->q->node : NULL;
 	struct mas_kmr from = { .index = 0 };
@@ -110,7 +110,7 @@ list_kmrs(struct page *p, struct mas_tx *tx, struct unpack *after)
 }
 
 static enum rc
-list_connections(struct page *p, struct mas_tx *tx, struct unpack *after)
+list_connections(struct page *p, struct tables_tx *tx, struct unpack *after)
 {
 	uint64_t from = 0;
 
@@ -123,7 +123,7 @@ list_connections(struct page *p, struct mas_tx *tx, struct unpack *after)
 }
 
 static enum rc
-show_connections(struct page *p, struct mas_tx *tx)
+show_connections(struct page *p, struct tables_tx *tx)
 {
 	uint64_t ids[MAS_CONNS_PER_NODE];
 	struct mas_conn c;
@@ -139,7 +139,7 @@ show_connections(struct page *p, struct mas_tx *tx)
 }
 
 static enum rc
-show_node(struct page *p, struct mas_tx *tx, struct unpack *after)
+show_node(struct page *p, struct tables_tx *tx, struct unpack *after)
 {
 	struct mas_node n;
 	enum rc rc = mas_node_get(tx, &p->q->node, &n);
@@ -155,7 +155,7 @@ show_node(struct page *p, struct mas_tx *tx, struct unpack *after)
 	return rc;
 }
 
-static enum rc (*const lists[])(struct page *p, struct mas_tx *tx, struct unpack *after) = {
+static enum rc (*const lists[])(struct page *p, struct tables_tx *tx, struct unpack *after) = {
 	[MAS_LIST_NODES] = list_nodes,
 	[MAS_LIST_KMRS] = list_kmrs,
 	[MAS_LIST_CONNECTIONS] = list_connections,
@@ -165,7 +165,7 @@ static enum rc (*const lists[])(struct page *p, struct mas_tx *tx, struct unpack
 /* ---- the job ---- */
 
 static enum rc
-trace(struct mas_local *m, struct mas_tx *tx, const struct mas_query *q)
+trace(struct mas_local *m, struct tables_tx *tx, const struct mas_query *q)
 {
 	static const char *const objects[] = { "nodes", "kmrs", "connections" };
 	struct mas_trace t = { .actor = q->actor, .action = "list", .source = q->source };
@@ -191,7 +191,7 @@ cursor_of(const struct mas_query *q, uint8_t octets[CURSOR_BYTES], struct unpack
 }
 
 static enum rc
-run(struct mas_job *j, struct mas_tx *tx)
+run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_query *q = MAS_CALL(j, struct mas_query);
 	struct page p = { .q = q };
@@ -219,7 +219,7 @@ run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-done(struct mas_job *j, enum rc rc)
+done(struct tables_job *j, enum rc rc)
 {
 	struct mas_query *q = MAS_CALL(j, struct mas_query);
 

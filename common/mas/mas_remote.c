@@ -16,13 +16,13 @@
 /* ---- calls that wait ---- */
 
 static const struct remote_kind *
-kind_of(const struct mas_job *j)
+kind_of(const struct tables_job *j)
 {
 	return j->memory;
 }
 
 static void *
-call_of(struct mas_job *j)
+call_of(struct tables_job *j)
 {
 	return (char *)j - kind_of(j)->job;
 }
@@ -30,10 +30,10 @@ call_of(struct mas_job *j)
 static void
 push(struct mas_remote *r, const struct remote_kind *kind, void *call)
 {
-	struct mas_job *j = (struct mas_job *)(void *)((char *)call + kind->job);
+	struct tables_job *j = (struct tables_job *)(void *)((char *)call + kind->job);
 	bool post;
 
-	*j = (struct mas_job){ .self = r };
+	*j = (struct tables_job){ .self = r };
 	memcpy(&j->memory, &kind, sizeof(kind));
 	pthread_mutex_lock(&r->lock);
 	if (r->first == NULL)
@@ -49,10 +49,10 @@ push(struct mas_remote *r, const struct remote_kind *kind, void *call)
 }
 
 /* The oldest call; NULL: none, or all flights are taken. *refuse: it is not to be sent. */
-static struct mas_job *
+static struct tables_job *
 pop(struct mas_remote *r, bool *refuse)
 {
-	struct mas_job *j = NULL;
+	struct tables_job *j = NULL;
 
 	pthread_mutex_lock(&r->lock);
 	*refuse = r->stopping || r->n_queued > REMOTE_QUEUE;
@@ -67,7 +67,7 @@ pop(struct mas_remote *r, bool *refuse)
 }
 
 static void
-end_refused(struct mas_job *j)
+end_refused(struct tables_job *j)
 {
 	const struct remote_kind *kind = kind_of(j);
 	void *call = call_of(j);
@@ -95,7 +95,7 @@ call_landed(struct remote_flight *f)
 }
 
 static void
-start_call(struct mas_remote *r, struct mas_job *j)
+start_call(struct mas_remote *r, struct tables_job *j)
 {
 	const struct remote_kind *kind = kind_of(j);
 	void *call = call_of(j);
@@ -127,7 +127,7 @@ send_waiting(struct scl_task *task)
 {
 	struct mas_remote *r =
 		(struct mas_remote *)(void *)((char *)task - offsetof(struct mas_remote, task));
-	struct mas_job *j;
+	struct tables_job *j;
 	bool refuse;
 
 	while ((j = pop(r, &refuse)) != NULL)

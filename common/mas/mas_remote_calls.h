@@ -11,7 +11,7 @@
 struct remote_kind {
 	const char *name;
 	const char *method;
-	size_t job; /* offset of its struct mas_job */
+	size_t job; /* offset of its struct tables_job */
 	void (*path)(const void *call, char *out, size_t size);
 	void (*write)(const void *call, struct buf *body);
 	/* What the answer says, which may be another outcome; false: it is none. */

@@ -3,9 +3,9 @@
 #ifndef MAS_REMOTE_IMPL_H
 #define MAS_REMOTE_IMPL_H
 
+#include "codec/json_fields.h"
 #include "core/scl.h"
 #include "mas/mas_impl.h"
-#include "mas/mas_json.h"
 #include "mas/mas_remote.h"
 
 #include <stdatomic.h>
@@ -77,7 +77,7 @@ struct mas_remote {
 	struct scl *scl; /* NULL until start */
 
 	pthread_mutex_t lock; /* guards the next five */
-	struct mas_job *first, *last; /* calls that wait */
+	struct tables_job *first, *last; /* calls that wait */
 	unsigned n_queued;
 	bool started, stopping;
 

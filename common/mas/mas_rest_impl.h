@@ -3,10 +3,10 @@
 #ifndef MAS_REST_IMPL_H
 #define MAS_REST_IMPL_H
 
+#include "codec/json_fields.h"
 #include "core/endpoint.h"
 #include "core/peer.h"
 #include "mas/mas_admin.h"
-#include "mas/mas_json.h"
 #include "mas/mas_rest.h"
 
 #include <pthread.h>

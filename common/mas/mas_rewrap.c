@@ -22,11 +22,11 @@ struct master {
 };
 
 static enum rc
-master_read(struct mas_tx *tx, struct master *out)
+master_read(struct tables_tx *tx, struct master *out)
 {
 	struct unpack u;
 	struct slice val;
-	enum rc rc = mas_get(tx, master_key, &val);
+	enum rc rc = tables_get(tx, master_key, &val);
 
 	if (rc != RC_OK)
 		return rc;
@@ -39,15 +39,15 @@ master_read(struct mas_tx *tx, struct master *out)
 }
 
 static enum rc
-master_write(struct mas_tx *tx, const uint8_t now[MAS_CHECK_BYTES],
+master_write(struct tables_tx *tx, const uint8_t now[MAS_CHECK_BYTES],
              const uint8_t next[MAS_CHECK_BYTES])
 {
-	struct mas_key v = { .n = 0 };
+	struct table_key v = { .n = 0 };
 
-	mas_key_number(&v, MASTER_VERSION, 1);
-	mas_key_add(&v, now, MAS_CHECK_BYTES);
-	mas_key_add(&v, next, MAS_CHECK_BYTES);
-	return mas_put(tx, master_key, mas_key_view(&v));
+	table_key_number(&v, MASTER_VERSION, 1);
+	table_key_add(&v, now, MAS_CHECK_BYTES);
+	table_key_add(&v, next, MAS_CHECK_BYTES);
+	return tables_put(tx, master_key, table_key_view(&v));
 }
 
 /* ---- at the start ---- */
@@ -66,7 +66,7 @@ pick(const struct key *kek, unsigned n, const uint8_t check[MAS_CHECK_BYTES])
 }
 
 static enum rc
-first_use(struct mas_tx *tx, const struct key *kek, struct master *master)
+first_use(struct tables_tx *tx, const struct key *kek, struct master *master)
 {
 	enum rc rc = key_check_value(kek, master->now);
 
@@ -93,7 +93,7 @@ take_next(struct mas_keys *keys, const struct key *next)
 }
 
 enum rc
-mas_master_open(struct mas_tx *tx, const struct key *kek, unsigned n, struct mas_keys **out,
+mas_master_open(struct tables_tx *tx, const struct key *kek, unsigned n, struct mas_keys **out,
                 struct key *candidate, char why[256])
 {
 	const struct key *now, *next = NULL;
@@ -133,7 +133,7 @@ struct progress {
 };
 
 static enum rc
-name_next(struct mas_local *m, struct mas_tx *tx, struct progress *p)
+name_next(struct mas_local *m, struct tables_tx *tx, struct progress *p)
 {
 	uint8_t now[MAS_CHECK_BYTES], next[MAS_CHECK_BYTES];
 	enum rc rc = mas_keys_prepare(m->keys, m->next_kek);
@@ -155,7 +155,7 @@ collect_kmr(void *arg, const struct mas_kmr *k)
 }
 
 static enum rc
-wrap_kmr(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k)
+wrap_kmr(struct mas_local *m, struct tables_tx *tx, struct mas_kmr *k)
 {
 	struct key kmr;
 	enum rc rc = mas_kmr_unwrap(m->keys, k, &kmr);
@@ -167,7 +167,7 @@ wrap_kmr(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k)
 }
 
 static enum rc
-kmrs(struct mas_local *m, struct mas_tx *tx, struct progress *p)
+kmrs(struct mas_local *m, struct tables_tx *tx, struct progress *p)
 {
 	enum rc rc;
 
@@ -194,7 +194,7 @@ collect_conn(void *arg, const struct mas_conn *c)
 }
 
 static enum rc
-wrap_conn(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c)
+wrap_conn(struct mas_local *m, struct tables_tx *tx, struct mas_conn *c)
 {
 	struct key kmc;
 	enum rc rc = mas_kmc_unwrap(m->keys, c, &kmc);
@@ -206,7 +206,7 @@ wrap_conn(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c)
 }
 
 static enum rc
-connections(struct mas_local *m, struct mas_tx *tx, struct progress *p)
+connections(struct mas_local *m, struct tables_tx *tx, struct progress *p)
 {
 	enum rc rc;
 
@@ -224,7 +224,7 @@ connections(struct mas_local *m, struct mas_tx *tx, struct progress *p)
 }
 
 static enum rc
-last(struct mas_local *m, struct mas_tx *tx, const struct mas_rewrap *r)
+last(struct mas_local *m, struct tables_tx *tx, const struct mas_rewrap *r)
 {
 	struct mas_trace t = { .actor = r->actor, .action = "rewrap", .source = r->source };
 	uint8_t now[MAS_CHECK_BYTES], next[MAS_CHECK_BYTES];
@@ -237,7 +237,7 @@ last(struct mas_local *m, struct mas_tx *tx, const struct mas_rewrap *r)
 }
 
 static enum rc
-step(struct mas_local *m, struct mas_tx *tx, struct mas_rewrap *r, struct progress *p)
+step(struct mas_local *m, struct tables_tx *tx, struct mas_rewrap *r, struct progress *p)
 {
 	enum rc rc;
 
@@ -262,7 +262,7 @@ step(struct mas_local *m, struct mas_tx *tx, struct mas_rewrap *r, struct progre
 }
 
 static struct progress *
-begin(struct mas_local *m, struct mas_job *j, struct mas_rewrap *r)
+begin(struct mas_local *m, struct tables_job *j, struct mas_rewrap *r)
 {
 	struct progress *p = j->memory = calloc(1, sizeof(*p));
 
@@ -276,7 +276,7 @@ begin(struct mas_local *m, struct mas_job *j, struct mas_rewrap *r)
 }
 
 static enum rc
-refuse_change(struct mas_local *m, struct mas_tx *tx, struct mas_rewrap *r, enum rc rc,
+refuse_change(struct mas_local *m, struct tables_tx *tx, struct mas_rewrap *r, enum rc rc,
               const char *reason)
 {
 	struct mas_trace t = { .actor = r->actor, .action = "rewrap", .result = reason,
@@ -287,7 +287,7 @@ refuse_change(struct mas_local *m, struct mas_tx *tx, struct mas_rewrap *r, enum
 }
 
 static enum rc
-run(struct mas_job *j, struct mas_tx *tx)
+run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_rewrap *r = MAS_CALL(j, struct mas_rewrap);
 	struct progress *p = j->memory;
@@ -304,7 +304,7 @@ run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-stored(struct mas_job *j)
+stored(struct tables_job *j)
 {
 	struct mas_local *m = j->self;
 	struct progress *p = j->memory;
@@ -318,7 +318,7 @@ stored(struct mas_job *j)
 }
 
 static void
-done(struct mas_job *j, enum rc rc)
+done(struct tables_job *j, enum rc rc)
 {
 	struct mas_rewrap *r = MAS_CALL(j, struct mas_rewrap);
 	struct mas_local *m = j->self;

@@ -19,7 +19,7 @@ conn_due(const struct mas_conn *c)
 }
 
 enum rc
-mas_conn_store(struct mas_tx *tx, const struct mas_conn *c, const struct mas_conn *was)
+mas_conn_store(struct tables_tx *tx, const struct mas_conn *c, const struct mas_conn *was)
 {
 	struct mas_due due = conn_due(c);
 	enum rc rc = RC_OK;
@@ -35,7 +35,7 @@ mas_conn_store(struct mas_tx *tx, const struct mas_conn *c, const struct mas_con
 }
 
 enum rc
-mas_conn_forget(struct mas_tx *tx, const struct mas_conn *c)
+mas_conn_forget(struct tables_tx *tx, const struct mas_conn *c)
 {
 	struct mas_due due = conn_due(c);
 	enum rc rc = mas_due_del(tx, &due);
@@ -44,7 +44,7 @@ mas_conn_forget(struct mas_tx *tx, const struct mas_conn *c)
 }
 
 enum rc
-mas_conn_end(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, enum mas_why why,
+mas_conn_end(struct mas_local *m, struct tables_tx *tx, struct mas_conn *c, enum mas_why why,
              struct mas_effects *e)
 {
 	struct mas_effect gone = { .kind = EFFECT_CONN_GONE, .node = c->node, .connection = c->id,
@@ -63,7 +63,7 @@ mas_conn_end(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, enum ma
 
 /* Served until that time at most. */
 static enum rc
-shorten(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, int64_t until,
+shorten(struct mas_local *m, struct tables_tx *tx, struct mas_conn *c, int64_t until,
         struct mas_effects *e)
 {
 	int64_t left = until - clock_now(m->conf.clock);
@@ -100,7 +100,7 @@ mas_wants_older(const struct mas_conn_wish *w, const struct mas_conn *c)
 }
 
 enum rc
-mas_conns_end(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
+mas_conns_end(struct mas_local *m, struct tables_tx *tx, const struct node_id *node,
               const struct mas_conn_wish *w, enum mas_why why, struct mas_effects *e)
 {
 	uint64_t ids[MAS_CONNS_PER_NODE];
@@ -117,7 +117,7 @@ mas_conns_end(struct mas_local *m, struct mas_tx *tx, const struct node_id *node
 }
 
 enum rc
-mas_conns_shorten(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
+mas_conns_shorten(struct mas_local *m, struct tables_tx *tx, const struct node_id *node,
                   const struct mas_conn_wish *w, int64_t until, struct mas_effects *e)
 {
 	uint64_t ids[MAS_CONNS_PER_NODE];
@@ -143,7 +143,7 @@ goes_before(const struct mas_conn *a, const struct mas_conn *b)
 }
 
 enum rc
-mas_conns_make_room(struct mas_local *m, struct mas_tx *tx, const struct node_id *node,
+mas_conns_make_room(struct mas_local *m, struct tables_tx *tx, const struct node_id *node,
                     struct mas_effects *e)
 {
 	uint64_t ids[MAS_CONNS_PER_NODE];
@@ -188,7 +188,7 @@ kmr_due(const struct mas_kmr *k)
 }
 
 enum rc
-mas_kmr_store(struct mas_tx *tx, const struct mas_kmr *k, const struct mas_kmr *was)
+mas_kmr_store(struct tables_tx *tx, const struct mas_kmr *k, const struct mas_kmr *was)
 {
 	struct mas_due due = kmr_due(k);
 	enum rc rc = RC_OK;
@@ -213,14 +213,14 @@ collect_kmr(void *arg, const struct mas_kmr *k)
 }
 
 enum rc
-mas_kmrs_of(struct mas_tx *tx, const struct node_id *node, struct mas_kmrs *out)
+mas_kmrs_of(struct tables_tx *tx, const struct node_id *node, struct mas_kmrs *out)
 {
 	out->n = 0;
 	return mas_kmr_scan(tx, node, NULL, MAS_KMRS_PER_NODE, collect_kmr, out);
 }
 
 enum rc
-mas_kmr_retire(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k, struct mas_effects *e)
+mas_kmr_retire(struct mas_local *m, struct tables_tx *tx, struct mas_kmr *k, struct mas_effects *e)
 {
 	struct mas_conn_wish its = { .wants = wants_kmr, .kmr_index = k->index };
 	int64_t now = clock_now(m->conf.clock);
@@ -236,7 +236,7 @@ mas_kmr_retire(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k, struct
 }
 
 static enum rc
-kmr_gone(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k, enum mas_why why,
+kmr_gone(struct mas_local *m, struct tables_tx *tx, const struct mas_kmr *k, enum mas_why why,
          struct mas_effects *e)
 {
 	struct mas_conn_wish its = { .wants = wants_kmr, .kmr_index = k->index };
@@ -247,7 +247,7 @@ kmr_gone(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k, enum m
 }
 
 enum rc
-mas_kmr_revoke(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k, struct mas_effects *e)
+mas_kmr_revoke(struct mas_local *m, struct tables_tx *tx, struct mas_kmr *k, struct mas_effects *e)
 {
 	struct mas_kmr was = *k;
 	enum rc rc;
@@ -262,7 +262,7 @@ mas_kmr_revoke(struct mas_local *m, struct mas_tx *tx, struct mas_kmr *k, struct
 }
 
 enum rc
-mas_kmr_erase(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k, enum mas_why why,
+mas_kmr_erase(struct mas_local *m, struct tables_tx *tx, const struct mas_kmr *k, enum mas_why why,
               struct mas_effects *e)
 {
 	struct mas_due due = kmr_due(k);

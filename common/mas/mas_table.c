@@ -3,7 +3,7 @@
 
 #include "mas/mas_table.h"
 
-#include "mas/mas_pack.h"
+#include "store/pack.h"
 
 /*
  * Keys: N node -> node; s SCL-ID -> node id; p H(PPID) -> node id; K node, index -> Kmr;
@@ -13,43 +13,43 @@
 #define RECORD_VERSION 1u
 #define RECORD_MAX_OCTETS 4096u
 
-static struct mas_key
+static struct table_key
 node_key(char table, const struct node_id *id)
 {
-	return mas_key_of(table, id->v, NODE_ID_BYTES);
+	return table_key_of(table, id->v, NODE_ID_BYTES);
 }
 
-static struct mas_key
+static struct table_key
 kmr_key(const struct node_id *node, uint32_t index)
 {
-	struct mas_key k = node_key('K', node);
+	struct table_key k = node_key('K', node);
 
-	mas_key_number(&k, index, 4);
+	table_key_number(&k, index, 4);
 	return k;
 }
 
-static struct mas_key
+static struct table_key
 conn_key(uint64_t id)
 {
-	struct mas_key k = mas_key('C');
+	struct table_key k = table_key('C');
 
-	mas_key_number(&k, id, 8);
+	table_key_number(&k, id, 8);
 	return k;
 }
 
-static struct mas_key
+static struct table_key
 conn_of_node_key(const struct node_id *node, uint64_t id)
 {
-	struct mas_key k = node_key('c', node);
+	struct table_key k = node_key('c', node);
 
-	mas_key_number(&k, id, 8);
+	table_key_number(&k, id, 8);
 	return k;
 }
 
 static enum rc
-put_record(struct mas_tx *tx, struct mas_key key, struct buf *b)
+put_record(struct tables_tx *tx, struct table_key key, struct buf *b)
 {
-	enum rc rc = b->failed ? RC_UNAVAILABLE : mas_put(tx, mas_key_view(&key), buf_view(b));
+	enum rc rc = b->failed ? RC_UNAVAILABLE : tables_put(tx, table_key_view(&key), buf_view(b));
 
 	buf_fini(b);
 	return rc;
@@ -154,22 +154,22 @@ node_write(struct buf *b, const struct mas_node *n)
 }
 
 enum rc
-mas_node_get(struct mas_tx *tx, const struct node_id *id, struct mas_node *out)
+mas_node_get(struct tables_tx *tx, const struct node_id *id, struct mas_node *out)
 {
-	struct mas_key k = node_key('N', id);
+	struct table_key k = node_key('N', id);
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 	if (rc != RC_OK)
 		return rc;
-	return node_read(mas_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
+	return node_read(table_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
 }
 
 enum rc
-mas_node_put(struct mas_tx *tx, const struct mas_node *n)
+mas_node_put(struct tables_tx *tx, const struct mas_node *n)
 {
-	struct mas_key scl = mas_key_of('s', n->scl_id, strlen(n->scl_id));
-	struct mas_key ppid = mas_key_of('p', n->ppid_hash, PPID_HASH);
+	struct table_key scl = table_key_of('s', n->scl_id, strlen(n->scl_id));
+	struct table_key ppid = table_key_of('p', n->ppid_hash, PPID_HASH);
 	struct slice id = slice_make(n->id.v, NODE_ID_BYTES);
 	struct buf b;
 	enum rc rc;
@@ -177,18 +177,18 @@ mas_node_put(struct mas_tx *tx, const struct mas_node *n)
 	begin_record(&b);
 	node_write(&b, n);
 	rc = put_record(tx, node_key('N', &n->id), &b);
-	if (rc == RC_OK && !mas_has(tx, mas_key_view(&scl)))
-		rc = mas_put(tx, mas_key_view(&scl), id);
-	if (rc == RC_OK && n->has_ppid && !mas_has(tx, mas_key_view(&ppid)))
-		rc = mas_put(tx, mas_key_view(&ppid), id);
+	if (rc == RC_OK && !tables_has(tx, table_key_view(&scl)))
+		rc = tables_put(tx, table_key_view(&scl), id);
+	if (rc == RC_OK && n->has_ppid && !tables_has(tx, table_key_view(&ppid)))
+		rc = tables_put(tx, table_key_view(&ppid), id);
 	return rc;
 }
 
 static enum rc
-node_by(struct mas_tx *tx, struct mas_key k, struct node_id *out)
+node_by(struct tables_tx *tx, struct table_key k, struct node_id *out)
 {
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 	if (rc != RC_OK)
 		return rc;
@@ -199,15 +199,15 @@ node_by(struct mas_tx *tx, struct mas_key k, struct node_id *out)
 }
 
 enum rc
-mas_node_by_scl(struct mas_tx *tx, struct slice scl_id, struct node_id *out)
+mas_node_by_scl(struct tables_tx *tx, struct slice scl_id, struct node_id *out)
 {
-	return node_by(tx, mas_key_of('s', scl_id.p, scl_id.n), out);
+	return node_by(tx, table_key_of('s', scl_id.p, scl_id.n), out);
 }
 
 enum rc
-mas_node_by_ppid(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct node_id *out)
+mas_node_by_ppid(struct tables_tx *tx, const uint8_t hash[PPID_HASH], struct node_id *out)
 {
-	return node_by(tx, mas_key_of('p', hash, PPID_HASH), out);
+	return node_by(tx, table_key_of('p', hash, PPID_HASH), out);
 }
 
 /* A scan that decodes; damaged ends it. */
@@ -238,15 +238,16 @@ walk_node(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-mas_node_scan(struct mas_tx *tx, const struct node_id *after, size_t limit, mas_node_visit *visit,
-              void *arg)
+mas_node_scan(struct tables_tx *tx, const struct node_id *after, size_t limit,
+              mas_node_visit *visit, void *arg)
 {
 	struct walk w = { .visit.node = visit, .arg = arg };
-	struct mas_key from = { .n = 0 };
+	struct table_key from = { .n = 0 };
 
 	if (after != NULL)
 		from = node_key('N', after);
-	return walk_done(mas_scan(tx, SLICE_LIT("N"), mas_key_view(&from), limit, walk_node, &w), &w);
+	return walk_done(
+		tables_scan(tx, SLICE_LIT("N"), table_key_view(&from), limit, walk_node, &w), &w);
 }
 
 /* ---- Kmr ---- */
@@ -273,19 +274,19 @@ kmr_read(struct slice key, struct slice val, struct mas_kmr *k)
 }
 
 enum rc
-mas_kmr_get(struct mas_tx *tx, const struct node_id *node, uint32_t index, struct mas_kmr *out)
+mas_kmr_get(struct tables_tx *tx, const struct node_id *node, uint32_t index, struct mas_kmr *out)
 {
-	struct mas_key k = kmr_key(node, index);
+	struct table_key k = kmr_key(node, index);
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 	if (rc != RC_OK)
 		return rc;
-	return kmr_read(mas_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
+	return kmr_read(table_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
 }
 
 enum rc
-mas_kmr_put(struct mas_tx *tx, const struct mas_kmr *k)
+mas_kmr_put(struct tables_tx *tx, const struct mas_kmr *k)
 {
 	struct buf b;
 
@@ -304,11 +305,11 @@ mas_kmr_put(struct mas_tx *tx, const struct mas_kmr *k)
 }
 
 enum rc
-mas_kmr_del(struct mas_tx *tx, const struct node_id *node, uint32_t index)
+mas_kmr_del(struct tables_tx *tx, const struct node_id *node, uint32_t index)
 {
-	struct mas_key k = kmr_key(node, index);
+	struct table_key k = kmr_key(node, index);
 
-	return mas_del(tx, mas_key_view(&k));
+	return tables_del(tx, table_key_view(&k));
 }
 
 static bool
@@ -322,17 +323,18 @@ walk_kmr(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-mas_kmr_scan(struct mas_tx *tx, const struct node_id *node, const struct mas_kmr *after,
+mas_kmr_scan(struct tables_tx *tx, const struct node_id *node, const struct mas_kmr *after,
              size_t limit, mas_kmr_visit *visit, void *arg)
 {
 	struct walk w = { .visit.kmr = visit, .arg = arg };
-	struct mas_key prefix = mas_key('K'), from = { .n = 0 };
+	struct table_key prefix = table_key('K'), from = { .n = 0 };
 
 	if (node != NULL)
 		prefix = node_key('K', node);
 	if (after != NULL)
 		from = kmr_key(&after->node, after->index);
-	return walk_done(mas_scan(tx, mas_key_view(&prefix), mas_key_view(&from), limit, walk_kmr, &w),
+	return walk_done(tables_scan(tx, table_key_view(&prefix), table_key_view(&from), limit,
+	                             walk_kmr, &w),
 	                 &w);
 }
 
@@ -386,39 +388,39 @@ conn_write(struct buf *b, const struct mas_conn *c)
 }
 
 enum rc
-mas_conn_get(struct mas_tx *tx, uint64_t id, struct mas_conn *out)
+mas_conn_get(struct tables_tx *tx, uint64_t id, struct mas_conn *out)
 {
-	struct mas_key k = conn_key(id);
+	struct table_key k = conn_key(id);
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 	if (rc != RC_OK)
 		return rc;
-	return conn_read(mas_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
+	return conn_read(table_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
 }
 
 enum rc
-mas_conn_put(struct mas_tx *tx, const struct mas_conn *c)
+mas_conn_put(struct tables_tx *tx, const struct mas_conn *c)
 {
-	struct mas_key of_node = conn_of_node_key(&c->node, c->id);
+	struct table_key of_node = conn_of_node_key(&c->node, c->id);
 	struct buf b;
 	enum rc rc;
 
 	begin_record(&b);
 	conn_write(&b, c);
 	rc = put_record(tx, conn_key(c->id), &b);
-	if (rc == RC_OK && !mas_has(tx, mas_key_view(&of_node)))
-		rc = mas_put(tx, mas_key_view(&of_node), SLICE_NONE);
+	if (rc == RC_OK && !tables_has(tx, table_key_view(&of_node)))
+		rc = tables_put(tx, table_key_view(&of_node), SLICE_NONE);
 	return rc;
 }
 
 enum rc
-mas_conn_del(struct mas_tx *tx, const struct mas_conn *c)
+mas_conn_del(struct tables_tx *tx, const struct mas_conn *c)
 {
-	struct mas_key k = conn_key(c->id), of_node = conn_of_node_key(&c->node, c->id);
-	enum rc rc = mas_del(tx, mas_key_view(&k));
+	struct table_key k = conn_key(c->id), of_node = conn_of_node_key(&c->node, c->id);
+	enum rc rc = tables_del(tx, table_key_view(&k));
 
-	return rc != RC_OK ? rc : mas_del(tx, mas_key_view(&of_node));
+	return rc != RC_OK ? rc : tables_del(tx, table_key_view(&of_node));
 }
 
 static bool
@@ -432,12 +434,13 @@ walk_conn(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-mas_conn_scan(struct mas_tx *tx, uint64_t after, size_t limit, mas_conn_visit *visit, void *arg)
+mas_conn_scan(struct tables_tx *tx, uint64_t after, size_t limit, mas_conn_visit *visit, void *arg)
 {
 	struct walk w = { .visit.conn = visit, .arg = arg };
-	struct mas_key from = conn_key(after);
+	struct table_key from = conn_key(after);
 
-	return walk_done(mas_scan(tx, SLICE_LIT("C"), mas_key_view(&from), limit, walk_conn, &w), &w);
+	return walk_done(
+		tables_scan(tx, SLICE_LIT("C"), table_key_view(&from), limit, walk_conn, &w), &w);
 }
 
 struct ids {
@@ -457,11 +460,11 @@ collect_id(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-mas_conn_ids(struct mas_tx *tx, const struct node_id *node, uint64_t *ids, size_t max, size_t *n)
+mas_conn_ids(struct tables_tx *tx, const struct node_id *node, uint64_t *ids, size_t max, size_t *n)
 {
-	struct mas_key prefix = node_key('c', node);
+	struct table_key prefix = node_key('c', node);
 	struct ids to = { .ids = ids };
-	enum rc rc = mas_scan(tx, mas_key_view(&prefix), SLICE_NONE, max, collect_id, &to);
+	enum rc rc = tables_scan(tx, table_key_view(&prefix), SLICE_NONE, max, collect_id, &to);
 
 	*n = to.n;
 	return rc;
@@ -469,16 +472,16 @@ mas_conn_ids(struct mas_tx *tx, const struct node_id *node, uint64_t *ids, size_
 
 /* ---- timers ---- */
 
-static struct mas_key
+static struct table_key
 due_key(const struct mas_due *d)
 {
-	struct mas_key k = mas_key('T');
+	struct table_key k = table_key('T');
 
-	mas_key_number(&k, (uint64_t)d->when, 8);
-	mas_key_number(&k, d->kind, 1);
-	mas_key_add(&k, d->node.v, NODE_ID_BYTES);
-	mas_key_number(&k, d->index, 4);
-	mas_key_number(&k, d->connection, 8);
+	table_key_number(&k, (uint64_t)d->when, 8);
+	table_key_number(&k, d->kind, 1);
+	table_key_add(&k, d->node.v, NODE_ID_BYTES);
+	table_key_number(&k, d->index, 4);
+	table_key_number(&k, d->connection, 8);
 	return k;
 }
 
@@ -496,19 +499,19 @@ due_read(struct slice key, struct mas_due *d)
 }
 
 enum rc
-mas_due_put(struct mas_tx *tx, const struct mas_due *d)
+mas_due_put(struct tables_tx *tx, const struct mas_due *d)
 {
-	struct mas_key k = due_key(d);
+	struct table_key k = due_key(d);
 
-	return mas_put(tx, mas_key_view(&k), SLICE_NONE);
+	return tables_put(tx, table_key_view(&k), SLICE_NONE);
 }
 
 enum rc
-mas_due_del(struct mas_tx *tx, const struct mas_due *d)
+mas_due_del(struct tables_tx *tx, const struct mas_due *d)
 {
-	struct mas_key k = due_key(d);
+	struct table_key k = due_key(d);
 
-	return mas_del(tx, mas_key_view(&k));
+	return tables_del(tx, table_key_view(&k));
 }
 
 struct dues {
@@ -532,10 +535,10 @@ collect_due(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-mas_due_list(struct mas_tx *tx, int64_t now, struct mas_due *out, size_t max, size_t *n)
+mas_due_list(struct tables_tx *tx, int64_t now, struct mas_due *out, size_t max, size_t *n)
 {
 	struct dues to = { .to = out, .now = now };
-	enum rc rc = mas_scan(tx, SLICE_LIT("T"), SLICE_NONE, max, collect_due, &to);
+	enum rc rc = tables_scan(tx, SLICE_LIT("T"), SLICE_NONE, max, collect_due, &to);
 
 	*n = to.n;
 	return rc == RC_OK && to.damaged ? RC_INTERNAL : rc;

@@ -8,9 +8,9 @@
 #define MAS_TABLE_H
 
 #include "mas/mas.h"
-#include "mas/mas_store.h"
 #include "sec/ppid.h"
 #include "sec/proof.h"
+#include "store/tables.h"
 
 #define MAS_SUB_ID_MAX 64
 #define MAS_FINGERPRINTS 16 /* device keys of one node */
@@ -87,39 +87,39 @@ struct mas_conn {
 /* ---- nodes ---- */
 
 /* RC_NOT_FOUND. */
-enum rc mas_node_get(struct mas_tx *tx, const struct node_id *id, struct mas_node *out);
+enum rc mas_node_get(struct tables_tx *tx, const struct node_id *id, struct mas_node *out);
 /* Also under its SCL-ID and PPID, which never change. */
-enum rc mas_node_put(struct mas_tx *tx, const struct mas_node *n);
-enum rc mas_node_by_scl(struct mas_tx *tx, struct slice scl_id, struct node_id *out);
-enum rc mas_node_by_ppid(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct node_id *out);
+enum rc mas_node_put(struct tables_tx *tx, const struct mas_node *n);
+enum rc mas_node_by_scl(struct tables_tx *tx, struct slice scl_id, struct node_id *out);
+enum rc mas_node_by_ppid(struct tables_tx *tx, const uint8_t hash[PPID_HASH], struct node_id *out);
 
 /* Visitors return false to end; they do not change anything. */
 typedef bool mas_node_visit(void *arg, const struct mas_node *n);
 /* Nodes after that id (NULL: all), at most limit. */
-enum rc mas_node_scan(struct mas_tx *tx, const struct node_id *after, size_t limit,
+enum rc mas_node_scan(struct tables_tx *tx, const struct node_id *after, size_t limit,
                       mas_node_visit *visit, void *arg);
 
 /* ---- Kmr ---- */
 
-enum rc mas_kmr_get(struct mas_tx *tx, const struct node_id *node, uint32_t index,
+enum rc mas_kmr_get(struct tables_tx *tx, const struct node_id *node, uint32_t index,
                     struct mas_kmr *out);
-enum rc mas_kmr_put(struct mas_tx *tx, const struct mas_kmr *k);
-enum rc mas_kmr_del(struct mas_tx *tx, const struct node_id *node, uint32_t index);
+enum rc mas_kmr_put(struct tables_tx *tx, const struct mas_kmr *k);
+enum rc mas_kmr_del(struct tables_tx *tx, const struct node_id *node, uint32_t index);
 typedef bool mas_kmr_visit(void *arg, const struct mas_kmr *k);
 /* Those of the node, or of all nodes (NULL), after that one (index 0 with node: from its first). */
-enum rc mas_kmr_scan(struct mas_tx *tx, const struct node_id *node, const struct mas_kmr *after,
+enum rc mas_kmr_scan(struct tables_tx *tx, const struct node_id *node, const struct mas_kmr *after,
                      size_t limit, mas_kmr_visit *visit, void *arg);
 
 /* ---- connections ---- */
 
-enum rc mas_conn_get(struct mas_tx *tx, uint64_t id, struct mas_conn *out);
-enum rc mas_conn_put(struct mas_tx *tx, const struct mas_conn *c);
-enum rc mas_conn_del(struct mas_tx *tx, const struct mas_conn *c);
+enum rc mas_conn_get(struct tables_tx *tx, uint64_t id, struct mas_conn *out);
+enum rc mas_conn_put(struct tables_tx *tx, const struct mas_conn *c);
+enum rc mas_conn_del(struct tables_tx *tx, const struct mas_conn *c);
 typedef bool mas_conn_visit(void *arg, const struct mas_conn *c);
-enum rc mas_conn_scan(struct mas_tx *tx, uint64_t after, size_t limit, mas_conn_visit *visit,
+enum rc mas_conn_scan(struct tables_tx *tx, uint64_t after, size_t limit, mas_conn_visit *visit,
                       void *arg);
 /* Ids of the connections of a node, at most max; *n of them, in no order. */
-enum rc mas_conn_ids(struct mas_tx *tx, const struct node_id *node, uint64_t *ids, size_t max,
+enum rc mas_conn_ids(struct tables_tx *tx, const struct node_id *node, uint64_t *ids, size_t max,
                      size_t *n);
 
 /* ---- timers ---- */
@@ -135,9 +135,9 @@ struct mas_due {
 	uint64_t connection; /* MAS_TIMER_CONN */
 };
 
-enum rc mas_due_put(struct mas_tx *tx, const struct mas_due *d);
-enum rc mas_due_del(struct mas_tx *tx, const struct mas_due *d);
+enum rc mas_due_put(struct tables_tx *tx, const struct mas_due *d);
+enum rc mas_due_del(struct tables_tx *tx, const struct mas_due *d);
 /* Those until now, the earliest first, at most max. */
-enum rc mas_due_list(struct mas_tx *tx, int64_t now, struct mas_due *out, size_t max, size_t *n);
+enum rc mas_due_list(struct tables_tx *tx, int64_t now, struct mas_due *out, size_t max, size_t *n);
 
 #endif

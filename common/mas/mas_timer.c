@@ -38,7 +38,7 @@ mas_tick_free(struct mas_local *m)
 /* ---- Kmr ---- */
 
 static enum rc
-trace_kmr(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k, const char *action)
+trace_kmr(struct mas_local *m, struct tables_tx *tx, const struct mas_kmr *k, const char *action)
 {
 	struct mas_trace t = { .actor = "timer", .action = action };
 
@@ -46,7 +46,7 @@ trace_kmr(struct mas_local *m, struct mas_tx *tx, const struct mas_kmr *k, const
 }
 
 static enum rc
-kmr_time(struct mas_local *m, struct mas_tx *tx, const struct mas_due *d, int64_t now)
+kmr_time(struct mas_local *m, struct tables_tx *tx, const struct mas_due *d, int64_t now)
 {
 	struct mas_effects *e = &m->tick->effects;
 	struct mas_kmr k;
@@ -67,7 +67,7 @@ kmr_time(struct mas_local *m, struct mas_tx *tx, const struct mas_due *d, int64_
 /* ---- connections ---- */
 
 static enum rc
-expire(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, const char *action)
+expire(struct mas_local *m, struct tables_tx *tx, struct mas_conn *c, const char *action)
 {
 	struct mas_trace t = { .actor = "timer", .action = action };
 	enum rc rc = mas_conn_end(m, tx, c, MAS_EXPIRED, &m->tick->effects);
@@ -76,7 +76,7 @@ expire(struct mas_local *m, struct mas_tx *tx, struct mas_conn *c, const char *a
 }
 
 static enum rc
-conn_time(struct mas_local *m, struct mas_tx *tx, const struct mas_due *d, int64_t now)
+conn_time(struct mas_local *m, struct tables_tx *tx, const struct mas_due *d, int64_t now)
 {
 	struct mas_conn c;
 	enum rc rc = mas_conn_get(tx, d->connection, &c);
@@ -99,7 +99,7 @@ has_room(const struct mas_local *m)
 }
 
 static enum rc
-dues(struct mas_local *m, struct mas_tx *tx, int64_t now, bool *more)
+dues(struct mas_local *m, struct tables_tx *tx, int64_t now, bool *more)
 {
 	size_t n, i;
 	enum rc rc = mas_due_list(tx, now, m->tick->dues, DUE_MAX, &n);
@@ -117,7 +117,7 @@ dues(struct mas_local *m, struct mas_tx *tx, int64_t now, bool *more)
 
 /* The node has changed over: the older connection is of no more use. */
 static enum rc
-end_older(struct mas_local *m, struct mas_tx *tx, const struct mas_conn *c, int64_t now)
+end_older(struct mas_local *m, struct tables_tx *tx, const struct mas_conn *c, int64_t now)
 {
 	struct mas_conn_wish older = { .wants = mas_wants_older, .kmc_index = c->kmc_index,
 		                       .nscl = c->nscl };
@@ -133,7 +133,7 @@ sum(uint64_t a, uint64_t b)
 }
 
 static enum rc
-store_use(struct mas_local *m, struct mas_tx *tx, const struct mas_use *u, int64_t now)
+store_use(struct mas_local *m, struct tables_tx *tx, const struct mas_use *u, int64_t now)
 {
 	struct mas_conn c;
 	enum rc rc = mas_conn_get(tx, u->id, &c);
@@ -157,7 +157,7 @@ store_use(struct mas_local *m, struct mas_tx *tx, const struct mas_use *u, int64
 }
 
 static enum rc
-uses(struct mas_local *m, struct mas_tx *tx, int64_t now, bool *more)
+uses(struct mas_local *m, struct tables_tx *tx, int64_t now, bool *more)
 {
 	struct mas_tick *t = m->tick;
 	size_t n = mas_live_take(m->live, clock_monotonic(), t->uses, USES_MAX);
@@ -172,7 +172,7 @@ uses(struct mas_local *m, struct mas_tx *tx, int64_t now, bool *more)
 /* ---- a tick ---- */
 
 static enum rc
-trim(struct mas_local *m, struct mas_tx *tx, int64_t now, bool *more)
+trim(struct mas_local *m, struct tables_tx *tx, int64_t now, bool *more)
 {
 	size_t removed = 0;
 	enum rc rc = RC_OK;
@@ -184,7 +184,7 @@ trim(struct mas_local *m, struct mas_tx *tx, int64_t now, bool *more)
 }
 
 enum rc
-mas_tick(void *self, struct mas_tx *tx, bool *more)
+mas_tick(void *self, struct tables_tx *tx, bool *more)
 {
 	struct mas_local *m = self;
 	int64_t now = clock_now(m->conf.clock);

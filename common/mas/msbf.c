@@ -100,7 +100,7 @@ read_seal(const char *file, struct key *seal, char why[256])
 
 /* The audit is under the present key, or under the next when that has come meanwhile. */
 static enum rc
-read_seals(struct msbf *m, const struct msbf_conf *conf, struct mas_tx *tx, char why[256])
+read_seals(struct msbf *m, const struct msbf_conf *conf, struct tables_tx *tx, char why[256])
 {
 	enum rc rc = read_seal(conf->kek_file, m->seal, why);
 	bool begun;
@@ -112,9 +112,9 @@ read_seals(struct msbf *m, const struct msbf_conf *conf, struct mas_tx *tx, char
 	if (rc != RC_OK)
 		return rc;
 	why[0] = '\0';
-	begun = mas_has(tx, SLICE_LIT("Mkeyed"));
+	begun = tables_has(tx, SLICE_LIT("Mkeyed"));
 	if (!begun)
-		return mas_put(tx, SLICE_LIT("Mkeyed"), SLICE_LIT("1"));
+		return tables_put(tx, SLICE_LIT("Mkeyed"), SLICE_LIT("1"));
 	if (audit_sealed_by(tx, m->seal))
 		return RC_OK;
 	if (key_is_zero(m->next_seal) || !audit_sealed_by(tx, m->next_seal))
@@ -133,7 +133,7 @@ count_one(void *arg, const struct msbf_device *d)
 }
 
 static enum rc
-load(struct msbf *m, const struct msbf_conf *conf, struct mas_tx *tx, char why[256])
+load(struct msbf *m, const struct msbf_conf *conf, struct tables_tx *tx, char why[256])
 {
 	struct audit_entry e = { .actor = SLICE_LIT("msbf"),
 		                 .action = SLICE_LIT("start"),
@@ -150,22 +150,22 @@ load(struct msbf *m, const struct msbf_conf *conf, struct mas_tx *tx, char why[2
 static enum rc
 read_store(struct msbf *m, const struct msbf_conf *conf, char why[256])
 {
-	struct mas_tx *tx;
-	enum rc rc = mas_tx_begin(&m->store, &tx);
+	struct tables_tx *tx;
+	enum rc rc = tables_begin(&m->store, &tx);
 
 	if (rc != RC_OK)
 		return rc;
 	rc = load(m, conf, tx, why);
 	if (rc == RC_OK)
-		return mas_tx_commit(tx);
-	mas_tx_abort(tx);
+		return tables_commit(tx);
+	tables_abort(tx);
 	return rc;
 }
 
 /* ---- the worker ---- */
 
 static enum rc
-tick(void *arg, struct mas_tx *tx, bool *more)
+tick(void *arg, struct tables_tx *tx, bool *more)
 {
 	struct msbf *m = arg;
 	int64_t keep = atomic_load(&m->audit_keep);
@@ -182,15 +182,17 @@ tick(void *arg, struct mas_tx *tx, bool *more)
 static enum rc
 start_work(struct msbf *m)
 {
-	struct mas_work_conf work = { .store = &m->store,
-		                      .log = m->conf.log,
-		                      .queue_max = m->conf.queue_max,
-		                      .batch_max = m->conf.batch_max,
-		                      .period = TICK,
-		                      .tick = tick,
-		                      .arg = m };
+	struct tables_work_conf work = { .store = &m->store,
+		                         .log = m->conf.log,
+		                         .store_failed = "security-store-failed",
+		                         .tick_failed = "security-timers-failed",
+		                         .queue_max = m->conf.queue_max,
+		                         .batch_max = m->conf.batch_max,
+		                         .period = TICK,
+		                         .tick = tick,
+		                         .arg = m };
 
-	return mas_work_start(&work, &m->work);
+	return tables_work_start(&work, &m->work);
 }
 
 /* ---- open and close ---- */
@@ -251,7 +253,7 @@ open_all(struct msbf *m, const struct msbf_conf *conf, char why[256])
 	if (rc == RC_OK)
 		rc = msbf_info_make(m, conf, why);
 	if (rc == RC_OK)
-		rc = mas_store_open(m->conf.engine, &m->conf.store, &m->store, why);
+		rc = tables_open(m->conf.engine, &m->conf.store, &m->store, why);
 	if (rc == RC_OK)
 		rc = read_store(m, conf, why);
 	return rc == RC_OK ? start_work(m) : rc;
@@ -311,8 +313,8 @@ msbf_close(struct msbf *m)
 		return;
 	msbf_stop(m);
 	msbf_ocsp_free(m->ocsp);
-	mas_work_stop(m->work);
-	mas_store_close(&m->store);
+	tables_work_stop(m->work);
+	tables_close(&m->store);
 	failures_free(m->failures);
 	mas_counters_free(m->counters);
 	msbf_rate_free(m->boot_rate);
@@ -410,12 +412,13 @@ msbf_result(const struct mas_outcome *o)
 }
 
 void
-msbf_submit(struct msbf *m, struct mas_job *j, enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-            void (*stored)(struct mas_job *j), void (*done)(struct mas_job *j, enum rc rc))
+msbf_submit(struct msbf *m, struct tables_job *j,
+            enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+            void (*stored)(struct tables_job *j), void (*done)(struct tables_job *j, enum rc rc))
 {
 	bool stopping;
 
-	*j = (struct mas_job){ .run = run, .stored = stored, .done = done, .self = m };
+	*j = (struct tables_job){ .run = run, .stored = stored, .done = done, .self = m };
 	pthread_mutex_lock(&m->lock);
 	stopping = m->stopping;
 	m->under_way++;
@@ -423,7 +426,7 @@ msbf_submit(struct msbf *m, struct mas_job *j, enum rc (*run)(struct mas_job *j,
 	if (stopping)
 		done(j, RC_UNAVAILABLE);
 	else
-		mas_work_submit(m->work, j);
+		tables_work_submit(m->work, j);
 }
 
 static void
@@ -447,13 +450,13 @@ msbf_mas_of(struct mas_local *m)
 /* ---- audit ---- */
 
 const struct key *
-msbf_seal(const struct msbf *m, struct mas_tx *tx)
+msbf_seal(const struct msbf *m, struct tables_tx *tx)
 {
 	return m->changing && audit_sealed_by(tx, m->next_seal) ? m->next_seal : m->seal;
 }
 
 enum rc
-msbf_trace(struct msbf *m, struct mas_tx *tx, const struct msbf_trace *t,
+msbf_trace(struct msbf *m, struct tables_tx *tx, const struct msbf_trace *t,
            const uint8_t hash[PPID_HASH], const struct node_id *node)
 {
 	char device[2 * PPID_HASH + 1], id[NODE_ID_TEXT] = "", object[AUDIT_OBJECT_MAX + 1];

@@ -42,7 +42,7 @@ struct msbf_admit {
 	struct mas_outcome outcome; /* RC_OK: see the lines */
 	void (*done)(struct msbf_admit *a);
 	void *owner;
-	struct mas_job job; /* the MSBF's */
+	struct tables_job job; /* the MSBF's */
 };
 
 void msbf_admit(struct msbf *m, struct msbf_admit *a);
@@ -75,7 +75,7 @@ struct msbf_change {
 	struct mas_outcome outcome;
 	void (*done)(struct msbf_change *c);
 	void *owner;
-	struct mas_job job; /* the MSBF's, as the following */
+	struct tables_job job; /* the MSBF's, as the following */
 	struct msbf *msbf;
 	struct msbf_device device;
 	struct mas_change bind;
@@ -106,7 +106,7 @@ struct msbf_query {
 	char next[2 * PPID_HASH + 1]; /* "" = that was all; a page may be short before that */
 	void (*done)(struct msbf_query *q);
 	void *owner;
-	struct mas_job job; /* the MSBF's */
+	struct tables_job job; /* the MSBF's */
 };
 
 void msbf_query(struct msbf *m, struct msbf_query *q);

@@ -17,17 +17,17 @@
 #define TRIES_MAX 3u
 
 static struct boot *
-boot_of(struct mas_job *j)
+boot_of(struct tables_job *j)
 {
 	return (struct boot *)(void *)((char *)j - offsetof(struct boot, job));
 }
 
 static void
-submit(struct boot *b, enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-       void (*done)(struct mas_job *j, enum rc rc))
+submit(struct boot *b, enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+       void (*done)(struct tables_job *j, enum rc rc))
 {
-	b->job = (struct mas_job){ .run = run, .done = done, .self = b->m };
-	mas_work_submit(b->m->work, &b->job);
+	b->job = (struct tables_job){ .run = run, .done = done, .self = b->m };
+	tables_work_submit(b->m->work, &b->job);
 }
 
 static void
@@ -47,7 +47,7 @@ fail(struct boot *b, enum rc rc)
 /* ---- audit ---- */
 
 static enum rc
-trace(struct boot *b, struct mas_tx *tx, const char *action, const char *result)
+trace(struct boot *b, struct tables_tx *tx, const char *action, const char *result)
 {
 	struct msbf_trace t = { .actor = "device",
 		                .action = action,
@@ -65,7 +65,7 @@ static const char *const actions[] = {
 };
 
 static enum rc
-trace_refusal(struct boot *b, struct mas_tx *tx)
+trace_refusal(struct boot *b, struct tables_tx *tx)
 {
 	return trace(b, tx, actions[b->op], b->refusal.truth);
 }
@@ -73,7 +73,7 @@ trace_refusal(struct boot *b, struct mas_tx *tx)
 /* ---- admission, on the worker ---- */
 
 static enum rc
-admit(struct boot *b, struct mas_tx *tx)
+admit(struct boot *b, struct tables_tx *tx)
 {
 	struct msbf_claim c = { .ppid = &b->ppid,
 		                .hash = b->hash,
@@ -144,7 +144,7 @@ check_ival(struct boot *b)
 /* ---- POST, first step: the index ---- */
 
 static enum rc
-reserve(struct boot *b, struct mas_tx *tx)
+reserve(struct boot *b, struct tables_tx *tx)
 {
 	struct msbf_device *d = &b->device;
 	enum rc rc = RC_OK;
@@ -165,7 +165,7 @@ reserve(struct boot *b, struct mas_tx *tx)
 }
 
 static enum rc
-reserve_run(struct mas_job *j, struct mas_tx *tx)
+reserve_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct boot *b = boot_of(j);
 	enum rc rc = admit(b, tx);
@@ -181,7 +181,7 @@ reserve_run(struct mas_job *j, struct mas_tx *tx)
 static void provision(struct boot *b);
 
 static void
-reserved(struct mas_job *j, enum rc rc)
+reserved(struct tables_job *j, enum rc rc)
 {
 	struct boot *b = boot_of(j);
 
@@ -206,7 +206,7 @@ refuse_late(struct boot *b)
 }
 
 static enum rc
-issued_run(struct mas_job *j, struct mas_tx *tx)
+issued_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct boot *b = boot_of(j);
 	const struct mas_provision *p = &b->provision;
@@ -264,7 +264,7 @@ take_back(struct boot *b)
 }
 
 static void
-issued(struct mas_job *j, enum rc rc)
+issued(struct tables_job *j, enum rc rc)
 {
 	struct boot *b = boot_of(j);
 
@@ -279,7 +279,7 @@ issued(struct mas_job *j, enum rc rc)
 /* ---- POST, between them: the MAS ---- */
 
 static void
-adopted(struct mas_job *j, enum rc rc)
+adopted(struct tables_job *j, enum rc rc)
 {
 	struct boot *b = boot_of(j);
 
@@ -293,7 +293,7 @@ adopted(struct mas_job *j, enum rc rc)
 
 /* The MAS knows more than this store, which may come from a backup: its word counts. */
 static enum rc
-adopt_run(struct mas_job *j, struct mas_tx *tx)
+adopt_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct boot *b = boot_of(j);
 	const struct mas_provision *p = &b->provision;
@@ -448,7 +448,7 @@ provision(struct boot *b)
 /* ---- GET ---- */
 
 static enum rc
-get_run(struct mas_job *j, struct mas_tx *tx)
+get_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct boot *b = boot_of(j);
 	enum rc rc = admit(b, tx);
@@ -459,7 +459,7 @@ get_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-got(struct mas_job *j, enum rc rc)
+got(struct tables_job *j, enum rc rc)
 {
 	struct boot *b = boot_of(j);
 
@@ -472,7 +472,7 @@ got(struct mas_job *j, enum rc rc)
 /* ---- DELETE ---- */
 
 static enum rc
-given_up_run(struct mas_job *j, struct mas_tx *tx)
+given_up_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct boot *b = boot_of(j);
 	enum rc rc = msbf_device_get(tx, b->hash, &b->device);
@@ -500,7 +500,7 @@ revoked(struct mas_change *c)
 }
 
 static void
-held(struct mas_job *j, enum rc rc)
+held(struct tables_job *j, enum rc rc)
 {
 	struct boot *b = boot_of(j);
 
@@ -525,8 +525,8 @@ held(struct mas_job *j, enum rc rc)
 /* ---- all ---- */
 
 static const struct {
-	enum rc (*run)(struct mas_job *j, struct mas_tx *tx);
-	void (*done)(struct mas_job *j, enum rc rc);
+	enum rc (*run)(struct tables_job *j, struct tables_tx *tx);
+	void (*done)(struct tables_job *j, enum rc rc);
 } first[] = {
 	[BOOT_POST] = { reserve_run, reserved },
 	[BOOT_GET] = { get_run, got },

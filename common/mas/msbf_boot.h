@@ -9,7 +9,7 @@ enum boot_op { BOOT_POST, BOOT_GET, BOOT_DELETE };
 
 /* In secret memory; belongs to the request from serve to finish. */
 struct boot {
-	struct mas_job job;
+	struct tables_job job;
 	struct msbf *m;
 	struct req *rq;
 	struct boot *next; /* of those that run */

@@ -47,7 +47,7 @@ line_ends(struct msbf_line *l, enum rc rc, const char *reason)
 
 /* object: as the line says it, for it may be no identifier. */
 static enum rc
-trace_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct slice object,
+trace_line(struct msbf *m, struct tables_tx *tx, const struct msbf_admit *a, struct slice object,
            const char *result)
 {
 	struct audit_entry e = { .actor = slice_of(a->actor),
@@ -60,7 +60,7 @@ trace_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct
 }
 
 static enum rc
-refuse_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct msbf_line *l,
+refuse_line(struct msbf *m, struct tables_tx *tx, const struct msbf_admit *a, struct msbf_line *l,
             const char *reason)
 {
 	(void)line_ends(l, RC_BAD_REQUEST, reason);
@@ -69,7 +69,7 @@ refuse_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struc
 
 /* What could not be read at all, in one record. */
 static enum rc
-trace_unreadable(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a)
+trace_unreadable(struct msbf *m, struct tables_tx *tx, const struct msbf_admit *a)
 {
 	char object[32];
 
@@ -79,7 +79,7 @@ trace_unreadable(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a)
 
 /* A device that the CA has brought in is now on the list, with what the list says. */
 static enum rc
-admit_known(struct mas_tx *tx, struct msbf_line *l, const struct msbf_device *said,
+admit_known(struct tables_tx *tx, struct msbf_line *l, const struct msbf_device *said,
             struct msbf_device *d)
 {
 	if (says_the_same(d, said))
@@ -94,7 +94,7 @@ admit_known(struct mas_tx *tx, struct msbf_line *l, const struct msbf_device *sa
 }
 
 static enum rc
-admit_new(struct msbf *m, struct mas_tx *tx, struct msbf_line *l, struct msbf_device *d,
+admit_new(struct msbf *m, struct tables_tx *tx, struct msbf_line *l, struct msbf_device *d,
           unsigned added)
 {
 	uint8_t owners[OWNERS_MAX][PPID_HASH];
@@ -120,7 +120,7 @@ admit_new(struct msbf *m, struct mas_tx *tx, struct msbf_line *l, struct msbf_de
 }
 
 static enum rc
-admit_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct msbf_line *l,
+admit_line(struct msbf *m, struct tables_tx *tx, const struct msbf_admit *a, struct msbf_line *l,
            unsigned added)
 {
 	struct msbf_trace t = { .actor = a->actor,
@@ -152,7 +152,7 @@ admit_line(struct msbf *m, struct mas_tx *tx, const struct msbf_admit *a, struct
 }
 
 static enum rc
-admit_run(struct mas_job *j, struct mas_tx *tx)
+admit_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct msbf_admit *a = CALL(j, struct msbf_admit);
 	unsigned added = 0;
@@ -171,7 +171,7 @@ admit_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-admit_done(struct mas_job *j, enum rc rc)
+admit_done(struct tables_job *j, enum rc rc)
 {
 	struct msbf_admit *a = CALL(j, struct msbf_admit);
 	struct msbf *m = j->self;
@@ -195,7 +195,7 @@ msbf_admit(struct msbf *m, struct msbf_admit *a)
 /* What run works on. */
 struct work {
 	struct msbf *m;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	struct msbf_change *c;
 	struct msbf_device *d;
 };
@@ -320,7 +320,7 @@ static const struct {
 };
 
 static enum rc
-change_run(struct mas_job *j, struct mas_tx *tx)
+change_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct msbf_change *c = CALL(j, struct msbf_change);
 	struct work w = { .m = j->self, .tx = tx, .c = c, .d = &c->device };
@@ -365,7 +365,7 @@ bound(struct mas_change *bind)
 }
 
 static void
-change_done(struct mas_job *j, enum rc rc)
+change_done(struct tables_job *j, enum rc rc)
 {
 	struct msbf_change *c = CALL(j, struct msbf_change);
 	struct msbf *m = j->self;

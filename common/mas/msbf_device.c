@@ -28,7 +28,7 @@ among(uint8_t (*all)[PPID_HASH], size_t n, const uint8_t hash[PPID_HASH])
 }
 
 enum rc
-msbf_owners(struct mas_tx *tx, const struct ppid *ppid, const uint8_t self[PPID_HASH],
+msbf_owners(struct tables_tx *tx, const struct ppid *ppid, const uint8_t self[PPID_HASH],
             uint8_t (*out)[PPID_HASH], size_t max, size_t *n)
 {
 	struct ppid_pair pair;
@@ -48,7 +48,7 @@ msbf_owners(struct mas_tx *tx, const struct ppid *ppid, const uint8_t self[PPID_
 }
 
 enum rc
-msbf_alarm(struct msbf *m, struct mas_tx *tx, const uint8_t hash[PPID_HASH], const char *reason)
+msbf_alarm(struct msbf *m, struct tables_tx *tx, const uint8_t hash[PPID_HASH], const char *reason)
 {
 	struct msbf_trace t = { .actor = "msbf", .action = "alarm", .result = reason };
 	struct msbf_device d;
@@ -67,7 +67,7 @@ msbf_alarm(struct msbf *m, struct mas_tx *tx, const uint8_t hash[PPID_HASH], con
 
 /* What is known about the device with which an address is shared. */
 static enum rc
-has_other_rival(struct mas_tx *tx, const struct msbf_device *owner, bool *other)
+has_other_rival(struct tables_tx *tx, const struct msbf_device *owner, bool *other)
 {
 	struct msbf_device rival;
 	enum rc rc;
@@ -81,7 +81,8 @@ has_other_rival(struct mas_tx *tx, const struct msbf_device *owner, bool *other)
 }
 
 static enum rc
-wait_for_link(struct msbf *m, struct mas_tx *tx, struct msbf_device *d, struct msbf_device *owner)
+wait_for_link(struct msbf *m, struct tables_tx *tx, struct msbf_device *d,
+              struct msbf_device *owner)
 {
 	enum rc rc;
 
@@ -96,7 +97,7 @@ wait_for_link(struct msbf *m, struct mas_tx *tx, struct msbf_device *d, struct m
 }
 
 static enum rc
-refuse_duplicate(struct msbf *m, struct mas_tx *tx, struct msbf_device *d,
+refuse_duplicate(struct msbf *m, struct tables_tx *tx, struct msbf_device *d,
                  uint8_t (*owners)[PPID_HASH], size_t n)
 {
 	enum rc rc;
@@ -112,7 +113,7 @@ refuse_duplicate(struct msbf *m, struct mas_tx *tx, struct msbf_device *d,
 
 /* One owner: it may have been repaired. More, or a second one for the same place: it cannot. */
 static enum rc
-claim_addresses(struct msbf *m, struct mas_tx *tx, struct msbf_device *d,
+claim_addresses(struct msbf *m, struct tables_tx *tx, struct msbf_device *d,
                 uint8_t (*owners)[PPID_HASH], size_t n)
 {
 	struct msbf_device owner;
@@ -140,8 +141,8 @@ static const struct msbf_refusal not_bound = { RC_FORBIDDEN, "AUTH_FAILED", "BIN
 static const struct msbf_refusal full = { RC_UNAVAILABLE, "OVERLOAD", "DEVICES_FULL" };
 
 static enum rc
-admit_unknown(struct msbf *m, struct mas_tx *tx, const struct msbf_claim *c, struct msbf_device *d,
-              bool *created, struct msbf_refusal *refusal)
+admit_unknown(struct msbf *m, struct tables_tx *tx, const struct msbf_claim *c,
+              struct msbf_device *d, bool *created, struct msbf_refusal *refusal)
 {
 	uint8_t owners[OWNERS_MAX][PPID_HASH];
 	size_t n;
@@ -184,7 +185,7 @@ is_bound(const struct msbf_device *d, const uint8_t *fingerprint)
 }
 
 enum rc
-msbf_device_admit(struct msbf *m, struct mas_tx *tx, const struct msbf_claim *c,
+msbf_device_admit(struct msbf *m, struct tables_tx *tx, const struct msbf_claim *c,
                   struct msbf_device *d, bool *created, struct msbf_refusal *refusal)
 {
 	enum rc rc = msbf_device_get(tx, c->hash, d);
@@ -205,7 +206,7 @@ msbf_device_admit(struct msbf *m, struct mas_tx *tx, const struct msbf_claim *c,
 }
 
 enum rc
-msbf_device_alive(struct msbf *m, struct mas_tx *tx, struct msbf_device *d)
+msbf_device_alive(struct msbf *m, struct tables_tx *tx, struct msbf_device *d)
 {
 	struct msbf_device rival;
 	enum rc rc;

@@ -51,19 +51,22 @@ struct msbf_device {
 };
 
 /* RC_NOT_FOUND. */
-enum rc msbf_device_get(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct msbf_device *out);
+enum rc msbf_device_get(struct tables_tx *tx, const uint8_t hash[PPID_HASH],
+                        struct msbf_device *out);
 /* Also under its node id. */
-enum rc msbf_device_put(struct mas_tx *tx, const struct msbf_device *d);
-enum rc msbf_device_by_node(struct mas_tx *tx, const struct node_id *node, struct msbf_device *out);
+enum rc msbf_device_put(struct tables_tx *tx, const struct msbf_device *d);
+enum rc msbf_device_by_node(struct tables_tx *tx, const struct node_id *node,
+                            struct msbf_device *out);
 /* The visitor returns false to end and does not change anything. after NULL: all; limit 0: all. */
 typedef bool msbf_device_visit(void *arg, const struct msbf_device *d);
-enum rc msbf_device_scan(struct mas_tx *tx, const uint8_t after[PPID_HASH], size_t limit,
+enum rc msbf_device_scan(struct tables_tx *tx, const uint8_t after[PPID_HASH], size_t limit,
                          msbf_device_visit *visit, void *arg);
 
 /* Who has an address; RC_NOT_FOUND. */
-enum rc msbf_address_get(struct mas_tx *tx, const struct ppid_pair *pair, uint8_t hash[PPID_HASH]);
+enum rc msbf_address_get(struct tables_tx *tx, const struct ppid_pair *pair,
+                         uint8_t hash[PPID_HASH]);
 /* All unique addresses of ppid are those of hash from now on; hash NULL: nobody's. */
-enum rc msbf_address_set(struct mas_tx *tx, const struct ppid *ppid, const uint8_t *hash);
+enum rc msbf_address_set(struct tables_tx *tx, const struct ppid *ppid, const uint8_t *hash);
 
 static inline bool
 msbf_hash_eq(const uint8_t a[PPID_HASH], const uint8_t b[PPID_HASH])

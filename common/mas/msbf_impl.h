@@ -6,11 +6,11 @@
 #include "core/endpoint.h"
 #include "core/peer.h"
 #include "mas/mas_keys.h"
-#include "mas/mas_pack.h"
 #include "mas/msbf_admin.h"
 #include "mas/msbf_ocsp.h"
 #include "mas/msbf_rate.h"
 #include "sec/failures.h"
+#include "store/pack.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,8 +28,8 @@ struct msbf {
 	_Atomic int64_t kmr_lifetime, audit_keep;
 	_Atomic uint64_t ival_required;
 	char sp_id[REJECT_SP_ID_MAX + 1], msbf_id[REJECT_SP_ID_MAX + 1];
-	struct mas_store store;
-	struct mas_work *work;
+	struct tables store;
+	struct tables_work *work;
 	struct mas_counters *counters;
 	struct failures *failures;
 	struct msbf_rate *boot_rate, *status_rate;
@@ -58,12 +58,13 @@ void msbf_leave(struct msbf *m);
 const char *msbf_result(const struct mas_outcome *o);
 
 /* Submits the job of an administrative call; refused: calls done with RC_UNAVAILABLE. */
-void msbf_submit(struct msbf *m, struct mas_job *j,
-                 enum rc (*run)(struct mas_job *j, struct mas_tx *tx),
-                 void (*stored)(struct mas_job *j), void (*done)(struct mas_job *j, enum rc rc));
+void msbf_submit(struct msbf *m, struct tables_job *j,
+                 enum rc (*run)(struct tables_job *j, struct tables_tx *tx),
+                 void (*stored)(struct tables_job *j),
+                 void (*done)(struct tables_job *j, enum rc rc));
 
 /* The key that the head of the audit has as it is now. */
-const struct key *msbf_seal(const struct msbf *m, struct mas_tx *tx);
+const struct key *msbf_seal(const struct msbf *m, struct tables_tx *tx);
 
 /* The audit record of something about a device; result NULL = "ok". */
 struct msbf_trace {
@@ -71,7 +72,7 @@ struct msbf_trace {
 	struct slice source;
 	uint32_t kmr_index; /* 0 = none */
 };
-enum rc msbf_trace(struct msbf *m, struct mas_tx *tx, const struct msbf_trace *t,
+enum rc msbf_trace(struct msbf *m, struct tables_tx *tx, const struct msbf_trace *t,
                    const uint8_t hash[PPID_HASH], const struct node_id *node);
 
 /* A verdict for X-M2M-Reject; false: the answer has none. Any thread. */
@@ -97,15 +98,15 @@ struct msbf_refusal {
  * The device of a claim that was authenticated: *d, and created when it is new. What the claim says
  * about other devices is stored. RC_OK with a refusal, or with none.
  */
-enum rc msbf_device_admit(struct msbf *m, struct mas_tx *tx, const struct msbf_claim *c,
+enum rc msbf_device_admit(struct msbf *m, struct tables_tx *tx, const struct msbf_claim *c,
                           struct msbf_device *d, bool *created, struct msbf_refusal *refusal);
 /* The device bootstraps although another one claims to have replaced it: that one is refused. */
-enum rc msbf_device_alive(struct msbf *m, struct mas_tx *tx, struct msbf_device *d);
+enum rc msbf_device_alive(struct msbf *m, struct tables_tx *tx, struct msbf_device *d);
 /* Owners of the unique addresses of ppid beside self; at most max of them, *n. */
-enum rc msbf_owners(struct mas_tx *tx, const struct ppid *ppid, const uint8_t self[PPID_HASH],
+enum rc msbf_owners(struct tables_tx *tx, const struct ppid *ppid, const uint8_t self[PPID_HASH],
                     uint8_t (*out)[PPID_HASH], size_t max, size_t *n);
 /* The record says that somebody else has claimed one of its addresses. */
-enum rc msbf_alarm(struct msbf *m, struct mas_tx *tx, const uint8_t hash[PPID_HASH],
+enum rc msbf_alarm(struct msbf *m, struct tables_tx *tx, const uint8_t hash[PPID_HASH],
                    const char *reason);
 void msbf_device_new(struct msbf *m, const struct ppid *ppid, const uint8_t hash[PPID_HASH],
                      enum msbf_state state, enum msbf_by by, struct msbf_device *d);

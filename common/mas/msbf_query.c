@@ -37,7 +37,7 @@ page_row(void *arg, const struct msbf_device *d)
 }
 
 static enum rc
-one_device(struct msbf_query *q, struct mas_tx *tx)
+one_device(struct msbf_query *q, struct tables_tx *tx)
 {
 	struct msbf_device d;
 	enum rc rc = msbf_device_get(tx, q->hash, &d);
@@ -50,7 +50,7 @@ one_device(struct msbf_query *q, struct mas_tx *tx)
 }
 
 static enum rc
-some_devices(struct msbf_query *q, struct mas_tx *tx)
+some_devices(struct msbf_query *q, struct tables_tx *tx)
 {
 	struct page p = { .q = q, .limit = q->limit == 0 ? MSBF_PAGE_MAX : q->limit };
 	uint8_t after[PPID_HASH];
@@ -68,7 +68,7 @@ some_devices(struct msbf_query *q, struct mas_tx *tx)
 }
 
 static enum rc
-trace_query(struct msbf *m, struct mas_tx *tx, const struct msbf_query *q)
+trace_query(struct msbf *m, struct tables_tx *tx, const struct msbf_query *q)
 {
 	struct audit_entry e = { .actor = slice_of(q->actor),
 		                 .action = SLICE_LIT("device-list"),
@@ -85,7 +85,7 @@ trace_query(struct msbf *m, struct mas_tx *tx, const struct msbf_query *q)
 }
 
 static enum rc
-query_run(struct mas_job *j, struct mas_tx *tx)
+query_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct msbf_query *q = CALL(j, struct msbf_query);
 	enum rc rc;
@@ -99,7 +99,7 @@ query_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-query_done(struct mas_job *j, enum rc rc)
+query_done(struct tables_job *j, enum rc rc)
 {
 	struct msbf_query *q = CALL(j, struct msbf_query);
 	struct msbf *m = j->self;
@@ -119,7 +119,7 @@ msbf_query(struct msbf *m, struct msbf_query *q)
 /* ---- the audit ---- */
 
 static enum rc
-note_run(struct mas_job *j, struct mas_tx *tx)
+note_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_note *n = CALL(j, struct mas_note);
 	struct msbf *m = j->self;
@@ -129,7 +129,7 @@ note_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-note_done(struct mas_job *j, enum rc rc)
+note_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_note *n = CALL(j, struct mas_note);
 	struct msbf *m = j->self;
@@ -155,7 +155,7 @@ audit_row(void *arg, const struct audit_row *row)
 }
 
 static enum rc
-audit_run(struct mas_job *j, struct mas_tx *tx)
+audit_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_audit_page *p = CALL(j, struct mas_audit_page);
 
@@ -170,7 +170,7 @@ audit_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-audit_done(struct mas_job *j, enum rc rc)
+audit_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_audit_page *p = CALL(j, struct mas_audit_page);
 	struct msbf *m = j->self;
@@ -188,7 +188,7 @@ msbf_audit_page(struct msbf *m, struct mas_audit_page *p)
 }
 
 static enum rc
-verify_run(struct mas_job *j, struct mas_tx *tx)
+verify_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_audit_verify *v = CALL(j, struct mas_audit_verify);
 	struct msbf *m = j->self;
@@ -200,7 +200,7 @@ verify_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-verify_stored(struct mas_job *j)
+verify_stored(struct tables_job *j)
 {
 	struct mas_audit_verify *v = CALL(j, struct mas_audit_verify);
 
@@ -208,7 +208,7 @@ verify_stored(struct mas_job *j)
 }
 
 static void
-verify_done(struct mas_job *j, enum rc rc)
+verify_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_audit_verify *v = CALL(j, struct mas_audit_verify);
 	struct msbf *m = j->self;
@@ -234,7 +234,7 @@ msbf_audit_verify(struct msbf *m, struct mas_audit_verify *v)
 /* ---- a new master key ---- */
 
 static enum rc
-rewrap_run(struct mas_job *j, struct mas_tx *tx)
+rewrap_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct mas_rewrap *r = CALL(j, struct mas_rewrap);
 	struct msbf *m = j->self;
@@ -258,7 +258,7 @@ rewrap_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-rewrap_done(struct mas_job *j, enum rc rc)
+rewrap_done(struct tables_job *j, enum rc rc)
 {
 	struct mas_rewrap *r = CALL(j, struct mas_rewrap);
 	struct msbf *m = j->self;

@@ -4,20 +4,20 @@
 
 #include "mas/msbf_device.h"
 
-#include "mas/mas_pack.h"
+#include "store/pack.h"
 
 /* Keys: D H(PPID) -> device; a technology, address -> H(PPID); n node id -> H(PPID). */
 
 #define RECORD_VERSION 1u
 #define RECORD_OCTETS_MAX 4096u
 
-static struct mas_key
+static struct table_key
 address_key(const struct ppid_pair *pair)
 {
-	struct mas_key k = mas_key('a');
+	struct table_key k = table_key('a');
 
-	mas_key_number(&k, (uint64_t)pair->tech, 1);
-	mas_key_add(&k, pair->address.p, pair->address.n);
+	table_key_number(&k, (uint64_t)pair->tech, 1);
+	table_key_add(&k, pair->address.p, pair->address.n);
 	return k;
 }
 
@@ -127,39 +127,39 @@ unpack_device(struct slice key, struct slice val, struct msbf_device *d)
 /* ---- devices ---- */
 
 enum rc
-msbf_device_get(struct mas_tx *tx, const uint8_t hash[PPID_HASH], struct msbf_device *out)
+msbf_device_get(struct tables_tx *tx, const uint8_t hash[PPID_HASH], struct msbf_device *out)
 {
-	struct mas_key k = mas_key_of('D', hash, PPID_HASH);
+	struct table_key k = table_key_of('D', hash, PPID_HASH);
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 	if (rc != RC_OK)
 		return rc;
-	return unpack_device(mas_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
+	return unpack_device(table_key_view(&k), val, out) ? RC_OK : RC_INTERNAL;
 }
 
 enum rc
-msbf_device_put(struct mas_tx *tx, const struct msbf_device *d)
+msbf_device_put(struct tables_tx *tx, const struct msbf_device *d)
 {
-	struct mas_key k = mas_key_of('D', d->hash, PPID_HASH);
-	struct mas_key node = mas_key_of('n', d->node.v, NODE_ID_BYTES);
+	struct table_key k = table_key_of('D', d->hash, PPID_HASH);
+	struct table_key node = table_key_of('n', d->node.v, NODE_ID_BYTES);
 	struct buf b;
 	enum rc rc;
 
 	buf_init(&b, RECORD_OCTETS_MAX);
 	pack_device(&b, d);
-	rc = b.failed ? RC_UNAVAILABLE : mas_put(tx, mas_key_view(&k), buf_view(&b));
+	rc = b.failed ? RC_UNAVAILABLE : tables_put(tx, table_key_view(&k), buf_view(&b));
 	buf_fini(&b);
 	if (rc != RC_OK || !d->has_node || d->state == MSBF_REPLACED)
 		return rc;
-	return mas_put(tx, mas_key_view(&node), slice_make(d->hash, PPID_HASH));
+	return tables_put(tx, table_key_view(&node), slice_make(d->hash, PPID_HASH));
 }
 
 static enum rc
-get_hash(struct mas_tx *tx, const struct mas_key *k, uint8_t hash[PPID_HASH])
+get_hash(struct tables_tx *tx, const struct table_key *k, uint8_t hash[PPID_HASH])
 {
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(k), &val);
+	enum rc rc = tables_get(tx, table_key_view(k), &val);
 
 	if (rc != RC_OK)
 		return rc;
@@ -170,9 +170,9 @@ get_hash(struct mas_tx *tx, const struct mas_key *k, uint8_t hash[PPID_HASH])
 }
 
 enum rc
-msbf_device_by_node(struct mas_tx *tx, const struct node_id *node, struct msbf_device *out)
+msbf_device_by_node(struct tables_tx *tx, const struct node_id *node, struct msbf_device *out)
 {
-	struct mas_key k = mas_key_of('n', node->v, NODE_ID_BYTES);
+	struct table_key k = table_key_of('n', node->v, NODE_ID_BYTES);
 	uint8_t hash[PPID_HASH];
 	enum rc rc = get_hash(tx, &k, hash);
 
@@ -199,43 +199,43 @@ scan_one(void *arg, struct slice key, struct slice val)
 }
 
 enum rc
-msbf_device_scan(struct mas_tx *tx, const uint8_t after[PPID_HASH], size_t limit,
+msbf_device_scan(struct tables_tx *tx, const uint8_t after[PPID_HASH], size_t limit,
                  msbf_device_visit *visit, void *arg)
 {
 	struct scanning s = { .visit = visit, .arg = arg };
-	struct mas_key k = { .n = 0 };
+	struct table_key k = { .n = 0 };
 	enum rc rc;
 
 	if (after != NULL)
-		k = mas_key_of('D', after, PPID_HASH);
-	rc = mas_scan(tx, SLICE_LIT("D"), mas_key_view(&k), limit, scan_one, &s);
+		k = table_key_of('D', after, PPID_HASH);
+	rc = tables_scan(tx, SLICE_LIT("D"), table_key_view(&k), limit, scan_one, &s);
 	return rc == RC_OK && s.damaged ? RC_INTERNAL : rc;
 }
 
 /* ---- addresses ---- */
 
 enum rc
-msbf_address_get(struct mas_tx *tx, const struct ppid_pair *pair, uint8_t hash[PPID_HASH])
+msbf_address_get(struct tables_tx *tx, const struct ppid_pair *pair, uint8_t hash[PPID_HASH])
 {
-	struct mas_key k = address_key(pair);
+	struct table_key k = address_key(pair);
 
 	return get_hash(tx, &k, hash);
 }
 
 enum rc
-msbf_address_set(struct mas_tx *tx, const struct ppid *ppid, const uint8_t *hash)
+msbf_address_set(struct tables_tx *tx, const struct ppid *ppid, const uint8_t *hash)
 {
 	struct ppid_pair pair;
 	unsigned at = 0;
 	enum rc rc = RC_OK;
 
 	while (rc == RC_OK && ppid_next(ppid, &at, &pair)) {
-		struct mas_key k = address_key(&pair);
+		struct table_key k = address_key(&pair);
 
 		if (!pair.unique)
 			continue;
-		rc = hash == NULL ? mas_del(tx, mas_key_view(&k))
-		                  : mas_put(tx, mas_key_view(&k), slice_make(hash, PPID_HASH));
+		rc = hash == NULL ? tables_del(tx, table_key_view(&k))
+		                  : tables_put(tx, table_key_view(&k), slice_make(hash, PPID_HASH));
 	}
 	return rc;
 }

@@ -6,9 +6,12 @@
 #include "sec/hex.h"
 #include "sec/key_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SCRYPT_N (UINT64_C(1) << 15)
 #define SCRYPT_R 8
@@ -73,12 +76,41 @@ kek_read_file(const char *path, struct key *out, char why[KEK_WHY])
 
 	if (rc == RC_OK) {
 		if (!read_key(slice_make(f.p, f.n), out))
-			rc = say(RC_BAD_REQUEST, why, path, "neither 32 octets nor 64 hexadecimal digits");
+			rc = say(RC_BAD_REQUEST, why, path,
+			         "neither 32 octets nor 64 hexadecimal digits");
 		key_file_free(&f);
 	}
 	if (rc != RC_OK)
 		key_wipe(out);
 	return rc;
+}
+
+static bool
+write_synced(int fd, const void *p, size_t n)
+{
+	return write(fd, p, n) == (ssize_t)n && fsync(fd) == 0;
+}
+
+enum rc
+kek_create_file(const char *path, char why[KEK_WHY])
+{
+	struct key k;
+	enum rc rc = key_random(&k);
+	bool ok;
+	int fd;
+
+	if (rc != RC_OK)
+		return say(rc, why, path, "no random numbers");
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ok = fd >= 0 && write_synced(fd, k.v, sizeof(k.v));
+	key_wipe(&k);
+	if (!ok)
+		say(RC_UNAVAILABLE, why, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && !ok)
+		(void)unlink(path);
+	return ok ? RC_OK : RC_UNAVAILABLE;
 }
 
 /* ---- passphrases ---- */
@@ -89,10 +121,10 @@ kek_from_passphrase(struct slice passphrase, const uint8_t salt[KEK_SALT_BYTES],
 	enum rc rc = RC_BAD_REQUEST;
 
 	if (passphrase.n >= KEK_PASSPHRASE_MIN && passphrase.n <= KEK_PASSPHRASE_MAX)
-		rc = EVP_PBE_scrypt(passphrase.p, passphrase.n, salt, KEK_SALT_BYTES, SCRYPT_N, SCRYPT_R,
-		                    SCRYPT_P, SCRYPT_MEMORY, out->v, KEY_BYTES) == 1
-		         ? RC_OK
-		         : RC_INTERNAL;
+		rc = EVP_PBE_scrypt(passphrase.p, passphrase.n, salt, KEK_SALT_BYTES, SCRYPT_N,
+		                    SCRYPT_R, SCRYPT_P, SCRYPT_MEMORY, out->v, KEY_BYTES) == 1
+		             ? RC_OK
+		             : RC_INTERNAL;
 	if (rc != RC_OK)
 		key_wipe(out);
 	return rc;
@@ -171,7 +203,8 @@ base_key(const struct kek_source *from, const uint8_t salt[KEK_SALT_BYTES], stru
          char why[KEK_WHY])
 {
 	if ((from->kek_file == NULL) == (from->passphrase_file == NULL))
-		return say(RC_BAD_REQUEST, why, "key-encryption key", "needs one file, of key or passphrase");
+		return say(RC_BAD_REQUEST, why, "key-encryption key",
+		           "needs one file, of key or passphrase");
 	if (from->kek_file != NULL)
 		return kek_read_file(from->kek_file, out, why);
 	return from_passphrase_file(from->passphrase_file, salt, out, why);
@@ -186,7 +219,8 @@ kek_make(const struct kek_source *from, const uint8_t salt[KEK_SALT_BYTES], stru
 	if (rc == RC_OK && from->bind) {
 		rc = kek_bind(out, from->machine_id, from->ppid);
 		if (rc != RC_OK)
-			say(rc, why, "key-encryption key", "binding it needs a machine id and a PPID");
+			say(rc, why, "key-encryption key",
+			    "binding it needs a machine id and a PPID");
 	}
 	if (rc != RC_OK)
 		key_wipe(out);

@@ -35,6 +35,12 @@ struct kek_source {
 enum rc kek_read_file(const char *path, struct key *out, char why[KEK_WHY]);
 
 /*
+ * Makes a new file with a random key, mode 0600. RC_UNAVAILABLE: it is there already, or cannot be
+ * made; RC_INTERNAL; why has a line, and no file is left. It is durable when the directory is.
+ */
+enum rc kek_create_file(const char *path, char why[KEK_WHY]);
+
+/*
  * scrypt (RFC 7914) with N = 2^15, r = 8, p = 1. The salt is random, one per key store, and no
  * secret. RC_BAD_REQUEST when the passphrase is too short or too long, RC_INTERNAL.
  */

@@ -330,4 +330,5 @@ const struct store_ops store_lmdb = {
 	.backup = lmdb_backup,
 	.check = lmdb_check,
 	.stat = lmdb_stat,
+	.trim = lmdb_trim,
 };

@@ -34,6 +34,10 @@ struct store {
 	pthread_mutex_t writing; /* held from begin to end of the write transaction */
 	atomic_uint_least64_t begun; /* commits, also those that fail later */
 	atomic_uint_least64_t commits;
+	/* Where the file is mapped, guarded by writing; 0 octets: that is not known. */
+	bool map_known;
+	void *map;
+	size_t map_octets;
 	struct txn writer;
 	struct txn reader[]; /* one per place of the gate */
 };
@@ -68,6 +72,10 @@ uint64_t lmdb_pages_in_use(struct txn *t);
 
 enum rc lmdb_backup(struct store *st, const char *to, char why[256]);
 void lmdb_stat(struct store *st, struct store_stat *out);
+
+/* lmdb_trim.c */
+
+void lmdb_trim(struct store *st);
 
 /* lmdb_check.c */
 

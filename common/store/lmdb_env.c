@@ -143,6 +143,8 @@ close_env(struct store *st)
 	if (st->env != NULL)
 		mdb_env_close(st->env);
 	st->env = NULL;
+	st->map_known = false;
+	st->map_octets = 0;
 }
 
 enum rc

@@ -196,7 +196,8 @@ enum rc repo_seq_high(struct rtx *tx, uint64_t container, uint64_t *seq);
 
 /* ---- indexes ---- */
 
-enum due_kind { DUE_NODE = 1, DUE_AGE = 2 };
+/* DUE_PARKED: id is the key of a WORK_PARKED. */
+enum due_kind { DUE_NODE = 1, DUE_AGE = 2, DUE_PARKED = 3 };
 
 enum rc repo_due_add(struct rtx *tx, int64_t due, enum due_kind kind, uint64_t id);
 enum rc repo_due_remove(struct rtx *tx, int64_t due, enum due_kind kind, uint64_t id);
@@ -273,6 +274,8 @@ enum work_kind {
 	WORK_VALIDATE = 4, /* key: group whose members are to be checked */
 	WORK_AGGREGATE = 5, /* key: half of a secret; where a group's notifications are collected */
 	WORK_ANNOUNCE_INDEX = 6, /* key: a hash and a number; works of announcing by their subject */
+	WORK_APPLIED = 7, /* key: a hash of where numbered requests come from; the last applied */
+	WORK_PARKED = 8, /* key: as WORK_FORWARD; one kept elsewhere, till DUE_PARKED */
 	WORK_KINDS
 };
 

@@ -307,6 +307,19 @@ check_type(struct check *c, struct reader key, struct slice val)
 		say(c, "the list of type %llu has node %llu, which is none", ull(type), ull(id));
 }
 
+/* When it ends is in the record, which is its owner's. */
+static void
+check_parked(struct check *c, uint64_t key)
+{
+	struct repo_key k;
+
+	key_init(&k, SPACE_WORK);
+	key_be(&k, WORK_PARKED, 1);
+	key_be(&k, key, 8);
+	if (!exists(c, &k))
+		say(c, "the end of parked work %llu is listed, which is not there", ull(key));
+}
+
 static void
 check_due(struct check *c, struct reader key, struct slice val)
 {
@@ -315,7 +328,9 @@ check_due(struct check *c, struct reader key, struct slice val)
 	struct res *r = node_of(c, id);
 
 	(void)val;
-	if (kind != DUE_NODE && kind != DUE_AGE)
+	if (kind == DUE_PARKED)
+		check_parked(c, id);
+	else if (kind != DUE_NODE && kind != DUE_AGE)
 		say(c, "an expiry entry of node %llu is of an unknown kind", ull(id));
 	else if (kind == DUE_NODE && (r == NULL || r->expires != due))
 		say(c, "an expiry entry of node %llu is not its expiration", ull(id));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A back end: one ordered map of byte strings with transactions. It knows no resource, no
- * instance and no outbox; all meaning is in repo.c, its only caller. Keys are compared like
- * memcmp, shorter first (slice_cmp), are 1..STORE_KEY_MAX bytes and start with a space byte.
+ * instance and no outbox; all meaning is in its callers, repo.c and tables.c. Keys are compared
+ * like memcmp, shorter first (slice_cmp), are 1..STORE_KEY_MAX bytes and start with a space byte.
  *
  * Promises: a read transaction sees one committed state (MVCC snapshot) and never waits for a
  * writer; commit returns RC_OK only when the change is on disk (memory engine: in memory); a
@@ -90,6 +90,11 @@ struct store_ops {
 	/* Verifies the engine's own structures; every finding is reported. RC_OK when there is none. */
 	enum rc (*check)(struct store *st, store_finding *found, void *arg);
 	void (*stat)(struct store *st, struct store_stat *out);
+	/*
+	 * Gives back memory that only mirrors what is on disk: it comes back as it is needed. Waits for
+	 * the write transaction under way. NULL: there is no such memory.
+	 */
+	void (*trim)(struct store *st);
 };
 
 extern const struct store_ops store_memory;

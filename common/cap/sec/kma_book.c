@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #include "mas/mas_audit.h"
-#include "mas/mas_pack.h"
-#include "mas/mas_work.h"
 #include "sec/derive.h"
 #include "sec/hex.h"
+#include "store/pack.h"
+#include "store/tables_work.h"
 
 /* Records: K, the App-ID, 8 octets ConnectionId, 4 octets KmcIndex. */
 #define TABLE 'K'
@@ -29,22 +29,22 @@
 struct kma_book {
 	struct kma_book_conf conf;
 	struct key *seal; /* secret memory */
-	struct mas_store store;
-	struct mas_work *work;
+	struct tables store;
+	struct tables_work *work;
 	size_t n, forgotten; /* the worker's: records; of the last tick */
-	struct mas_job checking;
+	struct tables_job checking;
 	struct audit_check check, step;
 };
 
 /* ---- records ---- */
 
-static struct mas_key
+static struct table_key
 key_of(const struct kma_entry *e)
 {
-	struct mas_key k = mas_key_of(TABLE, e->app_id.p, e->app_id.n);
+	struct table_key k = table_key_of(TABLE, e->app_id.p, e->app_id.n);
 
-	mas_key_number(&k, e->connection, 8);
-	mas_key_number(&k, e->kmc_index, 4);
+	table_key_number(&k, e->connection, 8);
+	table_key_number(&k, e->kmc_index, 4);
 	return k;
 }
 
@@ -60,7 +60,7 @@ record_read(struct slice val, int64_t *expires)
 }
 
 static enum rc
-record_put(struct mas_tx *tx, const struct mas_key *k, int64_t expires)
+record_put(struct tables_tx *tx, const struct table_key *k, int64_t expires)
 {
 	struct buf b;
 	enum rc rc;
@@ -68,7 +68,7 @@ record_put(struct mas_tx *tx, const struct mas_key *k, int64_t expires)
 	buf_init(&b, RECORD_MAX);
 	buf_be(&b, RECORD_VERSION, 1);
 	buf_be(&b, (uint64_t)expires, 8);
-	rc = b.failed ? RC_UNAVAILABLE : mas_put(tx, mas_key_view(k), buf_view(&b));
+	rc = b.failed ? RC_UNAVAILABLE : tables_put(tx, table_key_view(k), buf_view(&b));
 	buf_fini(&b);
 	return rc;
 }
@@ -76,7 +76,7 @@ record_put(struct mas_tx *tx, const struct mas_key *k, int64_t expires)
 /* ---- a hand-out ---- */
 
 static enum rc
-audit(struct kma_book *b, struct mas_tx *tx, const struct kma_entry *e, int64_t now)
+audit(struct kma_book *b, struct tables_tx *tx, const struct kma_entry *e, int64_t now)
 {
 	uint8_t hash[APP_HASH_BYTES];
 	char hex[2 * APP_HASH_BYTES + 1], object[AUDIT_OBJECT_MAX];
@@ -97,13 +97,13 @@ audit(struct kma_book *b, struct mas_tx *tx, const struct kma_entry *e, int64_t 
 
 /* Also when it is refused the job itself has gone well. */
 static enum rc
-enter(struct mas_job *j, struct mas_tx *tx)
+enter(struct tables_job *j, struct tables_tx *tx)
 {
 	struct kma_entry *e = ENTRY_OF(j);
 	struct kma_book *b = j->self;
-	struct mas_key k = key_of(e);
+	struct table_key k = key_of(e);
 	struct slice val;
-	enum rc rc = mas_get(tx, mas_key_view(&k), &val);
+	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
 	e->rc = rc == RC_OK ? RC_CONFLICT : b->n >= KMA_BOOK_MAX ? RC_UNAVAILABLE : RC_OK;
 	if (rc != RC_NOT_FOUND || e->rc != RC_OK)
@@ -113,7 +113,7 @@ enter(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-entered(struct mas_job *j, enum rc rc)
+entered(struct tables_job *j, enum rc rc)
 {
 	struct kma_entry *e = ENTRY_OF(j);
 	struct kma_book *b = j->self;
@@ -128,15 +128,15 @@ entered(struct mas_job *j, enum rc rc)
 void
 kma_book_enter(struct kma_book *b, struct kma_entry *e)
 {
-	e->job = (struct mas_job){ .run = enter, .done = entered, .self = b };
-	mas_work_submit(b->work, &e->job);
+	e->job = (struct tables_job){ .run = enter, .done = entered, .self = b };
+	tables_work_submit(b->work, &e->job);
 }
 
 /* ---- what is old goes ---- */
 
 struct old {
 	int64_t before;
-	struct mas_key keys[STEP];
+	struct table_key keys[STEP];
 	size_t n;
 };
 
@@ -148,25 +148,25 @@ note_old(void *arg, struct slice key, struct slice val)
 
 	if (record_read(val, &expires) && expires >= o->before)
 		return true;
-	o->keys[o->n] = (struct mas_key){ .n = 0 };
-	mas_key_add(&o->keys[o->n++], key.p, key.n);
+	o->keys[o->n] = (struct table_key){ .n = 0 };
+	table_key_add(&o->keys[o->n++], key.p, key.n);
 	return o->n < STEP;
 }
 
 static enum rc
-forget_old(struct kma_book *b, struct mas_tx *tx, struct old *o)
+forget_old(struct kma_book *b, struct tables_tx *tx, struct old *o)
 {
 	static const char table[] = { TABLE };
-	enum rc rc = mas_scan(tx, slice_make(table, 1), SLICE_NONE, 0, note_old, o);
+	enum rc rc = tables_scan(tx, slice_make(table, 1), SLICE_NONE, 0, note_old, o);
 
 	for (size_t i = 0; i < o->n && rc == RC_OK; i++)
-		rc = mas_del(tx, mas_key_view(&o->keys[i]));
+		rc = tables_del(tx, table_key_view(&o->keys[i]));
 	b->forgotten = o->n;
 	return rc;
 }
 
 static enum rc
-tick(void *arg, struct mas_tx *tx, bool *more)
+tick(void *arg, struct tables_tx *tx, bool *more)
 {
 	struct kma_book *b = arg;
 	int64_t now = clock_now(b->conf.clock);
@@ -199,7 +199,7 @@ ticked(void *arg, enum rc rc)
 /* ---- the chain ---- */
 
 static enum rc
-check_run(struct mas_job *j, struct mas_tx *tx)
+check_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct kma_book *b = j->self;
 	enum rc rc;
@@ -210,7 +210,7 @@ check_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-check_stored(struct mas_job *j)
+check_stored(struct tables_job *j)
 {
 	struct kma_book *b = j->self;
 
@@ -218,7 +218,7 @@ check_stored(struct mas_job *j)
 }
 
 static void
-check_done(struct mas_job *j, enum rc rc)
+check_done(struct tables_job *j, enum rc rc)
 {
 	const struct kma_book *b = j->self;
 
@@ -258,7 +258,7 @@ load_one(void *arg, struct slice key, struct slice val)
 }
 
 static enum rc
-load(struct kma_book *b, struct mas_tx *tx)
+load(struct kma_book *b, struct tables_tx *tx)
 {
 	static const char table[] = { TABLE };
 	const struct audit_entry start = { .actor = SLICE_INIT("node"), .action = SLICE_INIT("start"),
@@ -269,39 +269,47 @@ load(struct kma_book *b, struct mas_tx *tx)
 	if (rc == RC_INTERNAL)
 		return RC_PRECONDITION;
 	if (rc == RC_OK)
-		rc = mas_scan(tx, slice_make(table, 1), SLICE_NONE, 0, load_one, &l);
+		rc = tables_scan(tx, slice_make(table, 1), SLICE_NONE, 0, load_one, &l);
 	return rc == RC_OK ? l.rc : rc;
 }
 
 static enum rc
 read_store(struct kma_book *b)
 {
-	struct mas_tx *tx;
-	enum rc rc = mas_tx_begin(&b->store, &tx);
+	struct tables_tx *tx;
+	enum rc rc = tables_begin(&b->store, &tx);
 
 	if (rc == RC_OK)
 		rc = load(b, tx);
 	else
 		return rc;
 	if (rc == RC_OK)
-		return mas_tx_commit(tx);
-	mas_tx_abort(tx);
+		return tables_commit(tx);
+	tables_abort(tx);
 	return rc;
 }
 
 static enum rc
 start_work(struct kma_book *b)
 {
-	struct mas_work_conf work = { .store = &b->store, .log = b->conf.log, .queue_max = QUEUE_MAX,
-		                      .batch_max = BATCH_MAX, .period = PERIOD, .tick = tick,
-		                      .ticked = ticked, .arg = b };
-	enum rc rc = mas_work_start(&work, &b->work);
+	struct tables_work_conf work = { .store = &b->store,
+		                         .log = b->conf.log,
+		                         .store_failed = "security-store-failed",
+		                         .tick_failed = "security-timers-failed",
+		                         .queue_max = QUEUE_MAX,
+		                         .batch_max = BATCH_MAX,
+		                         .period = PERIOD,
+		                         .tick = tick,
+		                         .ticked = ticked,
+		                         .arg = b };
+	enum rc rc = tables_work_start(&work, &b->work);
 
 	if (rc != RC_OK)
 		return rc;
-	b->checking = (struct mas_job){ .run = check_run, .stored = check_stored, .done = check_done,
-		                        .self = b };
-	mas_work_submit(b->work, &b->checking);
+	b->checking = (struct tables_job){
+		.run = check_run, .stored = check_stored, .done = check_done, .self = b
+	};
+	tables_work_submit(b->work, &b->checking);
 	return RC_OK;
 }
 
@@ -317,7 +325,7 @@ open_all(struct kma_book *b, char why[256])
 		return RC_UNAVAILABLE;
 	*b->seal = *b->conf.seal;
 	b->conf.seal = b->seal;
-	rc = mas_store_open(ops, &store, &b->store, why);
+	rc = tables_open(ops, &store, &b->store, why);
 	if (rc == RC_OK)
 		rc = read_store(b);
 	return rc == RC_OK ? start_work(b) : rc;
@@ -353,8 +361,8 @@ kma_book_close(struct kma_book *b)
 {
 	if (b == NULL)
 		return;
-	mas_work_stop(b->work);
-	mas_store_close(&b->store);
+	tables_work_stop(b->work);
+	tables_close(&b->store);
 	secret_free(b->seal, sizeof(*b->seal));
 	free(b);
 }

@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "mas/mas_job.h"
 #include "sec/secret.h"
 #include "store/store.h"
+#include "store/tables_job.h"
 
 #define KMA_BOOK_MAX 65536u /* hand-outs that can be in it; those of a Kmc that is over go */
 #define KMA_BOOK_KEEP (365 * 86400 * CLOCK_SECOND) /* how old audit records become */
@@ -32,7 +32,7 @@ struct kma_book_conf {
 
 /*
  * Blocks on the disk. RC_PRECONDITION: made with another key, as when its keystore came back without
- * it, or damaged; otherwise as mas_store_open. One line in why, with the way out.
+ * it, or damaged; otherwise as tables_open. One line in why, with the way out.
  */
 enum rc kma_book_open(const struct kma_book_conf *conf, struct kma_book **out, char why[256]);
 /* Answers what waits. NULL is fine. Nobody enters anything any more. */
@@ -52,7 +52,7 @@ struct kma_entry {
 	enum rc rc;
 	void (*done)(struct kma_entry *e); /* on a thread of the book */
 	void *owner;
-	struct mas_job job; /* the book's */
+	struct tables_job job; /* the book's */
 };
 
 /* Any thread, never blocks. */

@@ -21,28 +21,17 @@ struct node_keys {
 
 /* ---- the file ---- */
 
-/* A random key in a new file of mode 0600, durable when the directory is. */
+/* A random key in a new file. */
 static enum rc
 make_kek(const char *path, struct log *log, char why[SEC_WHY_MAX])
 {
-	struct key k;
-	enum rc rc = key_random(&k);
-	int fd = rc != RC_OK ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool ok = fd >= 0 && write(fd, k.v, sizeof(k.v)) == (ssize_t)sizeof(k.v) && fsync(fd) == 0;
+	enum rc rc = kek_create_file(path, why);
 
-	key_wipe(&k);
-	if (fd >= 0)
-		close(fd);
-	if (ok) {
+	if (rc == RC_OK)
 		LOG_WARN(log, "keystore-key-created", LOG_Z("file", path),
 		         LOG_Z("note", "whoever reads this directory has the keys of this node; see "
 		                       "keystore.kek_file, keystore.passphrase_file, keystore.bind"));
-		return RC_OK;
-	}
-	if (fd >= 0)
-		(void)unlink(path);
-	snprintf(why, SEC_WHY_MAX, "%.180s: %s", path, strerror(errno));
-	return RC_UNAVAILABLE;
+	return rc == RC_OK ? rc : RC_UNAVAILABLE;
 }
 
 static bool

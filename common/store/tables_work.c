@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "mas/mas_work.h"
+#include "store/tables_work.h"
 
 #include "base/clock.h"
 
@@ -10,13 +10,13 @@
 
 /* Jobs in the order of submission. */
 struct queue {
-	struct mas_job *first;
-	struct mas_job **last;
+	struct tables_job *first;
+	struct tables_job **last;
 	unsigned n;
 };
 
-struct mas_work {
-	struct mas_work_conf conf;
+struct tables_work {
+	struct tables_work_conf conf;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t wake;
@@ -33,7 +33,7 @@ queue_init(struct queue *q)
 }
 
 static void
-queue_add(struct queue *q, struct mas_job *j)
+queue_add(struct queue *q, struct tables_job *j)
 {
 	j->next = NULL;
 	*q->last = j;
@@ -41,17 +41,20 @@ queue_add(struct queue *q, struct mas_job *j)
 	q->n++;
 }
 
-/* The first n jobs, or all that there are. */
-static struct mas_job *
-queue_take(struct queue *q, unsigned n, unsigned *taken)
+/* The first n jobs, or all that there are; behind the first none with which they store more. */
+static struct tables_job *
+queue_take(struct queue *q, unsigned n, size_t octets, unsigned *taken)
 {
-	struct mas_job *first = q->first, *end = first;
+	struct tables_job *first = q->first, *end = first;
 
 	*taken = 0;
 	if (first == NULL || n == 0)
 		return NULL;
-	for (*taken = 1; end->next != NULL && *taken < n; ++*taken)
+	octets -= first->octets < octets ? first->octets : octets;
+	for (*taken = 1; end->next != NULL && *taken < n && end->next->octets <= octets; ++*taken) {
 		end = end->next;
+		octets -= end->octets;
+	}
 	q->first = end->next;
 	if (q->first == NULL)
 		q->last = &q->first;
@@ -61,7 +64,7 @@ queue_take(struct queue *q, unsigned n, unsigned *taken)
 }
 
 void
-mas_work_submit(struct mas_work *w, struct mas_job *j)
+tables_work_submit(struct tables_work *w, struct tables_job *j)
 {
 	pthread_mutex_lock(&w->lock);
 	queue_add(w->waiting.n < w->conf.queue_max ? &w->waiting : &w->refused, j);
@@ -70,8 +73,19 @@ mas_work_submit(struct mas_work *w, struct mas_job *j)
 	pthread_mutex_unlock(&w->lock);
 }
 
+unsigned
+tables_work_waiting(struct tables_work *w)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&w->lock);
+	n = w->waiting.n;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
 void
-mas_work_wake(struct mas_work *w)
+tables_work_wake(struct tables_work *w)
 {
 	pthread_mutex_lock(&w->lock);
 	w->tick_now = true;
@@ -83,36 +97,36 @@ mas_work_wake(struct mas_work *w)
 
 /* RC_OK when the transaction may be committed. */
 static enum rc
-apply(struct mas_tx *tx, struct mas_job *batch)
+apply(struct tables_tx *tx, struct tables_job *batch)
 {
-	for (struct mas_job *j = batch; j != NULL; j = j->next) {
-		mas_tx_mark(tx);
+	for (struct tables_job *j = batch; j != NULL; j = j->next) {
+		tables_mark(tx);
 		j->rc = j->run(j, tx);
-		if (mas_tx_failure(tx) == RC_OK && j->rc != RC_OK && j->rc != RC_PENDING)
-			mas_tx_rollback(tx);
-		if (mas_tx_failure(tx) != RC_OK)
-			return mas_tx_failure(tx);
+		if (tables_failure(tx) == RC_OK && j->rc != RC_OK && j->rc != RC_PENDING)
+			tables_rollback(tx);
+		if (tables_failure(tx) != RC_OK)
+			return tables_failure(tx);
 	}
 	return RC_OK;
 }
 
 static enum rc
-commit_batch(struct mas_work *w, struct mas_job *batch)
+commit_batch(struct tables_work *w, struct tables_job *batch)
 {
-	struct mas_tx *tx;
-	enum rc rc = mas_tx_begin(w->conf.store, &tx);
+	struct tables_tx *tx;
+	enum rc rc = tables_begin(w->conf.store, &tx);
 
 	if (rc != RC_OK)
 		return rc;
 	rc = apply(tx, batch);
-	if (rc == RC_OK && mas_tx_changed(tx))
-		return mas_tx_commit(tx);
-	mas_tx_abort(tx);
+	if (rc == RC_OK && tables_changed(tx))
+		return tables_commit(tx);
+	tables_abort(tx);
 	return rc;
 }
 
 static void
-again(struct mas_work *w, struct mas_job *j)
+again(struct tables_work *w, struct tables_job *j)
 {
 	j->stored(j);
 	pthread_mutex_lock(&w->lock);
@@ -121,10 +135,10 @@ again(struct mas_work *w, struct mas_job *j)
 }
 
 static void
-finish(struct mas_work *w, struct mas_job *batch, enum rc failure)
+finish(struct tables_work *w, struct tables_job *batch, enum rc failure)
 {
 	while (batch != NULL) {
-		struct mas_job *j = batch;
+		struct tables_job *j = batch;
 
 		batch = j->next;
 		if (failure != RC_OK && (j->rc == RC_OK || j->rc == RC_PENDING))
@@ -137,7 +151,7 @@ finish(struct mas_work *w, struct mas_job *batch, enum rc failure)
 }
 
 static void
-run_batch(struct mas_work *w, struct mas_job *batch, unsigned n)
+run_batch(struct tables_work *w, struct tables_job *batch, unsigned n)
 {
 	enum rc rc;
 
@@ -146,13 +160,14 @@ run_batch(struct mas_work *w, struct mas_job *batch, unsigned n)
 	rc = commit_batch(w, batch);
 	if (rc == RC_OK || n == 1) {
 		if (rc != RC_OK)
-			LOG_ERROR(w->conf.log, "security-store-failed", LOG_Z("status", status_of(rc)->text));
+			LOG_ERROR(w->conf.log, w->conf.store_failed,
+			          LOG_Z("status", status_of(rc)->text));
 		finish(w, batch, rc);
 		return;
 	}
 	/* One by one: what asks for too much must not take its neighbours along. */
 	while (batch != NULL) {
-		struct mas_job *next = batch->next;
+		struct tables_job *next = batch->next;
 
 		batch->next = NULL;
 		batch->rc = RC_OK;
@@ -163,10 +178,10 @@ run_batch(struct mas_work *w, struct mas_job *batch, unsigned n)
 
 /* Those for whom there was no room. */
 static void
-refuse(struct mas_job *jobs)
+refuse(struct tables_job *jobs)
 {
 	while (jobs != NULL) {
-		struct mas_job *j = jobs;
+		struct tables_job *j = jobs;
 
 		jobs = j->next;
 		j->done(j, RC_UNAVAILABLE);
@@ -177,21 +192,21 @@ refuse(struct mas_job *jobs)
 
 /* True when there is more to do at once. */
 static bool
-run_tick(struct mas_work *w)
+run_tick(struct tables_work *w)
 {
 	bool more = false;
-	struct mas_tx *tx;
-	enum rc rc = mas_tx_begin(w->conf.store, &tx);
+	struct tables_tx *tx;
+	enum rc rc = tables_begin(w->conf.store, &tx);
 
 	if (rc == RC_OK) {
 		rc = w->conf.tick(w->conf.arg, tx, &more);
-		if (rc == RC_OK && mas_tx_changed(tx))
-			rc = mas_tx_commit(tx);
+		if (rc == RC_OK && tables_changed(tx))
+			rc = tables_commit(tx);
 		else
-			mas_tx_abort(tx);
+			tables_abort(tx);
 	}
 	if (rc != RC_OK)
-		LOG_ERROR(w->conf.log, "security-timers-failed", LOG_Z("status", status_of(rc)->text));
+		LOG_ERROR(w->conf.log, w->conf.tick_failed, LOG_Z("status", status_of(rc)->text));
 	if (w->conf.ticked != NULL)
 		w->conf.ticked(w->conf.arg, rc);
 	return rc == RC_OK && more;
@@ -199,13 +214,13 @@ run_tick(struct mas_work *w)
 
 /* What the worker does next. */
 struct turn {
-	struct mas_job *batch, *refused;
+	struct tables_job *batch, *refused;
 	unsigned n;
 	bool tick, stop;
 };
 
 static void
-wait_until(struct mas_work *w, int64_t when)
+wait_until(struct tables_work *w, int64_t when)
 {
 	struct timespec until = { .tv_sec = when / CLOCK_SECOND,
 		                  .tv_nsec = when % CLOCK_SECOND * 1000 };
@@ -216,14 +231,14 @@ wait_until(struct mas_work *w, int64_t when)
 }
 
 static void
-next_turn(struct mas_work *w, int64_t next_tick, struct turn *t)
+next_turn(struct tables_work *w, int64_t next_tick, struct turn *t)
 {
 	unsigned refused;
 
 	pthread_mutex_lock(&w->lock);
 	wait_until(w, next_tick);
-	t->refused = queue_take(&w->refused, UINT32_MAX, &refused);
-	t->batch = queue_take(&w->waiting, w->conf.batch_max, &t->n);
+	t->refused = queue_take(&w->refused, UINT32_MAX, SIZE_MAX, &refused);
+	t->batch = queue_take(&w->waiting, w->conf.batch_max, w->conf.batch_octets, &t->n);
 	t->stop = w->stopping && t->batch == NULL;
 	t->tick = w->tick_now || t->stop || clock_monotonic() >= next_tick;
 	w->tick_now = false;
@@ -233,7 +248,7 @@ next_turn(struct mas_work *w, int64_t next_tick, struct turn *t)
 static void *
 work_main(void *arg)
 {
-	struct mas_work *w = arg;
+	struct tables_work *w = arg;
 	int64_t next_tick = 0;
 	struct turn t;
 
@@ -248,7 +263,7 @@ work_main(void *arg)
 }
 
 static void
-work_free(struct mas_work *w)
+work_free(struct tables_work *w)
 {
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->wake);
@@ -256,13 +271,15 @@ work_free(struct mas_work *w)
 }
 
 enum rc
-mas_work_start(const struct mas_work_conf *conf, struct mas_work **out)
+tables_work_start(const struct tables_work_conf *conf, struct tables_work **out)
 {
-	struct mas_work *w = calloc(1, sizeof(*w));
+	struct tables_work *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return RC_UNAVAILABLE;
 	w->conf = *conf;
+	if (conf->batch_octets == 0)
+		w->conf.batch_octets = SIZE_MAX;
 	queue_init(&w->waiting);
 	queue_init(&w->refused);
 	pthread_mutex_init(&w->lock, NULL);
@@ -276,7 +293,7 @@ mas_work_start(const struct mas_work_conf *conf, struct mas_work **out)
 }
 
 void
-mas_work_stop(struct mas_work *w)
+tables_work_stop(struct tables_work *w)
 {
 	if (w == NULL)
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "mas/mas_store.h"
+#include "store/tables.h"
 
 #include <stdlib.h>
 
@@ -15,35 +15,42 @@ struct undo {
 	char octets[];
 };
 
-struct mas_tx {
-	struct mas_store *store;
+struct tables_tx {
+	struct tables *store;
 	struct txn *txn;
 	struct undo *undo; /* the latest first, down to the mark */
 	size_t undo_bytes;
 	enum rc failure;
-	bool changed;
+	bool writable, changed;
 };
 
 enum rc
-mas_store_open(const struct store_ops *ops, const struct store_conf *conf, struct mas_store *out,
-               char why[256])
+tables_open(const struct store_ops *ops, const struct store_conf *conf, struct tables *out,
+            char why[256])
 {
-	*out = (struct mas_store){ .ops = ops };
+	*out = (struct tables){ .ops = ops };
 	return ops->open(conf, &out->store, why);
 }
 
 void
-mas_store_close(struct mas_store *s)
+tables_close(struct tables *s)
 {
 	if (s->store != NULL)
 		s->ops->close(s->store);
 	s->store = NULL;
 }
 
+void
+tables_trim(struct tables *s)
+{
+	if (s->ops->trim != NULL)
+		s->ops->trim(s->store);
+}
+
 /* ---- the transaction ---- */
 
 static void
-forget_undo(struct mas_tx *tx)
+forget_undo(struct tables_tx *tx)
 {
 	while (tx->undo != NULL) {
 		struct undo *u = tx->undo;
@@ -54,16 +61,17 @@ forget_undo(struct mas_tx *tx)
 	tx->undo_bytes = 0;
 }
 
-enum rc
-mas_tx_begin(struct mas_store *s, struct mas_tx **out)
+static enum rc
+begin(struct tables *s, bool writable, struct tables_tx **out)
 {
-	struct mas_tx *tx = calloc(1, sizeof(*tx));
+	struct tables_tx *tx = calloc(1, sizeof(*tx));
 	enum rc rc;
 
 	if (tx == NULL)
 		return RC_UNAVAILABLE;
 	tx->store = s;
-	rc = s->ops->begin(s->store, true, &tx->txn);
+	tx->writable = writable;
+	rc = s->ops->begin(s->store, writable, &tx->txn);
 	if (rc != RC_OK) {
 		free(tx);
 		return rc;
@@ -72,15 +80,27 @@ mas_tx_begin(struct mas_store *s, struct mas_tx **out)
 	return RC_OK;
 }
 
+enum rc
+tables_begin(struct tables *s, struct tables_tx **out)
+{
+	return begin(s, true, out);
+}
+
+enum rc
+tables_read(struct tables *s, struct tables_tx **out)
+{
+	return begin(s, false, out);
+}
+
 static void
-end(struct mas_tx *tx)
+end(struct tables_tx *tx)
 {
 	forget_undo(tx);
 	free(tx);
 }
 
 enum rc
-mas_tx_commit(struct mas_tx *tx)
+tables_commit(struct tables_tx *tx)
 {
 	enum rc rc = tx->failure;
 
@@ -93,20 +113,20 @@ mas_tx_commit(struct mas_tx *tx)
 }
 
 void
-mas_tx_abort(struct mas_tx *tx)
+tables_abort(struct tables_tx *tx)
 {
 	tx->store->ops->abort(tx->txn);
 	end(tx);
 }
 
 void
-mas_tx_mark(struct mas_tx *tx)
+tables_mark(struct tables_tx *tx)
 {
 	forget_undo(tx);
 }
 
 enum rc
-mas_tx_rollback(struct mas_tx *tx)
+tables_rollback(struct tables_tx *tx)
 {
 	const struct store_ops *ops = tx->store->ops;
 	enum rc rc = tx->failure;
@@ -127,13 +147,13 @@ mas_tx_rollback(struct mas_tx *tx)
 }
 
 enum rc
-mas_tx_failure(const struct mas_tx *tx)
+tables_failure(const struct tables_tx *tx)
 {
 	return tx->failure;
 }
 
 bool
-mas_tx_changed(const struct mas_tx *tx)
+tables_changed(const struct tables_tx *tx)
 {
 	return tx->changed;
 }
@@ -141,7 +161,7 @@ mas_tx_changed(const struct mas_tx *tx)
 /* ---- records ---- */
 
 static enum rc
-note(struct mas_tx *tx, enum rc rc)
+note(struct tables_tx *tx, enum rc rc)
 {
 	if (rc != RC_OK && rc != RC_NOT_FOUND && tx->failure == RC_OK)
 		tx->failure = rc;
@@ -149,7 +169,7 @@ note(struct mas_tx *tx, enum rc rc)
 }
 
 enum rc
-mas_get(struct mas_tx *tx, struct slice key, struct slice *val)
+tables_get(struct tables_tx *tx, struct slice key, struct slice *val)
 {
 	if (tx->failure != RC_OK)
 		return tx->failure;
@@ -157,19 +177,19 @@ mas_get(struct mas_tx *tx, struct slice key, struct slice *val)
 }
 
 bool
-mas_has(struct mas_tx *tx, struct slice key)
+tables_has(struct tables_tx *tx, struct slice key)
 {
 	struct slice val;
 
-	return mas_get(tx, key, &val) == RC_OK;
+	return tables_get(tx, key, &val) == RC_OK;
 }
 
 /* Remembers what the record was before it is changed. */
 static enum rc
-remember(struct mas_tx *tx, struct slice key)
+remember(struct tables_tx *tx, struct slice key)
 {
 	struct slice old = SLICE_NONE;
-	enum rc rc = mas_get(tx, key, &old);
+	enum rc rc = tx->writable ? tables_get(tx, key, &old) : note(tx, RC_INTERNAL);
 	struct undo *u;
 
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
@@ -179,7 +199,9 @@ remember(struct mas_tx *tx, struct slice key)
 	u = malloc(sizeof(*u) + key.n + old.n);
 	if (u == NULL)
 		return note(tx, RC_UNAVAILABLE);
-	*u = (struct undo){ .before = tx->undo, .n_key = key.n, .n_old = old.n, .was_there = rc == RC_OK };
+	*u = (struct undo){
+		.before = tx->undo, .n_key = key.n, .n_old = old.n, .was_there = rc == RC_OK
+	};
 	memcpy(u->octets, key.p, key.n);
 	if (old.n > 0)
 		memcpy(u->octets + key.n, old.p, old.n);
@@ -189,7 +211,7 @@ remember(struct mas_tx *tx, struct slice key)
 }
 
 enum rc
-mas_put(struct mas_tx *tx, struct slice key, struct slice val)
+tables_put(struct tables_tx *tx, struct slice key, struct slice val)
 {
 	enum rc rc = remember(tx, key);
 
@@ -200,7 +222,7 @@ mas_put(struct mas_tx *tx, struct slice key, struct slice val)
 }
 
 enum rc
-mas_del(struct mas_tx *tx, struct slice key)
+tables_del(struct tables_tx *tx, struct slice key)
 {
 	enum rc rc = remember(tx, key);
 
@@ -212,12 +234,12 @@ mas_del(struct mas_tx *tx, struct slice key)
 }
 
 /* The first key above all that start with prefix. */
-static struct mas_key
+static struct table_key
 beyond(struct slice prefix)
 {
-	struct mas_key k = { .n = 0 };
+	struct table_key k = { .n = 0 };
 
-	mas_key_add(&k, prefix.p, prefix.n);
+	table_key_add(&k, prefix.p, prefix.n);
 	while (k.n > 0 && (unsigned char)k.p[k.n - 1] == 0xff)
 		k.n--;
 	if (k.n > 0)
@@ -226,40 +248,40 @@ beyond(struct slice prefix)
 }
 
 enum rc
-mas_scan(struct mas_tx *tx, struct slice prefix, struct slice after, size_t limit,
-         store_visit *visit, void *arg)
+tables_scan(struct tables_tx *tx, struct slice prefix, struct slice after, size_t limit,
+            store_visit *visit, void *arg)
 {
-	struct mas_key from = { .n = 0 }, to = beyond(prefix);
+	struct table_key from = { .n = 0 }, to = beyond(prefix);
 
 	if (tx->failure != RC_OK)
 		return tx->failure;
 	if (after.n > 0) {
-		mas_key_add(&from, after.p, after.n);
-		mas_key_add(&from, "", 1);
+		table_key_add(&from, after.p, after.n);
+		table_key_add(&from, "", 1);
 	}
-	return note(tx, tx->store->ops->scan(tx->txn, after.n > 0 ? mas_key_view(&from) : prefix,
-	                                     mas_key_view(&to), false, limit, visit, arg));
+	return note(tx, tx->store->ops->scan(tx->txn, after.n > 0 ? table_key_view(&from) : prefix,
+	                                     table_key_view(&to), false, limit, visit, arg));
 }
 
 /* ---- keys ---- */
 
-struct mas_key
-mas_key(char table)
+struct table_key
+table_key(char table)
 {
-	return (struct mas_key){ .p = { table }, .n = 1 };
+	return (struct table_key){ .p = { table }, .n = 1 };
 }
 
-struct mas_key
-mas_key_of(char table, const void *p, size_t n)
+struct table_key
+table_key_of(char table, const void *p, size_t n)
 {
-	struct mas_key k = mas_key(table);
+	struct table_key k = table_key(table);
 
-	mas_key_add(&k, p, n);
+	table_key_add(&k, p, n);
 	return k;
 }
 
 void
-mas_key_add(struct mas_key *k, const void *p, size_t n)
+table_key_add(struct table_key *k, const void *p, size_t n)
 {
 	if (n > sizeof(k->p) - k->n) {
 		k->n = 0;
@@ -271,11 +293,11 @@ mas_key_add(struct mas_key *k, const void *p, size_t n)
 }
 
 void
-mas_key_number(struct mas_key *k, uint64_t v, unsigned size)
+table_key_number(struct table_key *k, uint64_t v, unsigned size)
 {
 	char octets[8];
 
 	for (unsigned i = 0; i < size; i++)
 		octets[i] = (char)(unsigned char)(v >> 8 * (size - 1 - i));
-	mas_key_add(k, octets, size);
+	table_key_add(k, octets, size);
 }

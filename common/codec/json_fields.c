@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "mas/mas_json.h"
+#include "codec/json_fields.h"
 
 #include "base/times.h"
 #include "sec/b64url.h"
@@ -199,8 +199,10 @@ take(struct scan *s, enum json_kind kind, void *to)
 	return true;
 }
 
+/* others: members that are no field are read over. */
 static bool
-take_member(struct scan *s, const struct json_field *fields, size_t n, void *out, uint32_t *seen)
+take_member(struct scan *s, const struct json_field *fields, size_t n, bool others, void *out,
+            uint32_t *seen)
 {
 	struct slice name;
 	size_t i = 0;
@@ -209,14 +211,16 @@ take_member(struct scan *s, const struct json_field *fields, size_t n, void *out
 		return false;
 	while (i < n && !slice_is(name, fields[i].name))
 		i++;
+	if (i == n && others)
+		return scan_value(s);
 	if (i == n || (*seen & UINT32_C(1) << i) != 0)
 		return false;
 	*seen |= UINT32_C(1) << i;
 	return take(s, fields[i].kind, (char *)out + fields[i].at);
 }
 
-bool
-json_read(struct slice text, const struct json_field *fields, size_t n, void *out)
+static bool
+read_object(struct slice text, const struct json_field *fields, size_t n, bool others, void *out)
 {
 	struct scan s = { .rest = text, .depth = 1 };
 	uint32_t seen = 0;
@@ -225,7 +229,7 @@ json_read(struct slice text, const struct json_field *fields, size_t n, void *ou
 		return false;
 	if (!eat(&s, '}')) {
 		do {
-			if (!take_member(&s, fields, n, out, &seen))
+			if (!take_member(&s, fields, n, others, out, &seen))
 				return false;
 		} while (eat(&s, ','));
 		if (!eat(&s, '}'))
@@ -235,6 +239,18 @@ json_read(struct slice text, const struct json_field *fields, size_t n, void *ou
 		if (fields[i].required && (seen & UINT32_C(1) << i) == 0)
 			return false;
 	return s.rest.n == 0;
+}
+
+bool
+json_read(struct slice text, const struct json_field *fields, size_t n, void *out)
+{
+	return read_object(text, fields, n, false, out);
+}
+
+bool
+json_pick(struct slice text, const struct json_field *fields, size_t n, void *out)
+{
+	return read_object(text, fields, n, true, out);
 }
 
 int

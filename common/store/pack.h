@@ -3,8 +3,8 @@
  * Octets of records: big-endian numbers and texts with their length, written with base/buf.h and
  * read back strictly: what is left over, missing or out of range makes the whole record invalid.
  */
-#ifndef MAS_PACK_H
-#define MAS_PACK_H
+#ifndef STORE_PACK_H
+#define STORE_PACK_H
 
 #include "base/buf.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The JSON of the MAS's interfaces (RFC 8259): objects of known members, read strictly and in
- * place. Texts are printable ASCII without quotation marks and backslashes, so they have one
+ * JSON (RFC 8259) of interfaces between machines of one kind: objects of known members, read
+ * strictly and in place. Texts are printable ASCII without quotation marks and backslashes, so they have one
  * spelling and no key is copied for its escapes; an unknown member, one that is there twice,
  * another type or anything after the object make the whole unusable. Pure functions; any thread.
  */
-#ifndef MAS_JSON_H
-#define MAS_JSON_H
+#ifndef CODEC_JSON_FIELDS_H
+#define CODEC_JSON_FIELDS_H
 
 #include "base/buf.h"
 #include "sec/secret.h"
@@ -39,6 +39,8 @@ struct json_field {
 
 /* True when text is exactly one object of these n fields (at most JSON_FIELDS_MAX). */
 bool json_read(struct slice text, const struct json_field *fields, size_t n, void *out);
+/* The same of an answer, which may tell more than is asked for: other members are read over. */
+bool json_pick(struct slice text, const struct json_field *fields, size_t n, void *out);
 /*
  * The next element of a list: 1, 0 at its end, -1 when it is broken. *item is with quotation marks
  * or braces.
@@ -58,7 +60,7 @@ void json_put_hex(struct buf *b, const char *name, const void *p, size_t n);
 void json_put_key(struct buf *b, const char *name, const struct key *k);
 /* Microseconds since 1970 as xs:dateTime; 0: nothing is put. */
 void json_put_time(struct buf *b, const char *name, int64_t us);
-/* One of mas_counters_visit; arg is the buffer. */
+/* name: value, for visitors of counters; arg is the buffer. */
 void json_put_counter(void *arg, const char *name, uint64_t value);
 /* '{' or '['; the end is the caller's. */
 void json_put_open(struct buf *b, const char *name, char c);

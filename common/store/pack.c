@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "mas/mas_pack.h"
+#include "store/pack.h"
 
 /* n octets; p NULL when they are not there. */
 static struct slice
