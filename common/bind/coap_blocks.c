@@ -293,6 +293,10 @@ blocks_digest(const struct cmap_head *head, unsigned char digest[32])
 		in->host,
 		in->accept,
 		head->request_tag,
+		/* Messages of one source may come at once: the token of each tells them apart. */
+		in->pre_source,
+		in->pre_store,
+		in->pre_source.p == NULL ? SLICE_NONE : slice_make(&in->msg_id, sizeof(in->msg_id)),
 #define ATTRIBUTE(name, field, header) in->field,
 #include "bind/coap.def"
 #undef ATTRIBUTE

@@ -49,7 +49,8 @@ struct blocks *blocks_new(const struct blocks_conf *conf);
 void blocks_free(struct blocks *b);
 /*
  * What identifies the operation of head: method, target, primitive attributes, Accept, Request-Tag,
- * not the conditions. RC_INTERNAL: the library fails.
+ * of a message with a source that, its store and its number; not the conditions. RC_INTERNAL: the
+ * library fails.
  */
 enum rc blocks_digest(const struct cmap_head *head, unsigned char digest[32]);
 

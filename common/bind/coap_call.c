@@ -133,10 +133,21 @@ add_kept(const struct coapc_call *call, struct options *o)
 	for (const coap_optlist_t *at = call->options; at != NULL; at = at->next)
 		if (!option_add(o, at->number, at->data, at->length))
 			return false;
-	/* Tells apart what is under way at once with the same target. */
-	if (call->code == COAP_REQUEST_CODE_POST || call->code == COAP_REQUEST_CODE_PUT)
-		return option_add(o, COAP_OPTION_RTAG, call->tag, sizeof(call->tag));
 	return true;
+}
+
+/*
+ * Tells apart what is under way at once with the same target. A message with a token of its own has
+ * that; between its blocks a server that goes by the RFCs alone needs the tag nevertheless.
+ */
+static bool
+add_tag(const struct coapc_call *call, struct options *o)
+{
+	bool tagged = call->code == COAP_REQUEST_CODE_POST || call->code == COAP_REQUEST_CODE_PUT;
+
+	if (!tagged || (call->ex->has_coap_token && !call->in_blocks))
+		return true;
+	return option_add(o, COAP_OPTION_RTAG, call->tag, sizeof(call->tag));
 }
 
 static size_t
@@ -187,20 +198,21 @@ static void
 put_head(struct coapc_call *call, uint16_t mid)
 {
 	call->mid = mid;
-	call->out[0] = (unsigned char)(1u << 6 | COAP_MESSAGE_CON << 4 | CALL_TOKEN);
+	call->out[0] = (unsigned char)(1u << 6 | COAP_MESSAGE_CON << 4 | call->token_n);
 	call->out[1] = (unsigned char)call->code;
 	call->out[2] = (unsigned char)(mid >> 8);
 	call->out[3] = (unsigned char)mid;
-	memcpy(call->out + HEADER, call->token, CALL_TOKEN);
-	call->n_out = HEADER + CALL_TOKEN;
+	memcpy(call->out + HEADER, call->token, call->token_n);
+	call->n_out = HEADER + call->token_n;
 }
 
 /* The largest blocks that fit beside the options; decided once for a body. */
 static bool
 begin_body(struct coapc_call *call, const struct options *kept, size_t max)
 {
-	/* Beside the kept ones: Block1, Block2, Size1 and Echo at their longest. */
-	size_t used = HEADER + CALL_TOKEN + octets_of(kept) + 5 + 5 + 6 + 3 + CALL_ECHO_MAX + 1;
+	/* Beside the kept ones: Request-Tag, Block1, Block2, Size1 and Echo at their longest. */
+	size_t used = HEADER + CALL_TOKEN + octets_of(kept) + 3 + sizeof(call->tag) + 5 + 5 + 6 +
+	              3 + CALL_ECHO_MAX + 1;
 	unsigned szx = BLOCK_SZX_MAX;
 
 	while (szx > 0 && used + BLOCK_OCTETS(szx) > max)
@@ -213,15 +225,36 @@ begin_body(struct coapc_call *call, const struct options *kept, size_t max)
 }
 
 static bool
+make_token(struct coapc_call *call)
+{
+	const struct exchange *ex = call->ex;
+
+	call->token_n = ex->has_coap_token ? sizeof(ex->coap_token) : CALL_TOKEN;
+	if (!ex->has_coap_token)
+		return secret_random(call->token, CALL_TOKEN) == RC_OK;
+	memcpy(call->token, ex->coap_token, sizeof(ex->coap_token));
+	return true;
+}
+
+bool
+coapc_call_same_token(const struct coapc_call *a, const struct coapc_call *b)
+{
+	return a->ex->has_coap_token && b->ex->has_coap_token &&
+	       memcmp(a->ex->coap_token, b->ex->coap_token, sizeof(a->ex->coap_token)) == 0;
+}
+
+static bool
 add_body(struct coapc_call *call, struct options *o, struct slice *payload)
 {
 	struct cmap_block block = { .given = false };
 	unsigned n;
 
 	*payload = SLICE_NONE;
-	if (!call->sending)
-		return true;
-	blocks_send_next(&call->send, &block, payload);
+	if (call->sending)
+		blocks_send_next(&call->send, &block, payload);
+	call->in_blocks = call->in_blocks || block.given;
+	if (!add_tag(call, o))
+		return false;
 	if (!block.given)
 		return true;
 	n = coap_encode_var_safe(o->size1, 4, (unsigned)call->send.body.n);
@@ -238,7 +271,7 @@ coapc_call_write(struct coapc_call *call, uint16_t mid, size_t max)
 	if (call->n_messages == 0 && secret_random(call->tag, sizeof(call->tag)) != RC_OK)
 		return false;
 	if (!add_kept(call, &o) || (call->n_messages == 0 && !begin_body(call, &o, max)) ||
-	    secret_random(call->token, sizeof(call->token)) != RC_OK)
+	    !make_token(call))
 		return false;
 	if (!add_body(call, &o, &payload) ||
 	    !add_block(&o, COAP_OPTION_BLOCK2, &call->ask, o.block2) ||

@@ -8,7 +8,7 @@
 
 #include "bind/coap_blocks.h"
 
-#define CALL_TOKEN 8u
+#define CALL_TOKEN 8u /* random octets; those of the exchange are fewer */
 #define CALL_ECHO_MAX 40u /* RFC 9175 section 2.2.1 */
 /* Of a message in all: what a server takes that knows no larger one (RFC 7252 section 4.6). */
 #define CALL_MESSAGE_MAX 1152u
@@ -37,6 +37,7 @@ struct coapc_call {
 	unsigned code;
 	struct blocks_send send;
 	bool sending; /* not all of the body is acknowledged */
+	bool in_blocks; /* it went, or goes, in more than one message */
 	struct blocks_receive receive;
 	struct cmap_block ask; /* of the answer's block to ask for next */
 	struct coapc_echo echo; /* to be repeated, with the next message */
@@ -47,6 +48,7 @@ struct coapc_call {
 
 	/* Its message, kept for repetition. */
 	unsigned char token[CALL_TOKEN];
+	unsigned token_n;
 	uint16_t mid;
 	unsigned n_sent; /* times; 0: there is none under way */
 	unsigned n_messages; /* begun so far, of all blocks */
@@ -78,10 +80,13 @@ void coapc_call_free(struct coapc_call *call);
 enum rc coapc_call_prepare(struct coapc_call *call, const struct exchange_header *more,
                            struct cmap_call *where, const char **why);
 /*
- * Writes the next request, with another token, into out. False: it does not fit into max octets, or
- * there are no random numbers.
+ * Writes the next request, with another token unless the exchange has one, into out. False: it does
+ * not fit into max octets, or there are no random numbers.
  */
 bool coapc_call_write(struct coapc_call *call, uint16_t mid, size_t max);
+
+/* Whether both exchanges have been given the same token. */
+bool coapc_call_same_token(const struct coapc_call *a, const struct coapc_call *b);
 
 enum coapc_heard { CALL_ENDED, CALL_GOES_ON };
 

@@ -85,8 +85,8 @@ send_next(struct coapc_conn *c, struct coapc_call *call, int64_t now)
 	call->n_sent = 1;
 	call->begun = now;
 	call->acknowledged = false;
-	/* The token is random. */
-	call->timeout = ACK_TIMEOUT + ACK_RANDOM * call->token[0] / 256;
+	/* The tag is random, the token may have been given. */
+	call->timeout = ACK_TIMEOUT + ACK_RANDOM * call->tag[0] / 256;
 	call->timer = now + call->timeout;
 	send_octets(c, call->out, call->n_out);
 	call->place = c->n_sent;
@@ -110,6 +110,8 @@ void
 coapc_conn_leave(struct coapc_conn *c, struct coapc_call *call, int64_t now)
 {
 	coapc_calls_remove(&c->active, call);
+	/* A late answer must not be taken for that to the next message with this token. */
+	c->draining = c->draining || (call->ex->has_coap_token && !call->taken);
 	call->conn = NULL;
 	call->n_sent = 0;
 	c->n_active--;
@@ -149,10 +151,9 @@ call_by_token(const struct coapc_conn *c, const coap_pdu_t *pdu)
 {
 	coap_bin_const_t token = coap_pdu_get_token(pdu);
 
-	if (token.length != CALL_TOKEN)
-		return NULL;
 	for (struct coapc_call *call = c->active.first; call != NULL; call = call->next)
-		if (memcmp(call->token, token.s, CALL_TOKEN) == 0)
+		if (token.length == call->token_n &&
+		    memcmp(call->token, token.s, token.length) == 0)
 			return call;
 	return NULL;
 }
@@ -169,13 +170,12 @@ was_answered(const struct coapc_conn *c, uint16_t mid)
 }
 
 static void
-acknowledge(struct coapc_conn *c, uint16_t mid)
+note_answer(struct coapc_conn *c, uint16_t mid)
 {
 	c->answered[c->n_answered++ % CONN_ANSWERED_MAX] = mid;
 	/* The ring is full for good: its count says no more than that. */
 	if (c->n_answered == 2 * CONN_ANSWERED_MAX)
 		c->n_answered = CONN_ANSWERED_MAX;
-	send_empty(c, COAP_MESSAGE_ACK, mid);
 }
 
 static void
@@ -192,8 +192,10 @@ take_response(struct coapc_conn *c, struct coapc_call *call, const coap_pdu_t *p
 		end_call(c, call, now, ended);
 		return;
 	}
+	if (coap_pdu_get_type(pdu) != COAP_MESSAGE_ACK)
+		note_answer(c, mid);
 	if (asks)
-		acknowledge(c, mid);
+		send_empty(c, COAP_MESSAGE_ACK, mid);
 	if (coap_pdu_get_code(pdu) != COAP_RESPONSE_CODE(401))
 		(void)coapc_echo_of(pdu, &c->echo);
 	if (coapc_call_answer(call, pdu) == CALL_ENDED) {
@@ -241,6 +243,9 @@ take_separate(struct coapc_conn *c, const coap_pdu_t *pdu, int64_t now, struct c
 
 	if (coap_pdu_get_code(pdu) >= COAP_RESPONSE_CODE(200))
 		call = call_by_token(c, pdu);
+	/* The blocks of a message have one token: the answer to the last may come again. */
+	if (call != NULL && call->ex->has_coap_token && was_answered(c, mid))
+		call = NULL;
 	if (call != NULL)
 		take_response(c, call, pdu, now, ended);
 	else if (coap_pdu_get_type(pdu) == COAP_MESSAGE_CON)

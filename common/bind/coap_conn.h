@@ -46,7 +46,7 @@ struct coapc_conn {
 	uint16_t mid;
 	uint16_t ping;
 	struct coapc_echo echo; /* the latest of the server: for the next message */
-	/* Separate responses that were acknowledged: they may come again. */
+	/* Separate responses that were taken: they may come again. */
 	uint16_t answered[CONN_ANSWERED_MAX];
 	unsigned n_answered;
 };

@@ -147,9 +147,11 @@ end_failed(struct coapc_hosts *hs, struct coapc_host *h, struct coapc_conn *c, i
 	bool again =
 		never && !c->draining && (c->failure.unreachable || !c->heard) && next_address(h);
 	bool tls = c->ssl != NULL && c->heard;
+	/* Calls that leave it may have it drain: that is no other connection. */
+	bool for_all = never && !again && !c->draining;
 
 	fail_active(hs, h, c, again, now);
-	if (never && !again && !c->draining)
+	if (for_all)
 		fail_waiting(hs, h, &c->failure, tls,
 		             c->failure.unreachable || tls ? RC_BAD_GATEWAY : RC_GATEWAY_TIMEOUT);
 	if (!again)
@@ -296,16 +298,39 @@ begin_call(struct coapc_hosts *hs, struct coapc_host *h, struct coapc_conn *c,
 		soil(hs, h);
 }
 
+/* An answer says which of the messages it is for by the token alone. */
+static bool
+is_token_in_use(const struct coapc_host *h, const struct coapc_call *call)
+{
+	for (const struct coapc_conn *c = h->conns; c != NULL; c = c->next)
+		for (const struct coapc_call *at = c->active.first; at != NULL; at = at->next)
+			if (coapc_call_same_token(at, call))
+				return true;
+	return false;
+}
+
+/* The first in line, but those whose token is in use. */
+static struct coapc_call *
+next_waiting(const struct coapc_host *h)
+{
+	struct coapc_call *call = h->waiting.first;
+
+	while (call != NULL && is_token_in_use(h, call))
+		call = call->next;
+	return call;
+}
+
 static void
 advance(struct coapc_hosts *hs, struct coapc_host *h, int64_t now)
 {
-	while (h->waiting.first != NULL && h->n_active < hs->per_host) {
-		struct coapc_call *call = h->waiting.first;
+	struct coapc_call *call;
+
+	while (h->n_active < hs->per_host && (call = next_waiting(h)) != NULL) {
 		struct coapc_conn *c = conn_for(hs, h, call, now);
 
 		if (c != NULL)
 			begin_call(hs, h, c, call, now);
-		else if (call == h->waiting.first && (h->ask != NULL || h->conns != NULL))
+		else if (call == next_waiting(h) && (h->ask != NULL || h->conns != NULL))
 			return;
 	}
 }

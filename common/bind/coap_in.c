@@ -407,6 +407,7 @@ take_body(struct coapd_request *cr, const struct cmap_head *head, struct slice p
 	enum taken taken = TAKEN_ON;
 
 	buf_init(&cr->body, req_body_max(cr->rq));
+	cr->body.secret = req_answer(cr->rq)->no_store;
 	if (head->block1.given)
 		taken = take_block(cr, head, payload);
 	else

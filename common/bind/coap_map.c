@@ -4,6 +4,7 @@
 
 #include "bind/coap_map.h"
 
+#include "base/be.h"
 #include "base/uri.h"
 #include "bind/coap_names.h"
 
@@ -296,6 +297,18 @@ take_no_response(struct reading *r, struct slice value)
 	r->head->no_response = cmap_uint(value);
 }
 
+static void
+take_pre_source(struct reading *r, struct slice value)
+{
+	r->head->input.pre_source = keep(r, value);
+}
+
+static void
+take_pre_store(struct reading *r, struct slice value)
+{
+	r->head->input.pre_store = keep(r, value);
+}
+
 /* The list of all of them is the tag (RFC 9175 section 3.2). */
 static void
 take_request_tag(struct reading *r, struct slice value)
@@ -580,6 +593,16 @@ set_method(struct req_input *in, unsigned code)
 			in->op = methods[i].op;
 }
 
+static void
+set_msg_id(struct req_input *in, const coap_pdu_t *pdu)
+{
+	coap_bin_const_t token = coap_pdu_get_token(pdu);
+
+	in->has_msg_id = token.length == CMAP_MSG_ID_SIZE;
+	if (in->has_msg_id)
+		in->msg_id = (uint32_t)be_get(token.s, CMAP_MSG_ID_SIZE);
+}
+
 enum rc
 cmap_request(const coap_pdu_t *pdu, struct slice authority, struct arena *a, struct cmap_head *head,
              const char **why)
@@ -596,6 +619,7 @@ cmap_request(const coap_pdu_t *pdu, struct slice authority, struct arena *a, str
 	set_target(&r, authority);
 	set_conditions(&r);
 	set_body(&r, pdu);
+	set_msg_id(&head->input, pdu);
 	if (r.n_request_tag > 0)
 		head->request_tag = keep(&r, slice_make(r.request_tag, r.n_request_tag));
 	if (arena_failed(a))

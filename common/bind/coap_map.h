@@ -14,6 +14,17 @@
 
 #define CMAP_ETAG_MAX 8u
 
+/*
+ * Options of messages of proxy re-encryption, from the experimental range of RFC 7252 section 12.2
+ * (docs/pre.md, a message in CoAP): elective and safe to forward by their numbers. In an exchange the
+ * first is the header PRE-Source.
+ */
+#define CMAP_OPTION_PRE_SOURCE 65000
+#define CMAP_OPTION_PRE_STORE 65004
+#define CMAP_PRE_SOURCE_MAX 1034u /* octets, as Proxy-Uri */
+#define CMAP_PRE_STORE_SIZE 8u
+#define CMAP_MSG_ID_SIZE 4u /* of a token that is a number */
+
 /* A Block option (RFC 7959 section 2.2). */
 struct cmap_block {
 	bool given;

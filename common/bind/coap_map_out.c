@@ -405,6 +405,15 @@ take_unmodified(struct making *m, struct slice value)
 		fail(m, "If-Unmodified-Since has no form in CoAP");
 }
 
+static void
+take_pre_source(struct making *m, struct slice value)
+{
+	if (value.n == 0 || value.n > CMAP_PRE_SOURCE_MAX)
+		fail(m, "the source of the message has no form in CoAP");
+	else
+		put(m, CMAP_OPTION_PRE_SOURCE, value.p, value.n);
+}
+
 static const struct {
 	const char *name;
 	void (*take)(struct making *m, struct slice value);
@@ -416,6 +425,7 @@ static const struct {
 	{ "If-None-Match", take_if_none_match },
 	{ "If-Unmodified-Since", take_unmodified },
 	{ "If-Modified-Since", take_unmodified },
+	{ "PRE-Source", take_pre_source },
 };
 
 static void

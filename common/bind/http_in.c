@@ -132,6 +132,8 @@ await_body(struct http_conn *c, const struct http_head *head)
 	uint64_t first = head->input.has_length ? head->input.content_length : 0;
 
 	buf_init(&c->body, max);
+	/* What is wiped at the end must not have left copies behind when it grew. */
+	c->body.secret = req_answer(c->rq)->no_store;
 	if (first > 0 && first <= BODY_FIRST)
 		buf_reserve(&c->body, (size_t)first);
 	atomic_store_explicit(&c->octets, 0, memory_order_relaxed);

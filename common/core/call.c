@@ -41,6 +41,7 @@ call_answered(struct req *rq, void *arg)
 
 	call->answer = req_encode(rq);
 	call->rc = rq->rc;
+	once_answered(rq);
 	call_back(call);
 }
 
@@ -86,6 +87,8 @@ fill_input(struct req *rq, const struct scl_call *call)
 	rq->in.content_length = call->body.n;
 	rq->timeout_ms = call->timeout_ms;
 	rq->notification = call->notification;
+	rq->once = call->once;
+	rq->once_number = call->once_number;
 	return !arena_failed(rq->arena);
 }
 

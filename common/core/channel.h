@@ -48,4 +48,13 @@ void channels_await(struct channels *cs, struct slice contact, struct channel_wa
 /* w does not wait any more. Courier thread. */
 void channels_forget(struct channels *cs, struct channel_waiter *w);
 
+/* ---- tunnel_doc.c ---- */
+
+/*
+ * Appends the requestNotify of ex, to be answered at contact with the correlationID id. RC_OK,
+ * RC_NOT_IMPLEMENTED, RC_BAD_REQUEST: the document cannot say that; RC_UNAVAILABLE. Any thread.
+ */
+enum rc request_notify_encode(const struct scl *scl, struct arena *a, const struct exchange *ex,
+                              struct slice contact, const char *id, struct buf *out);
+
 #endif

@@ -171,12 +171,6 @@ enum rc tunnel_answer(struct channels *cs, struct req *rq, struct slice contact)
 
 /* ---- tunnel_doc.c; without the lock ---- */
 
-/*
- * requestNotify for ex, to be answered at the longPollingURI with that secret. RC_OK,
- * RC_NOT_IMPLEMENTED, RC_BAD_REQUEST: the document cannot say that; RC_UNAVAILABLE.
- */
-enum rc request_notify_encode(const struct scl *scl, struct arena *a, const struct exchange *ex,
-                              struct slice secret, const char *id, struct buf *out);
 /* The values of a responseNotify. RC_BAD_REQUEST with *why. */
 enum rc response_notify_bind(struct arena *a, struct node *doc, struct val **vals, bool *created,
                              struct slice *why);

@@ -26,6 +26,12 @@ rest_of(const struct endpoint *e, struct slice path)
 	return slice_head(rest, rest.n - tail.n);
 }
 
+static bool
+is_for_others(const struct req *rq)
+{
+	return rq->uri.scheme.n > 0 && !own_authority(rq->scl, rq->uri.authority);
+}
+
 /* Endpoints of one path on one listener exclude each other. */
 static bool
 same_place(const struct endpoint *a, const struct endpoint *b)
@@ -65,14 +71,18 @@ const struct endpoint *
 endpoint_find(const struct req *rq)
 {
 	const struct scl *scl = rq->scl;
+	/* To whom it is to go on; but by whatever name a client calls this SCL (Host). */
+	bool foreign = is_for_others(rq);
 
-	/* For another SCL, to which it is to go on; by whatever name a client calls this one (Host). */
-	if (rq->uri.scheme.n > 0 && !own_authority(scl, rq->uri.authority))
+	if (foreign && rq->in.pre_source.p == NULL)
 		return NULL;
-	for (unsigned i = 0; i < scl->nendpoints; i++)
-		if ((scl->endpoints[i]->serve & rq->listener->serve) != 0 &&
-		    covers(scl->endpoints[i], rq->uri.path))
-			return scl->endpoints[i];
+	for (unsigned i = 0; i < scl->nendpoints; i++) {
+		const struct endpoint *e = scl->endpoints[i];
+
+		if ((e->serve & rq->listener->serve) != 0 &&
+		    (foreign ? e->foreign : covers(e, rq->uri.path)))
+			return e;
+	}
 	return NULL;
 }
 
@@ -85,6 +95,29 @@ endpoint_admit(struct req *rq)
 	return RC_OK;
 }
 
+enum rc
+endpoint_identify(struct req *rq, struct endpoint_who *who)
+{
+	enum rc rc;
+
+	*who = (struct endpoint_who){ .peer = rq->in.peer };
+	if ((rq->listener->serve & SERVE_TREE) == 0)
+		return RC_OK;
+	rc = req_identify(rq);
+	if (rc != RC_OK)
+		return rc;
+	who->scl_id = rq->in.scl_id;
+	who->app_id = rq->in.app_id;
+	who->claimed = rq->who.normal;
+	return RC_OK;
+}
+
+bool
+endpoint_is_foreign(const struct req *rq)
+{
+	return is_for_others(rq);
+}
+
 const struct req_listener *
 endpoint_listener(const struct req *rq)
 {
@@ -94,7 +127,7 @@ endpoint_listener(const struct req *rq)
 struct slice
 endpoint_rest(const struct req *rq)
 {
-	return rest_of(rq->endpoint, rq->uri.path);
+	return is_for_others(rq) ? SLICE_NONE : rest_of(rq->endpoint, rq->uri.path);
 }
 
 struct slice
@@ -166,6 +199,13 @@ endpoint_accept(struct req *rq, bool prefer_json, bool *json)
 	if (takes_xml || takes_json)
 		return RC_OK;
 	return endpoint_refuse(rq, RC_NOT_ACCEPTABLE, SLICE_NONE);
+}
+
+void
+endpoint_watch(struct req *rq, uint64_t key)
+{
+	rq->watched = true;
+	rq->watch = key;
 }
 
 enum rc

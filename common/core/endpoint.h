@@ -28,6 +28,14 @@ struct endpoint {
 	const char *tail;
 	unsigned serve; /* enum req_serve bits: the listeners that it is on */
 	size_t body_max; /* octets; beyond: 413 */
+	/* Nothing that anybody looks for: neither discovery nor /.well-known/core tells of it. */
+	bool internal;
+	/*
+	 * Takes beside its path each request whose target is a URI of somebody else and that names the
+	 * source of a message (in->pre_source); without such an endpoint it is passed on as any other.
+	 * The first one on the listener takes them all. endpoint_rest is empty then.
+	 */
+	bool foreign;
 	/*
 	 * Never blocks. in is of rq, complete; a POST is REQ_CREATE also without a body. Returns what
 	 * endpoint_answer, endpoint_refuse or endpoint_pend returned.
@@ -41,6 +49,28 @@ struct endpoint {
  * when the path is taken on one of the listeners.
  */
 enum rc endpoint_add(struct scl *scl, const struct endpoint *endpoint);
+
+/* Who asks, as far as it is known. Slices live as long as the request; empty: there is none. */
+struct endpoint_who {
+	struct slice scl_id; /* SCL-ID that the connection has proved */
+	struct slice app_id; /* App-ID, by the connection or a token */
+	/*
+	 * requestingEntity, absolute and normalised, or as a path when it is of this SCL. With neither
+	 * scl_id nor app_id a claim, that only a listener without proofs lets pass.
+	 */
+	struct slice claimed;
+	const struct peer *peer; /* of the connection; may be NULL */
+};
+
+/*
+ * On a listener with a part of the tree: who the issuer is, to whom the guard lets speak here as to
+ * whoever asks for a resource; a body that came as an object is opened (in->body). On others
+ * who->peer alone: what that proves is the endpoint's to judge. From serve_request, once, before
+ * anything else. RC_OK, also for somebody without a name; otherwise the refusal, to be returned.
+ */
+enum rc endpoint_identify(struct req *rq, struct endpoint_who *who);
+/* True when the request came for a URI of somebody else (struct endpoint.foreign): in->target. */
+bool endpoint_is_foreign(const struct req *rq);
 
 /* Where the request came in. */
 const struct req_listener *endpoint_listener(const struct req *rq);
@@ -70,6 +100,15 @@ enum rc endpoint_not_allowed(struct req *rq, const char *allow);
  * when both or none are asked for. RC_NOT_ACCEPTABLE: neither, refused already.
  */
 enum rc endpoint_accept(struct req *rq, bool prefer_json, bool *json);
+/*
+ * What rq reads can be observed (RFC 7641; core/observe.h): each observe_tell with that key has it
+ * read again. key is any number below 2^63, of all endpoints in common. From serve_request, before
+ * anything of what is answered is read; of use when the answer is RC_OK, given at once.
+ */
+void endpoint_watch(struct req *rq, uint64_t key);
+/* What is watched by that key reads differently now, for whoever does. Never blocks; any thread. */
+void observe_tell(struct scl *scl, uint64_t key);
+
 /*
  * The answer takes time: begin is called once rq is the endpoint's own, on the serving thread; it
  * and whatever it starts may call endpoint_finish. RC_PENDING.

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "core/hooks.h"
+#include "core/saf.h"
 
 #define SWEEP_BATCH 64u
 #define SWEEP_RECORDS 4096u
@@ -77,6 +78,16 @@ expire_node(struct scl *scl, struct rtx *tx, uint64_t id)
 }
 
 static enum rc
+expire_one(struct scl *scl, struct rtx *tx, const struct due_entry *e)
+{
+	if (e->kind == DUE_AGE)
+		return instances_expire(scl, tx, e->id);
+	if (e->kind == DUE_PARKED)
+		return saf_parked_expire(scl, tx, e->id);
+	return expire_node(scl, tx, e->id);
+}
+
+static enum rc
 sweep_due(struct scl *scl, struct rtx *tx, bool *more)
 {
 	struct due_list l = { .n = 0 };
@@ -85,8 +96,7 @@ sweep_due(struct scl *scl, struct rtx *tx, bool *more)
 	TRY(repo_due(tx, repo_now(tx), SWEEP_BATCH, collect_due, &l));
 	for (size_t i = 0; i < l.n; i++) {
 		TRY(repo_due_remove(tx, l.entries[i].due, l.entries[i].kind, l.entries[i].id));
-		TRY(l.entries[i].kind == DUE_AGE ? instances_expire(scl, tx, l.entries[i].id)
-		                                 : expire_node(scl, tx, l.entries[i].id));
+		TRY(expire_one(scl, tx, &l.entries[i]));
 	}
 	l.n = 0;
 	TRY(repo_due(tx, CLOCK_NEVER - 1, 1, collect_due, &l));

@@ -284,14 +284,18 @@ static void
 end_waiting(struct forward *f, enum saf_end how)
 {
 	struct scl *scl = f->rq->scl;
-	bool again = how == SAF_FAILED && is_repeatable(f) && !courier_stopping(scl->courier) &&
-	             clock_now(scl->clock) < f->entry.deadline;
+	bool again = how == SAF_FAILED && is_repeatable(f) && !courier_stopping(scl->courier);
+	bool late = clock_now(scl->clock) >= f->entry.deadline;
 
 	saf_ended(scl->saf, &f->entry, f->network, how);
-	if (again)
+	if (again && !late) {
 		saf_wait(scl->saf, &f->entry);
-	else
-		answer(f);
+		return;
+	}
+	if (again)
+		req_fail(f->rq, RC_GATEWAY_TIMEOUT,
+		         "the SCL of the target was not reached in time");
+	answer(f);
 }
 
 /* What the way out of an attempt that found none is called. */
@@ -473,4 +477,22 @@ forward_once(struct req *rq, struct slice target, int64_t limit,
 		               .task = { .run = once_run },
 		               .ex = { .rc = RC_UNAVAILABLE, .unsent = true } };
 	return courier_post(rq->scl->courier, &f->task, 0);
+}
+
+/* ---- for those that go as a document ---- */
+
+enum rc
+forward_document(struct req *rq, struct slice target, struct slice contact, const char *id,
+                 struct buf *out)
+{
+	struct forward *f = ARENA_NEW(rq->arena, struct forward);
+
+	if (f == NULL)
+		return RC_UNAVAILABLE;
+	*f = (struct forward){ .rq = rq, .target = target, .hop = { .release = 2 } };
+	f->ex = (struct exchange){ .method = slice_of(method_of[rq->in.op]),
+		                   .url = target,
+		                   .body = rq->in.body };
+	add_headers(f);
+	return request_notify_encode(rq->scl, rq->arena, &f->ex, contact, id, out);
 }

@@ -16,6 +16,8 @@
 /* A mark is compared with that many before it. */
 #define MARKS_NEAR 8u
 #define ALL_INTERVAL CLOCK_SECOND
+/* Keys of endpoints among the ids of nodes, which grow from 1. */
+#define WATCHED (UINT64_C(1) << 63)
 
 struct observer {
 	struct observers *all;
@@ -24,6 +26,7 @@ struct observer {
 	slot_t slot;
 	bool placed; /* in the table */
 	bool wide; /* the answer is of the whole tree */
+	bool beside; /* it is of an endpoint: id is its key, with WATCHED */
 	bool told; /* not read again since */
 	uint64_t epoch; /* of before the present reading */
 	void (*changed)(void *arg);
@@ -119,7 +122,7 @@ tell_all(struct observers *os, bool wide_only)
 {
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct observer *o = os->buckets[i]; o != NULL; o = o->next)
-			if (o->wide || !wide_only)
+			if (!o->beside && (o->wide || !wide_only))
 				tell(o);
 }
 
@@ -225,13 +228,14 @@ take_out(struct observer *o)
 }
 
 static void
-put_in(struct observer *o, const struct target *t)
+put_in(struct observer *o, const struct req *rq, const struct mark *place)
 {
-	struct observer **at = bucket_of(o->all, t->id);
+	struct observer **at = bucket_of(o->all, place->id);
 
-	o->id = t->id;
-	o->slot = t->slot;
-	o->wide = t->kind == TARGET_DISCOVERY;
+	o->id = place->id;
+	o->slot = place->slot;
+	o->beside = rq->endpoint != NULL;
+	o->wide = !o->beside && rq->target.kind == TARGET_DISCOVERY;
 	o->next = *at;
 	*at = o;
 	o->placed = true;
@@ -298,29 +302,53 @@ is_observable(const struct req *rq, enum rc rc)
 
 	if ((rc != RC_OK && rc != RC_NOT_MODIFIED) || rq->in.op != REQ_RETRIEVE)
 		return false;
+	if (rq->endpoint != NULL)
+		return rq->watched;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (rq->target.type != NULL && rq->target.kind == kinds[i])
 			return true;
 	return false;
 }
 
+static struct mark
+place_of(const struct req *rq)
+{
+	if (rq->endpoint != NULL)
+		return (struct mark){ rq->watch | WATCHED, SLOT_SELF };
+	return (struct mark){ rq->target.id, rq->target.slot };
+}
+
 void
 observe_place(struct req *rq, enum rc rc)
 {
 	struct observer *o = rq->observer;
+	struct mark place;
 
 	if (o == NULL || !is_observable(rq, rc))
 		return;
+	place = place_of(rq);
 	pthread_mutex_lock(&o->all->lock);
-	if (!o->placed || o->id != rq->target.id || o->slot != rq->target.slot) {
+	if (!o->placed || o->id != place.id || o->slot != place.slot) {
 		if (o->placed)
 			take_out(o);
-		put_in(o, &rq->target);
+		put_in(o, rq, &place);
 		/* What was committed meanwhile was told to whoever stood there. */
 		if (o->epoch != o->all->epoch)
 			tell(o);
 	}
 	pthread_mutex_unlock(&o->all->lock);
+}
+
+void
+observe_tell(struct scl *scl, uint64_t key)
+{
+	const struct mark m = { key | WATCHED, SLOT_SELF };
+	struct observers *os = scl->observers;
+
+	pthread_mutex_lock(&os->lock);
+	os->epoch++;
+	tell_marked(os, &m);
+	pthread_mutex_unlock(&os->lock);
 }
 
 void

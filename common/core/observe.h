@@ -8,7 +8,8 @@
  * of its instances. What lies elsewhere and may change an answer (rights, groups, what discovery
  * finds) is told to all, at most once a second. What no commit changes (values that follow the
  * clock, what the guard knows of an issuer) is not told: who observes also reads again from time to
- * time.
+ * time. What an endpoint serves beside the tree is told by its owner alone (endpoint_watch and
+ * observe_tell of core/endpoint.h).
  */
 #ifndef CORE_OBSERVE_H
 #define CORE_OBSERVE_H
@@ -23,13 +24,14 @@ struct observer;
  * Makes the RETRIEVE of rq, before req_prepare, an observation of what its target leads to; no
  * change after the snapshot that it is answered from is lost. changed is called after each commit
  * that may have changed the answer (also its access or existence), once until the answer is read
- * again; on the committer's thread, or within req_prepare. It must not block or call back. False
- * without memory or with OBSERVERS_MAX of them: rq is answered as if it had not been asked.
+ * again; on the committer's thread, on one that calls observe_tell, or within req_prepare. It must
+ * not block or call back. False without memory or with OBSERVERS_MAX of them: rq is answered as if
+ * it had not been asked.
  */
 bool req_observe(struct req *rq, void (*changed)(void *arg), void *arg);
 /*
  * After req_prepare: takes the observer over. NULL: there is none, because the answer is no success
- * or of no resource of the tree.
+ * or of nothing that is told of.
  */
 struct observer *req_observer(struct req *rq);
 /*
@@ -38,7 +40,9 @@ struct observer *req_observer(struct req *rq);
  * observer stays the caller's and must outlive req_prepare.
  */
 void req_observe_again(struct req *rq, struct observer *o);
-/* No call of changed after this has returned. Any thread but the committer's. NULL is fine. */
+/*
+ * No call of changed after this has returned. Any thread, but not from within changed. NULL is fine.
+ */
 void observer_end(struct observer *o);
 
 #endif

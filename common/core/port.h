@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define EXCHANGE_HEADERS 24
+#define EXCHANGE_COAP_TOKEN 4u
 
 struct courier;
 
@@ -33,6 +34,12 @@ struct exchange {
 	struct slice body;
 	unsigned timeout_ms; /* for the whole exchange */
 	size_t answer_max; /* limit of the answer's body, octets */
+	/*
+	 * CoAP: the token of all messages of the request, 4 octets, instead of random ones. Exchanges
+	 * with one and the same wait for each other. What it tells needs no other protection.
+	 */
+	bool has_coap_token;
+	unsigned char coap_token[EXCHANGE_COAP_TOKEN];
 	bool secret_answer; /* growth of answer leaves nothing of it behind; its owner wipes it */
 	/*
 	 * By what TLS is made, alive until done; NULL: what port_conf.credential names for the URL. A

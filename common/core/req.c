@@ -455,7 +455,9 @@ req_prepare(struct req *rq)
 	enum rc rc;
 
 	if (rq->endpoint != NULL) {
+		observe_begin(rq);
 		rq->rc = rq->endpoint->serve_request(rq->endpoint->arg, rq, &rq->in);
+		observe_place(rq, rq->rc);
 		return rq->rc;
 	}
 	rc = open_sealed(rq);
@@ -512,15 +514,10 @@ answer_created(struct req *rq)
 }
 
 static enum rc
-run_write(struct job *job, struct rtx *tx)
+write_target(struct req *rq)
 {
-	struct req *rq = (struct req *)(void *)((char *)job - offsetof(struct req, job));
-	enum rc rc;
+	enum rc rc = check_target(rq);
 
-	rq->tx = tx;
-	rq->message = SLICE_NONE;
-	rq->answer = ANSWER_NONE;
-	rc = check_target(rq);
 	if (rc == RC_OK && rq->target.kind != TARGET_NODE && rq->target.kind != TARGET_COLLECTION &&
 	    rq->target.kind != TARGET_INSTANCE)
 		rc = req_fail(rq, RC_CONFLICT, "the resource changed meanwhile");
@@ -528,6 +525,22 @@ run_write(struct job *job, struct rtx *tx)
 		rc = perform(rq);
 	if ((rc == RC_OK && rq->in.op == REQ_CREATE) || (rc == RC_CREATED && rq->in.op == REQ_EXECUTE))
 		rc = answer_created(rq);
+	return rc;
+}
+
+static enum rc
+run_write(struct job *job, struct rtx *tx)
+{
+	struct req *rq = (struct req *)(void *)((char *)job - offsetof(struct req, job));
+	bool applied;
+	enum rc rc;
+
+	rq->tx = tx;
+	rq->message = SLICE_NONE;
+	rq->answer = ANSWER_NONE;
+	rc = once_begin(rq, &applied);
+	if (rc == RC_OK && !applied)
+		rc = once_end(rq, write_target(rq));
 	rq->tx = NULL;
 	return rc;
 }

@@ -33,7 +33,8 @@ enum req_serve {
 	SERVE_MID = 4,
 	SERVE_MSBF = 8, /* bootstrap (TS 102 690 clause 8) */
 	SERVE_MAS = 16, /* the MAS, for NSCLs and MSBFs */
-	SERVE_ADMIN = 32 /* administration of both */
+	SERVE_ADMIN = 32, /* administration of both */
+	SERVE_PROXY = 64 /* the store-and-forward proxy, for gateways of other providers */
 };
 /* Those with a resource tree. */
 #define SERVE_TREE (SERVE_MIA | SERVE_DIA | SERVE_MID)
@@ -62,6 +63,7 @@ struct req_input {
 	struct slice authorization; /* R1: Basic credentials carry requestingEntity */
 	struct slice accept;
 	struct slice content_type;
+	struct slice content_encoding; /* of use to endpoints alone */
 	bool has_length; /* content_length is known from the header */
 	uint64_t content_length;
 	struct slice if_match;
@@ -87,6 +89,12 @@ struct req_input {
 	struct slice connection; /* X-M2M-Connection */
 	struct slice device_proof; /* X-M2M-Device-Proof */
 	struct slice ival_signature; /* X-M2M-IVal-Sig */
+	/* Of messages of proxy re-encryption over CoAP (docs/pre.md, a message in CoAP). */
+	struct slice pre_source; /* option 65000: URL of the source */
+	struct slice pre_store; /* option 65004: 8 octets, the store that it is for */
+	bool has_msg_id; /* the token has 4 octets */
+	uint32_t msg_id; /* the token as a number, most significant octet first */
+	struct slice last_event_id; /* Last-Event-ID, of server-sent events */
 	struct slice body; /* complete before req_prepare */
 };
 

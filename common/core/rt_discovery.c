@@ -447,7 +447,7 @@ try_capabilities(struct search *s)
 	    f->has_instance_criterion || f->has_created_after || f->has_created_before ||
 	    f->has_modified_since || f->has_unmodified_since)
 		return;
-	n = capability_names(s->scl, names);
+	n = capability_names(s->scl, SERVE_TREE, names);
 	for (unsigned i = 0; i < n; i++) {
 		struct slice path = ARENA_JOIN(s->arena, s->scl->base_path, SLICE_LIT("/"), names[i]);
 

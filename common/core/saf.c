@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/saf_line.h"
+#include "core/saf_relief.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct saf_link {
 	uint64_t id;
 	struct saf_link *next;
 	unsigned groups;
+	enum { LINK_UNKNOWN, LINK_UP, LINK_DOWN } told; /* to the relief */
 	struct {
 		int64_t connected_until;
 		unsigned failures;
@@ -28,9 +30,10 @@ struct saf_link {
 	} networks[SAF_NETWORKS];
 };
 
-/* The ordered ones of a group that go to the same SCL. */
+/* The ordered ones of a group that go to the same SCL: the adaptive ones, or the others. */
 struct saf_lane {
 	uint64_t destination;
+	bool adaptive;
 	struct saf_lane *next;
 	struct saf_line line;
 	bool busy; /* one of them is under way */
@@ -60,7 +63,7 @@ struct saf {
 	uint64_t order;
 	struct saf_book book; /* in arena; the courier thread's */
 	struct arena *arena;
-	struct scl_task refresh;
+	struct scl_task refresh, look;
 };
 
 static int64_t
@@ -150,15 +153,25 @@ group_get(struct saf *saf, uint64_t link, const struct saf_set *set, unsigned rc
 }
 
 static struct saf_lane *
-lane_get(struct saf_group *g, uint64_t destination)
+lane_find(const struct saf_group *g, const struct saf_entry *e)
 {
 	struct saf_lane *lane = g->lanes;
 
-	while (lane != NULL && lane->destination != destination)
+	while (lane != NULL &&
+	       (lane->destination != e->destination || lane->adaptive != e->adaptive))
 		lane = lane->next;
+	return lane;
+}
+
+static struct saf_lane *
+lane_get(struct saf_group *g, const struct saf_entry *e)
+{
+	struct saf_lane *lane = lane_find(g, e);
+
 	if (lane != NULL || (lane = calloc(1, sizeof(*lane))) == NULL)
 		return lane;
-	lane->destination = destination;
+	lane->destination = e->destination;
+	lane->adaptive = e->adaptive;
 	lane->next = g->lanes;
 	g->lanes = lane;
 	return lane;
@@ -203,14 +216,23 @@ group_free(struct saf_group *g)
 
 /* ---- what waits, as the policy sees it ---- */
 
+static bool
+lane_held(const struct saf_group *g, const struct saf_lane *lane)
+{
+	return lane->adaptive && saf_relief_holds(g->saf->scl, lane->destination, g->rcat);
+}
+
+/* What is held back is no reason for a connection, but may come to its end. */
 static void
 add_up(struct saf_group *g, int64_t now, struct saf_backlog *b, int64_t *deadline)
 {
+	struct saf_backlog held = { .last_call = CLOCK_NEVER };
+
 	*b = (struct saf_backlog){ .rcat = g->rcat, .last_call = CLOCK_NEVER };
 	*deadline = CLOCK_NEVER;
 	saf_line_add(&g->line, now, b, deadline);
 	for (struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next)
-		saf_line_add(&lane->line, now, b, deadline);
+		saf_line_add(&lane->line, now, lane_held(g, lane) ? &held : b, deadline);
 }
 
 static void
@@ -244,7 +266,7 @@ take_ready(struct saf_group *g, int64_t now, int64_t *look)
 	while (*last != NULL)
 		last = &(*last)->next;
 	for (struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next) {
-		if (lane->busy || lane->line.first == NULL)
+		if (lane->busy || lane->line.first == NULL || lane_held(g, lane))
 			continue;
 		if (lane->rest > now) {
 			*look = lane->rest < *look ? lane->rest : *look;
@@ -292,7 +314,7 @@ group_send(struct saf_group *g, int64_t now)
 
 	add_up(g, now, &b, &deadline);
 	if (b.requests == 0)
-		return CLOCK_NEVER;
+		return deadline;
 	networks_now(g->saf, g->link, now, networks);
 	network = saf_decide(g->set, &b, networks, g->saf->nnetworks, now, &look);
 	if (network >= 0) {
@@ -350,7 +372,7 @@ put_in_group(struct saf *saf, struct saf_entry *e)
 {
 	const struct saf_set *set = saf_set_of(&saf->book.policy, e->application);
 	struct saf_group *g = group_get(saf, e->link, set, e->rcat);
-	struct saf_lane *lane = g == NULL || !e->ordered ? NULL : lane_get(g, e->destination);
+	struct saf_lane *lane = g == NULL || !e->ordered ? NULL : lane_get(g, e);
 
 	if (g == NULL || (e->ordered && lane == NULL)) {
 		LOG_ERROR(saf->scl->log, "saf-without-memory", LOG_N("requests", 1));
@@ -470,21 +492,26 @@ static void
 link_ended(struct saf *saf, struct saf_link *link, unsigned network, bool reached)
 {
 	const struct scl_conf *conf = scl_conf(saf->scl);
+	const bool news = link->told != (reached ? LINK_UP : LINK_DOWN);
 	int64_t linger = conf->saf.linger > LINGER_MIN ? conf->saf.linger : LINGER_MIN;
 
+	link->told = reached ? LINK_UP : LINK_DOWN;
 	if (reached) {
 		link->networks[network].failures = 0;
 		link->networks[network].connected_until = now_of(saf) + linger;
-		return;
+	} else {
+		link->networks[network].failures++;
+		link->networks[network].failed = now_of(saf);
+		link->networks[network].rest =
+			now_of(saf) + saf_backoff(conf, link->networks[network].failures);
+		link->networks[network].connected_until = 0;
+		LOG_INFO(saf->scl->log, "saf-connection-failed",
+		         LOG_S("network", saf->networks[network].name),
+		         LOG_N("failures", link->networks[network].failures));
 	}
-	link->networks[network].failures++;
-	link->networks[network].failed = now_of(saf);
-	link->networks[network].rest =
-		now_of(saf) + saf_backoff(conf, link->networks[network].failures);
-	link->networks[network].connected_until = 0;
-	LOG_INFO(saf->scl->log, "saf-connection-failed",
-	         LOG_S("network", saf->networks[network].name),
-	         LOG_N("failures", link->networks[network].failures));
+	/* The lane is busy still: what was tried comes back before anything of it is taken. */
+	if (news)
+		saf_relief_link_told(saf->scl, link->id, reached);
 }
 
 void
@@ -508,6 +535,74 @@ saf_ended(struct saf *saf, struct saf_entry *e, unsigned network, enum saf_end h
 	for (struct saf_group *g = saf->groups; g != NULL; g = g->next)
 		if (g == group || ((how == SAF_REACHED || how == SAF_BUSY) && g->link == link))
 			courier_post(saf->scl->courier, &g->task, 0);
+}
+
+/* ---- for relief ---- */
+
+struct saf_entry *
+saf_oldest(struct saf *saf, uint64_t destination)
+{
+	struct saf_entry *oldest = NULL;
+
+	for (struct saf_group *g = saf->groups; g != NULL; g = g->next)
+		for (struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next) {
+			struct saf_entry *first = lane->line.first;
+
+			if (!lane->adaptive || lane->destination != destination)
+				continue;
+			if (lane->busy)
+				return NULL;
+			if (first != NULL && (oldest == NULL || first->order < oldest->order))
+				oldest = first;
+		}
+	return oldest;
+}
+
+bool
+saf_withdraw(struct saf_entry *e)
+{
+	if (e->lane == NULL || !saf_line_remove(&e->lane->line, e))
+		return false;
+	e->group = NULL;
+	e->lane = NULL;
+	return true;
+}
+
+void
+saf_each_line(struct saf *saf, bool (*visit)(void *arg, const struct saf_relief_line *line),
+              void *arg)
+{
+	for (const struct saf_group *g = saf->groups; g != NULL; g = g->next)
+		for (const struct saf_lane *lane = g->lanes; lane != NULL; lane = lane->next) {
+			const struct saf_entry *first = lane->line.first;
+			const struct saf_relief_line line = {
+				.destination = lane->destination,
+				.link = g->link->id,
+				.rcat = g->rcat,
+				.count = lane->line.requests,
+				.octets = (size_t)lane->line.octets,
+				.received = first != NULL ? first->received : 0,
+				.under_way = lane->busy,
+			};
+
+			if (lane->adaptive && !visit(arg, &line))
+				return;
+		}
+}
+
+static void
+look_run(struct scl_task *t)
+{
+	struct saf *saf = (struct saf *)(void *)((char *)t - offsetof(struct saf, look));
+
+	for (struct saf_group *g = saf->groups; g != NULL; g = g->next)
+		courier_post(saf->scl->courier, &g->task, 0);
+}
+
+void
+saf_look(struct saf *saf)
+{
+	(void)courier_post(saf->scl->courier, &saf->look, 0);
 }
 
 /* ---- life ---- */
@@ -535,6 +630,7 @@ saf_new(struct scl *scl)
 	scl->saf = saf;
 	saf->scl = scl;
 	saf->refresh.run = refresh_run;
+	saf->look.run = look_run;
 	TRY(read_networks(saf));
 	return saf_parcels_new(scl, &scl->parcels);
 }
@@ -553,6 +649,7 @@ saf_free(struct saf *saf)
 	if (saf == NULL)
 		return;
 	saf_parcels_free(saf->scl->parcels);
+	saf_relief_free(saf->scl->relief);
 	while (saf->groups != NULL) {
 		struct saf_group *g = saf->groups;
 

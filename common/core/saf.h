@@ -28,6 +28,7 @@ struct saf_entry {
 	int64_t received, deadline;
 	size_t octets;
 	bool ordered; /* goes after the others of its destination, one by one */
+	bool adaptive; /* and may be held back (saf_relief.h): others never stand behind it */
 	/* It may go over that network now: out of the line, saf_ended is called later. */
 	void (*start)(struct saf_entry *e, unsigned network);
 	/* Its time is over, or nothing is begun any more (stopping): out of the line. */
@@ -73,6 +74,21 @@ void saf_wait(struct saf *saf, struct saf_entry *e);
 /* The attempt that start began has ended; e is the owner's again, and may wait again. */
 void saf_ended(struct saf *saf, struct saf_entry *e, unsigned network, enum saf_end how);
 
+/* Looks at all that waits. Any thread. */
+void saf_look(struct saf *saf);
+
+/* ---- for saf_relief.c; courier thread ---- */
+
+struct saf_relief_line;
+
+/* The oldest adaptive one of a destination that waits; NULL also when one is under way. */
+struct saf_entry *saf_oldest(struct saf *saf, uint64_t destination);
+/* Takes e out of its line; false when it is in none. It is the owner's, and may wait again. */
+bool saf_withdraw(struct saf_entry *e);
+/* Visits the lines of adaptive ones until visit returns false. */
+void saf_each_line(struct saf *saf, bool (*visit)(void *arg, const struct saf_relief_line *line),
+                   void *arg);
+
 /* A policy changes: what waits is looked at after the commit. Committer thread, in a transaction. */
 void saf_note_change(struct scl *scl);
 
@@ -103,9 +119,32 @@ struct forward_end {
 bool forward_once(struct req *rq, struct slice target, int64_t limit,
                   void (*ended)(struct req *rq, void *arg, struct forward_end end), void *arg);
 
-/* ---- saf_parcel.c: requests that were accepted for later ---- */
+/*
+ * Appends the requestNotify (TS 102 921 10.42) of rq, made by req_new_local and filled, as it would
+ * be sent to target (absolute) now, to be answered at contact under the correlationID id. Nothing
+ * is sent. RC_OK; RC_BAD_REQUEST, RC_NOT_IMPLEMENTED: a document cannot say it; RC_UNAVAILABLE: no
+ * memory, or out's limit. Courier thread.
+ */
+enum rc forward_document(struct req *rq, struct slice target, struct slice contact, const char *id,
+                         struct buf *out);
 
-struct saf_parcels;
+/* ---- saf_relief.c: what is kept elsewhere ---- */
+
+struct saf_relief;
+
+/* NULL is none. After the courier. */
+void saf_relief_free(struct saf_relief *relief);
+/* True while no adaptive request of that destination may be sent. Courier thread. */
+bool saf_relief_holds(const struct scl *scl, uint64_t destination, unsigned rcat);
+/* An attempt over that link has changed what is known of it. Courier thread. */
+void saf_relief_link_told(const struct scl *scl, uint64_t link, bool up);
+
+/* A parked request is not repeated any more. Committer thread, in a transaction. */
+enum rc saf_parked_expire(struct scl *scl, struct rtx *tx, uint64_t key);
+/* What became of the last run, then of the batch: the count follows. Committer thread. */
+void saf_parked_commit(struct saf_parcels *all, enum commit_event what);
+
+/* ---- saf_parcel.c: requests that were accepted for later ---- */
 
 enum rc saf_parcels_new(struct scl *scl, struct saf_parcels **out);
 void saf_parcels_free(struct saf_parcels *all);

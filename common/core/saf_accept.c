@@ -114,7 +114,7 @@ saf_parcel_take(struct req *rq, struct slice target, const struct saf_terms *ter
 	return RC_OK;
 }
 
-enum found { FOUND_NOTHING, FOUND_REQUEST, FOUND_RESULT };
+enum found { FOUND_NOTHING, FOUND_REQUEST, FOUND_RESULT, FOUND_PARKED };
 
 struct look_up {
 	enum found what;
@@ -136,10 +136,12 @@ look_at(struct rtx *tx, uint64_t key, const struct saf_head *head, struct look_u
 	static const struct {
 		enum work_kind kind;
 		enum found what;
-	} kinds[] = { { WORK_FORWARD, FOUND_REQUEST }, { WORK_RESULT, FOUND_RESULT } };
+	} kinds[] = { { WORK_FORWARD, FOUND_REQUEST },
+		      { WORK_RESULT, FOUND_RESULT },
+		      { WORK_PARKED, FOUND_PARKED } };
 	bool taken = false;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		enum rc rc = repo_work_get(tx, kinds[i].kind, key, &l->bytes);
 
 		if (rc == RC_NOT_FOUND)
@@ -211,7 +213,7 @@ accept_run(struct job *job, struct rtx *tx)
 	if (l.head.digest != a->head.digest)
 		return req_fail(a->rq, RC_CONFLICT,
 		                "X-etsi-correlationID is that of another request");
-	if (l.what == FOUND_REQUEST || l.head.contact.n > 0)
+	if (l.what != FOUND_RESULT || l.head.contact.n > 0)
 		return RC_ACCEPTED;
 	return accept_fetch(a, tx, &l);
 }

@@ -49,6 +49,26 @@ saf_line_take(struct saf_line *line)
 	return e;
 }
 
+bool
+saf_line_remove(struct saf_line *line, struct saf_entry *e)
+{
+	struct saf_entry **at = &line->first, *before = NULL;
+
+	while (*at != NULL && *at != e) {
+		before = *at;
+		at = &before->next;
+	}
+	if (*at == NULL)
+		return false;
+	*at = e->next;
+	if (line->last == e)
+		line->last = before;
+	line->requests--;
+	line->octets -= (int64_t)e->octets;
+	e->next = NULL;
+	return true;
+}
+
 /* Where a bound is reached, it may be that of one that is gone. */
 static void
 bounds(struct saf_line *line, int64_t now)

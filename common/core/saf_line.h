@@ -18,6 +18,8 @@ struct saf_line {
 void saf_line_put(struct saf_line *line, struct saf_entry *e);
 /* The first, or NULL. */
 struct saf_entry *saf_line_take(struct saf_line *line);
+/* False when e is not in it. */
+bool saf_line_remove(struct saf_line *line, struct saf_entry *e);
 /* Adds the line to b, and its earliest deadline to *deadline. */
 void saf_line_add(struct saf_line *line, int64_t now, struct saf_backlog *b, int64_t *deadline);
 /* Takes out those whose time is over, or all when stopping, and tells them. */

@@ -91,6 +91,7 @@ parcel_new(struct saf_parcels *all, const struct saf_parcel_record *r)
 		                       .deadline = r->deadline,
 		                       .octets = r->in.body.n,
 		                       .ordered = true,
+		                       .adaptive = saf_relief_adaptive(all->scl, r),
 		                       .start = parcel_start,
 		                       .expire = parcel_expire };
 	return p;
@@ -109,7 +110,7 @@ parcels_post(struct saf_parcels *all, struct letter *letter)
 	(void)courier_post(all->scl->courier, &all->arrive, 0);
 }
 
-static struct parcel *
+struct parcel *
 parcel_of(struct saf_parcels *all, uint64_t key, uint64_t order)
 {
 	struct parcel *p = all->buckets[key % PARCEL_BUCKETS];
@@ -119,8 +120,8 @@ parcel_of(struct saf_parcels *all, uint64_t key, uint64_t order)
 	return p;
 }
 
-static void
-forget(struct parcel *p)
+void
+parcel_forget(struct parcel *p)
 {
 	courier_cancel(p->all->scl->courier, &p->task);
 	parcel_release(p);
@@ -151,11 +152,9 @@ parcel_begin(struct parcel *p)
 		saf_wait(p->all->scl->saf, &p->entry);
 }
 
-static void
-arrive_run(struct scl_task *t)
+void
+parcels_arrive(struct saf_parcels *all)
 {
-	struct saf_parcels *all =
-		(struct saf_parcels *)(void *)((char *)t - offsetof(struct saf_parcels, arrive));
 	struct letter *letter = take_letters(all);
 
 	while (letter != NULL) {
@@ -164,17 +163,30 @@ arrive_run(struct scl_task *t)
 		                           ? letter->arrived
 		                           : parcel_of(all, letter->gone, letter->order);
 
+		all->more = all->more || letter->arrived != NULL;
 		if (letter->arrived != NULL) {
 			parcel_link(all, p);
 			parcel_begin(p);
 		} else if (p != NULL && p->storing) {
 			p->gone = true;
 		} else if (p != NULL) {
-			forget(p);
+			parcel_forget(p);
 		}
 		free(letter);
 		letter = next;
 	}
+}
+
+static void
+arrive_run(struct scl_task *t)
+{
+	struct saf_parcels *all =
+		(struct saf_parcels *)(void *)((char *)t - offsetof(struct saf_parcels, arrive));
+
+	parcels_arrive(all);
+	if (all->more)
+		saf_relief_arrived(all->scl);
+	all->more = false;
 }
 
 /* ---- forwarding ---- */
@@ -192,7 +204,7 @@ read_record(struct parcel *p, struct req *rq)
 }
 
 /* Its request as one of this SCL, with what was stored. */
-static enum rc
+enum rc
 parcel_open(struct parcel *p)
 {
 	struct scl *scl = p->all->scl;
@@ -236,7 +248,7 @@ open_failed(struct parcel *p, enum rc rc)
 		saf_wait(p->all->scl->saf, &p->entry);
 }
 
-static void
+void
 parcel_close(struct parcel *p)
 {
 	req_free(p->rq);
@@ -275,8 +287,8 @@ finish(struct parcel *p)
 	store(p);
 }
 
-static void
-finish_with(struct parcel *p, enum rc rc, const char *text)
+void
+parcel_fail(struct parcel *p, enum rc rc, const char *text)
 {
 	p->rq->relayed = false;
 	free(p->rq->out.body);
@@ -297,7 +309,7 @@ postpone(struct parcel *p, enum saf_end how)
 {
 	saf_ended(p->all->scl->saf, &p->entry, p->network, how);
 	if (is_late(p)) {
-		finish_with(p, RC_GATEWAY_TIMEOUT, "the SCL of the target was not reached in time");
+		parcel_fail(p, RC_GATEWAY_TIMEOUT, "the SCL of the target was not reached in time");
 		return;
 	}
 	parcel_close(p);
@@ -357,7 +369,7 @@ parcel_expire(struct saf_entry *e, bool stopping)
 		return;
 	rc = parcel_open(p);
 	if (rc == RC_OK)
-		finish_with(p, RC_GATEWAY_TIMEOUT, "the SCL of the target was not reached in time");
+		parcel_fail(p, RC_GATEWAY_TIMEOUT, "the SCL of the target was not reached in time");
 	else
 		open_failed(p, rc);
 }
@@ -411,13 +423,13 @@ job_done(struct own_job *oj, enum rc rc)
 	if (courier_stopping(p->all->scl->courier))
 		return;
 	if (p->gone) {
-		forget(p);
+		parcel_forget(p);
 	} else if (rc != RC_OK) {
 		LOG_ERROR(p->all->scl->log, "stored-request-not-updated", LOG_N("work", p->key),
 		          LOG_Z("status", status_of(rc)->text));
 		store_later(p);
 	} else if (p->drop) {
-		forget(p);
+		parcel_forget(p);
 	} else {
 		p->failures = 0;
 		buf_fini(&p->result);
@@ -539,6 +551,18 @@ load_one(void *arg, uint64_t key, struct slice bytes)
 	return true;
 }
 
+/* Nothing is kept of it in memory. */
+static bool
+count_one(void *arg, uint64_t key, struct slice bytes)
+{
+	struct loading *l = arg;
+
+	(void)key;
+	(void)bytes;
+	atomic_fetch_add(&l->all->parked, 1);
+	return true;
+}
+
 enum rc
 saf_parcels_load(struct saf_parcels *all)
 {
@@ -552,6 +576,8 @@ saf_parcels_load(struct saf_parcels *all)
 		l.results = true;
 		if (rc == RC_OK && l.rc == RC_OK)
 			rc = repo_works(tx, WORK_RESULT, 0, 0, load_one, &l);
+		if (rc == RC_OK && l.rc == RC_OK)
+			rc = repo_works(tx, WORK_PARKED, 0, 0, count_one, &l);
 		repo_end_read(tx);
 	}
 	arena_free(a);

@@ -39,6 +39,8 @@ struct parcel {
 	char *contact; /* heap; NULL: it is fetched */
 	struct saf_outlet *outlet;
 	struct parcel *behind; /* in the outlet */
+
+	struct parcel *beside, **taken_at; /* among those that the relief has taken */
 };
 
 /* What the committer has done, on its way to the courier thread. */
@@ -53,7 +55,11 @@ struct saf_parcels {
 	struct parcel *buckets[PARCEL_BUCKETS]; /* by key */
 	_Atomic unsigned count; /* stored or about to be */
 	_Atomic size_t octets;
+	_Atomic int64_t parked; /* records of parked ones, stored */
+	int64_t parked_changed,
+		parked_kept; /* by the present run, by the batch: committer thread */
 	struct scl_task arrive; /* takes what has come in */
+	bool more; /* and there were requests: the relief is to be told. Courier thread */
 	pthread_mutex_t lock; /* of what follows */
 	struct letter *letters, **last_letter;
 
@@ -76,6 +82,27 @@ void parcel_drop(struct parcel *p);
 char *parcel_text(struct slice s);
 /* Hands a letter to the courier thread. */
 void parcels_post(struct saf_parcels *all, struct letter *letter);
+
+/* ---- of one that neither waits nor is sent; courier thread ---- */
+
+/* Takes in what the committer has handed over. */
+void parcels_arrive(struct saf_parcels *all);
+/* The one of that key and order, or NULL. */
+struct parcel *parcel_of(struct saf_parcels *all, uint64_t key, uint64_t order);
+/* Reads its request into p->rq. RC_NOT_FOUND, RC_INTERNAL: it is gone or damaged. */
+enum rc parcel_open(struct parcel *p);
+void parcel_close(struct parcel *p);
+/* The request that is open is answered with a failure of this SCL. */
+void parcel_fail(struct parcel *p, enum rc rc, const char *text);
+/* It is in the store no more and counts no more; p is gone. */
+void parcel_forget(struct parcel *p);
+
+/* ---- saf_relief.c ---- */
+
+/* True when what becomes of r may be kept elsewhere. Any thread. */
+bool saf_relief_adaptive(const struct scl *scl, const struct saf_parcel_record *r);
+/* There are more requests than before. Courier thread. */
+void saf_relief_arrived(struct scl *scl);
 
 /* ---- saf_result.c: answers on their way to contactURI ---- */
 

@@ -3,6 +3,8 @@
 
 #include "core/saf_record.h"
 
+#include "core/saf_policy.h"
+
 #include <stddef.h>
 
 #define RECORD_VERSION 1u
@@ -87,6 +89,13 @@ saf_result_write(struct buf *to, const struct saf_result_record *r)
 	put_text(to, r->body);
 }
 
+void
+saf_parked_write(struct buf *to, const struct saf_parked_record *r)
+{
+	put_head(to, &r->head);
+	buf_be(to, (uint64_t)r->expires, 8);
+}
+
 /* ---- reading ---- */
 
 struct input {
@@ -161,7 +170,7 @@ saf_parcel_read(struct slice bytes, struct saf_parcel_record *r)
 		*saf_field(&r->in, i) = take_text(&in);
 	r->in.via = take_text(&in);
 	r->in.body = take_text(&in);
-	return in.ok && in.rest.n == 0 && r->op <= REQ_OTHER;
+	return in.ok && in.rest.n == 0 && r->op <= REQ_OTHER && r->rcat < SAF_RCATS;
 }
 
 bool
@@ -180,6 +189,17 @@ saf_result_read(struct slice bytes, struct saf_result_record *r)
 	r->last_modified = take_text(&in);
 	r->allow = take_text(&in);
 	r->body = take_text(&in);
+	return in.ok && in.rest.n == 0;
+}
+
+bool
+saf_parked_read(struct slice bytes, struct saf_parked_record *r)
+{
+	struct input in = { bytes, true };
+
+	*r = (struct saf_parked_record){ 0 };
+	take_head(&in, &r->head);
+	r->expires = (int64_t)take_be(&in, 8);
 	return in.ok && in.rest.n == 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stored forms of a request that was accepted to be forwarded and of its answer (works
- * WORK_FORWARD and WORK_RESULT of store/repo.h).
+ * The stored forms of a request that was accepted to be forwarded, of its answer, and of what is
+ * left of one that is kept elsewhere (works WORK_FORWARD, WORK_RESULT, WORK_PARKED of
+ * store/repo.h).
  */
 #ifndef CORE_SAF_RECORD_H
 #define CORE_SAF_RECORD_H
@@ -39,11 +40,18 @@ struct saf_result_record {
 	struct slice body;
 };
 
+struct saf_parked_record {
+	struct saf_head head; /* without a contact: no answer is owed */
+	int64_t expires; /* by then nobody repeats it any more */
+};
+
 void saf_parcel_write(struct buf *to, const struct saf_parcel_record *r);
 void saf_result_write(struct buf *to, const struct saf_result_record *r);
+void saf_parked_write(struct buf *to, const struct saf_parked_record *r);
 /* The texts point into bytes. False when damaged or of an unknown version. */
 bool saf_parcel_read(struct slice bytes, struct saf_parcel_record *r);
 bool saf_result_read(struct slice bytes, struct saf_result_record *r);
+bool saf_parked_read(struct slice bytes, struct saf_parked_record *r);
 /* Only what the records have in common. */
 bool saf_head_read(struct slice bytes, struct saf_head *head);
 

@@ -20,6 +20,7 @@ on_commit_event(void *arg, enum commit_event what)
 	if (what == COMMIT_KEPT)
 		scl->subscriptions_kept += scl->subscriptions_changed;
 	scl->subscriptions_changed = 0;
+	saf_parked_commit(scl->parcels, what);
 	if (what == COMMIT_KEPT || what == COMMIT_UNDONE)
 		return;
 	mgmt_batch_ended(scl->mgmt);

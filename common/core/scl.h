@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "codec/codec.h"
+#include "core/once.h"
 #include "core/port.h"
 #include "core/req.h"
 #include "store/repo.h"
@@ -193,6 +194,9 @@ struct scl_call {
 	struct slice rcat, trpdt; /* X-etsi-rcat, X-etsi-trpdt */
 	struct slice if_match, if_none_match, if_modified_since, if_unmodified_since;
 	unsigned timeout_ms; /* for another SCL's answer; 0 = notify_timeout_ms or forward_timeout_ms */
+	/* NULL, or a write that is applied once (core/once.h), with its number. */
+	struct scl_once *once;
+	uint64_t once_number;
 
 	/* Called once on the courier thread, never from within scl_call. */
 	void (*done)(struct scl_call *call);

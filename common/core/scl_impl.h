@@ -33,6 +33,7 @@ struct decisions;
 struct decision;
 struct saf;
 struct saf_parcels;
+struct saf_relief;
 
 /* By what this SCL is addressed; constant after scl_start. */
 struct own_names {
@@ -57,6 +58,7 @@ struct scl {
 	struct decisions *decisions;
 	struct saf *saf;
 	struct saf_parcels *parcels;
+	struct saf_relief *relief; /* NULL = none */
 	_Atomic unsigned forwards_waiting; /* requests whose issuer waits for a connection */
 	struct slice base_path; /* "/" base */
 	struct slice id;
@@ -191,6 +193,8 @@ struct req {
 	bool local; /* made by the core (call.c): no connection waits for it */
 	bool own; /* and with the identity of this SCL */
 	bool notification; /* as in struct scl_call */
+	struct scl_once *once; /* the same */
+	uint64_t once_number;
 	bool counted; /* among scl->requests */
 	bool parked; /* the arena is a small one of its own */
 	unsigned timeout_ms; /* for the answer of another SCL, 0 = forward_timeout_ms */
@@ -201,6 +205,8 @@ struct req {
 	struct guard_wait wait; /* for the guard, before a write */
 	struct observer *observer; /* that it reads for, or NULL */
 	bool observer_new; /* the request's still */
+	bool watched; /* an endpoint's answer can be observed, by the key watch */
+	uint64_t watch;
 	/* Unless NULL, called when the answer is over: whole, the binding has sent all of it. */
 	void (*sent)(struct req *rq, bool whole);
 	bool whole;
@@ -312,8 +318,12 @@ enum rc discovery_find(struct scl *scl, struct rtx *tx, const struct originator 
 /* Before the name of what a capability serves: its search string. */
 #define CAPABILITY_LABEL "Capability/"
 
-/* Names directly below sclBase that capabilities serve and tell of; how many. Any thread. */
-unsigned capability_names(const struct scl *scl, struct slice names[CAPABILITY_NAMES_MAX]);
+/*
+ * Names directly below sclBase that capabilities serve and tell of, on listeners that serve one of
+ * these (enum req_serve); how many. Any thread.
+ */
+unsigned capability_names(const struct scl *scl, unsigned serve,
+                          struct slice names[CAPABILITY_NAMES_MAX]);
 /* Serves /.well-known/core. Before scl_start. */
 enum rc well_known_add(struct scl *scl);
 
@@ -329,6 +339,18 @@ enum rc bootstrap(struct scl *scl, char why[256]);
  * rq->who, which has no uri when nobody is named. Its answer is protected as others are.
  */
 enum rc req_identify(struct req *rq);
+
+/* ---- once.c ---- */
+
+/*
+ * Before and after a write, on the committer; RC_OK for one that is no scl_once's. *applied: it was
+ * carried out earlier. Otherwise RC_OK: it is its turn.
+ */
+enum rc once_begin(struct req *rq, bool *applied);
+/* With the outcome of the write, which is returned unless the mark of it cannot be stored. */
+enum rc once_end(struct req *rq, enum rc rc);
+/* Its outcome, also of one that did not come so far. Any thread, before its done. */
+void once_answered(const struct req *rq);
 
 /* ---- originator.c ---- */
 

@@ -185,8 +185,9 @@ prepare(struct channels *cs, const struct exchange *ex, struct slice token, cons
 		rc = channel_find(tx, A_CHANNEL_CONTACT, token, &node, &parent);
 		if (rc == RC_OK) {
 			channel_describe(like, node, parent);
-			rc = request_notify_encode(cs->scl, a, ex, slice_of(like->secret), id,
-			                           document);
+			rc = request_notify_encode(
+				cs->scl, a, ex,
+				channel_poll_uri(cs->scl, a, slice_of(like->secret)), id, document);
 		}
 		repo_end_read(tx);
 	}

@@ -304,7 +304,7 @@ set_representation(struct arena *a, const struct exchange *ex, struct val **list
 
 enum rc
 request_notify_encode(const struct scl *scl, struct arena *a, const struct exchange *ex,
-                      struct slice secret, const char *id, struct buf *out)
+                      struct slice contact, const char *id, struct buf *out)
 {
 	int method = method_of(ex);
 	struct val *list = NULL;
@@ -315,7 +315,7 @@ request_notify_encode(const struct scl *scl, struct arena *a, const struct excha
 	TRY(set_target(a, ex, &list));
 	if (!val_set_text(a, &list, A_REQUESTING_ENTITY, issuer(scl, a, ex)) ||
 	    !val_set_num(a, &list, A_METHOD, method) || !set_headers(a, ex, &list) ||
-	    !val_set_text(a, &list, A_CONTACT_URI_HEADER, channel_poll_uri(scl, a, secret)) ||
+	    !val_set_text(a, &list, A_CONTACT_URI_HEADER, contact) ||
 	    !val_set_text(a, &list, A_CORRELATION_ID_HEADER, slice_of(id)) ||
 	    !set_representation(a, ex, &list))
 		return RC_UNAVAILABLE;

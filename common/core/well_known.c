@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /.well-known/core (RFC 6690, RFC 5785): sclBase, its collections and what capabilities serve
- * beside the tree, for whoever asks; with a query also what discovery finds for the issuer. What
+ * beside the tree, for whoever asks; with a query also what discovery finds for the issuer. On a
+ * listener for the proxy alone there is no tree: what is served on it is all that it tells. What
  * capabilities serve is told by discovery, too (each has the search string Capability/<name>).
  */
 #include "config.h"
@@ -51,17 +52,17 @@ segment_of(const struct scl *scl, const struct endpoint *e)
 }
 
 unsigned
-capability_names(const struct scl *scl, struct slice names[CAPABILITY_NAMES_MAX])
+capability_names(const struct scl *scl, unsigned serve, struct slice names[CAPABILITY_NAMES_MAX])
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < scl->nsegments; i++)
+	for (unsigned i = 0; (serve & SERVE_TREE) != 0 && i < scl->nsegments; i++)
 		if (!scl->segments[i]->internal)
 			n = add(names, n, slice_of(scl->segments[i]->name));
 	for (unsigned i = 0; i < scl->nendpoints; i++) {
-		struct slice name = (scl->endpoints[i]->serve & SERVE_TREE) == 0
-		                            ? SLICE_NONE
-		                            : segment_of(scl, scl->endpoints[i]);
+		const struct endpoint *e = scl->endpoints[i];
+		struct slice name =
+			(e->serve & serve) == 0 || e->internal ? SLICE_NONE : segment_of(scl, e);
 
 		if (name.n > 0)
 			n = add(names, n, name);
@@ -72,6 +73,7 @@ capability_names(const struct scl *scl, struct slice names[CAPABILITY_NAMES_MAX]
 /* The links so far, each of them whole. */
 struct listing {
 	struct req *rq;
+	bool tree; /* there are resources on the listener */
 	struct link_query query;
 	struct buf out;
 };
@@ -146,7 +148,7 @@ list_capabilities(struct listing *l)
 	const struct scl *scl = l->rq->scl;
 	struct arena *a = l->rq->arena;
 	struct slice names[CAPABILITY_NAMES_MAX];
-	unsigned n = capability_names(scl, names);
+	unsigned n = capability_names(scl, l->tree ? SERVE_TREE : l->rq->listener->serve, names);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct link link = {
@@ -279,14 +281,15 @@ list_found(struct listing *l)
 static enum rc
 answer(struct req *rq)
 {
-	struct listing l = { .rq = rq };
+	struct listing l = { .rq = rq, .tree = (rq->listener->serve & SERVE_TREE) != 0 };
 	enum rc rc;
 
 	TRY(link_query_read(rq, &l.query));
 	buf_init(&l.out, DOCUMENT_MAX);
-	list_base(&l);
+	if (l.tree)
+		list_base(&l);
 	list_capabilities(&l);
-	rc = list_found(&l);
+	rc = l.tree ? list_found(&l) : RC_OK;
 	if (rc == RC_OK)
 		rc = endpoint_answer(rq, RC_OK, MEDIA_TYPE, buf_view(&l.out));
 	buf_fini(&l.out);
@@ -314,7 +317,7 @@ enum rc
 well_known_add(struct scl *scl)
 {
 	static const struct endpoint endpoint = { .path = PATH,
-		                                  .serve = SERVE_TREE,
+		                                  .serve = SERVE_TREE | SERVE_PROXY,
 		                                  .body_max = 0,
 		                                  .serve_request = serve };
 
