@@ -30,8 +30,8 @@ static const struct options_default defaults[] = {
 	{ NULL, NULL },
 };
 
-/* Only network SCLs have peers. */
-static const char *const absent[] = { "peers", NULL };
+/* Only network SCLs have peers; a device neither stores for others nor parks. */
+static const char *const absent[] = { "peers", "proxy.", NULL };
 
 static const struct profile profile = {
 	.name = "dscl",

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "app/main.h"
+#include "cap/proxy.h"
 #include "cap/registrar.h"
 #include "cap/rem.h"
 #include "cap/sec/sec.h"
@@ -16,7 +17,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
-static const struct capability *const caps[] = { &cap_rem, &cap_registrar, NULL };
+static const struct capability *const caps[] = { &cap_rem, &cap_proxy, &cap_registrar, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/gscl" },

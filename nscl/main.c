@@ -4,6 +4,7 @@
 
 #include "app/main.h"
 #include "cap/peering.h"
+#include "cap/proxy.h"
 #include "cap/rem.h"
 #include "cap/sec/sec.h"
 #include "core/port.h"
@@ -19,7 +20,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
-static const struct capability *const caps[] = { &cap_rem, &cap_peering, NULL };
+static const struct capability *const caps[] = { &cap_rem, &cap_proxy, &cap_peering, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/nscl" },

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "app/admin_http.h"
-#include "mas/mas_json.h"
+#include "codec/json_fields.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define BODY_MAX (1u << 20)

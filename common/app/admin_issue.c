@@ -10,7 +10,7 @@
 #include "app/admin_client.h"
 #include "app/admin_http.h"
 #include "base/times.h"
-#include "mas/mas_json.h"
+#include "codec/json_fields.h"
 #include "mas/param_set.h"
 
 #define NSCLS_MAX 64u

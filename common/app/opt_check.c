@@ -14,11 +14,8 @@
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define TEXT_MAX 512u
 
-static void found(const struct opt_check *c, const char *path, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void
-found(const struct opt_check *c, const char *path, const char *fmt, ...)
+void
+opt_found(const struct opt_check *c, const char *path, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -69,7 +66,7 @@ check_orders(const struct opt_check *c)
 
 		if ((a == 0 && d->low_may_be_none) || (b == 0 && d->high_may_be_none) || a <= b)
 			continue;
-		found(c, d->low, "%s must not be above %s", d->low, d->high);
+		opt_found(c, d->low, "%s must not be above %s", d->low, d->high);
 	}
 }
 
@@ -94,32 +91,35 @@ options_address_is_local(const char *address)
 }
 
 bool
-options_listener_proves(const struct options_listener *l)
+options_listener_proves(const struct options *o, const struct options_listener *l)
 {
 	if (l->issuer != OPTIONS_ISSUER_AUTO)
 		return l->issuer == OPTIONS_ISSUER_PROVED;
-	return !options_address_is_local(l->address) || l->security == OPTIONS_PSK || *l->ca != '\0';
+	return !options_address_is_local(l->address) || l->security == OPTIONS_PSK ||
+	       *options_listener_ca(o, l) != '\0';
 }
 
 static void
 check_certificate(const struct opt_check *c, const struct options_listener *l, const char *path)
 {
 	bool shows = l->security == OPTIONS_CERTIFICATE;
+	bool has_ca = *options_listener_ca(c->o, l) != '\0';
 
 	if (shows && (*l->certificate == '\0' || *l->key == '\0'))
-		found(c, path, "security \"certificate\" needs certificate and key");
+		opt_found(c, path, "security \"certificate\" needs certificate and key");
 	if (!shows && (*l->certificate != '\0' || *l->key != '\0' || *l->ca != '\0' ||
 	               l->require_client_cert))
-		found(c, path,
-		      "certificate, key, ca and require_client_cert need security \"certificate\"");
-	if (shows && l->require_client_cert && *l->ca == '\0')
-		found(c, path, "require_client_cert needs ca");
-	if (*l->crl != '\0' && *l->ca == '\0')
-		found(c, path, "crl needs ca");
+		opt_found(c, path,
+		          "certificate, key, ca and require_client_cert need security "
+		          "\"certificate\"");
+	if (shows && l->require_client_cert && !has_ca)
+		opt_found(c, path, "require_client_cert needs ca");
+	if (*l->crl != '\0' && !has_ca)
+		opt_found(c, path, "crl needs ca");
 	if (l->security != OPTIONS_PSK && (l->tls13_only || l->allow_non_pfs))
-		found(c, path, "tls13_only and allow_non_pfs need security \"psk\"");
+		opt_found(c, path, "tls13_only and allow_non_pfs need security \"psk\"");
 	if (l->tls13_only && l->allow_non_pfs)
-		found(c, path, "tls13_only and allow_non_pfs exclude each other");
+		opt_found(c, path, "tls13_only and allow_non_pfs exclude each other");
 }
 
 /* Something by which a client of the listener can prove who it is. */
@@ -127,7 +127,8 @@ static bool
 has_means(const struct opt_check *c, const struct options_listener *l)
 {
 	/* A request over CoAP has nothing in which a token could be. */
-	return l->security == OPTIONS_PSK || *l->ca != '\0' || l->trusted_access ||
+	return l->security == OPTIONS_PSK || *options_listener_ca(c->o, l) != '\0' ||
+	       l->trusted_access ||
 	       (*c->o->issuers.tokens != '\0' && l->protocol == OPTIONS_HTTP) ||
 	       (strncmp(l->address, "unix:", 5) == 0 && c->o->issuers.unix_users.n > 0);
 }
@@ -135,14 +136,16 @@ has_means(const struct opt_check *c, const struct options_listener *l)
 static void
 check_proof(const struct opt_check *c, const struct options_listener *l, const char *path)
 {
-	if (options_listener_proves(l) ? has_means(c, l) : options_address_is_local(l->address))
+	if (options_listener_proves(c->o, l) ? has_means(c, l)
+	                                     : options_address_is_local(l->address))
 		return;
-	if (options_listener_proves(l))
-		found(c, path,
-		      "nothing can prove here who a client is: this needs security \"psk\", ca, "
-		      "trusted_access, issuers.tokens, or issuers.unix_users for a UNIX socket");
+	if (options_listener_proves(c->o, l))
+		opt_found(
+			c, path,
+			"nothing can prove here who a client is: this needs security \"psk\", ca, "
+			"trusted_access, issuers.tokens, or issuers.unix_users for a UNIX socket");
 	else
-		found(c, path, "issuer \"claimed\" is for loopback and UNIX sockets alone");
+		opt_found(c, path, "issuer \"claimed\" is for loopback and UNIX sockets alone");
 }
 
 static void
@@ -150,10 +153,10 @@ check_remote(const struct opt_check *c, const struct options_listener *l, const 
 {
 	if (l->security == OPTIONS_CLEAR && !options_address_is_local(l->address) &&
 	    !l->trusted_access && !c->o->listen.allow_clear)
-		found(c, path,
-		      "%s is not a loopback address and security is \"none\": this needs "
-		      "listen.allow_clear = true",
-		      l->address);
+		opt_found(c, path,
+		          "%s is not a loopback address and security is \"none\": this needs "
+		          "listen.allow_clear = true",
+		          l->address);
 }
 
 /* What only one of the protocols has. */
@@ -163,18 +166,18 @@ check_protocol(const struct opt_check *c, const struct options_listener *l, cons
 	if (l->protocol == OPTIONS_HTTP)
 		return;
 	if (strncmp(l->address, "unix:", 5) == 0)
-		found(c, path, "a UNIX socket needs protocol \"http\"");
+		opt_found(c, path, "a UNIX socket needs protocol \"http\"");
 	if (l->tls13_only)
-		found(c, path, "tls13_only needs protocol \"http\"");
-	if ((l->serve & ~(unsigned)SERVE_TREE) != 0)
-		found(c, path, "msbf, mas and admin need protocol \"http\"");
+		opt_found(c, path, "tls13_only needs protocol \"http\"");
+	if ((l->serve & ~(unsigned)(SERVE_TREE | SERVE_PROXY)) != 0)
+		opt_found(c, path, "msbf, mas and admin need protocol \"http\"");
 }
 
 static void
 check_unix(const struct opt_check *c, const struct options_listener *l, const char *path)
 {
 	if (strncmp(l->address, "unix:", 5) == 0 && (l->security != OPTIONS_CLEAR || l->port != 0))
-		found(c, path, "a UNIX socket has port 0 and security \"none\"");
+		opt_found(c, path, "a UNIX socket has port 0 and security \"none\"");
 }
 
 static void
@@ -185,23 +188,24 @@ check_listener(const struct opt_check *c, size_t i)
 
 	snprintf(path, sizeof(path), "listeners.[%zu]", i);
 	if (l->serve == 0)
-		found(c, path, "serve must not be empty");
+		opt_found(c, path, "serve must not be empty");
 	check_certificate(c, l, path);
 	check_proof(c, l, path);
 	check_remote(c, l, path);
 	check_unix(c, l, path);
 	check_protocol(c, l, path);
+	opt_check_proxy_listener(c, l, path);
 	for (size_t k = 0; k < i; k++)
 		if (l->port != 0 && l->port == v[k].port && l->protocol == v[k].protocol &&
 		    strcmp(l->address, v[k].address) == 0)
-			found(c, path, "the same address and port as of listeners[%zu]", k);
+			opt_found(c, path, "the same address and port as of listeners[%zu]", k);
 }
 
 static void
 check_listeners(const struct opt_check *c)
 {
 	if (c->o->listeners.n == 0)
-		found(c, "listeners", "at least one listener is needed");
+		opt_found(c, "listeners", "at least one listener is needed");
 	for (size_t i = 0; i < c->o->listeners.n; i++)
 		check_listener(c, i);
 }
@@ -213,7 +217,7 @@ check_permissions(const struct opt_check *c, const struct options_permissions *l
 	for (size_t i = 0; i < list->n; i++)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(list->v[i].id, list->v[k].id) == 0)
-				found(c, path, "two permissions with the id %s", list->v[i].id);
+				opt_found(c, path, "two permissions with the id %s", list->v[i].id);
 }
 
 static void
@@ -230,12 +234,13 @@ check_access_rights(const struct opt_check *c)
 		check_permissions(c, &v[i].self_permissions, path);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(v[i].id, v[k].id) == 0)
-				found(c, path, "two access rights with the id %s", v[i].id);
+				opt_found(c, path, "two access rights with the id %s", v[i].id);
 		is_there = is_there || strcmp(v[i].id, c->o->default_access_right) == 0;
 	}
 	if (!is_there)
-		found(c, "default_access_right", "default_access_right: no access right has the id %s",
-		      c->o->default_access_right);
+		opt_found(c, "default_access_right",
+		          "default_access_right: no access right has the id %s",
+		          c->o->default_access_right);
 }
 
 static void
@@ -246,21 +251,23 @@ check_store(const struct opt_check *c)
 	while (*e != NULL && strcmp(*e, c->o->store.engine) != 0)
 		e++;
 	if (*e == NULL)
-		found(c, "store.engine", "store.engine: %s has no engine %s", c->profile->name,
-		      c->o->store.engine);
+		opt_found(c, "store.engine", "store.engine: %s has no engine %s", c->profile->name,
+		          c->o->store.engine);
 	else if (strcmp(*e, "memory") != 0 && *c->o->store.path == '\0')
-		found(c, "store.path", "store.path: must not be empty with the engine %s", *e);
+		opt_found(c, "store.path", "store.path: must not be empty with the engine %s", *e);
 }
 
 static void
 check_client(const struct opt_check *c)
 {
 	if ((*c->o->client.certificate == '\0') != (*c->o->client.key == '\0'))
-		found(c, "client.certificate", "client.certificate and client.key need each other");
+		opt_found(c, "client.certificate",
+		          "client.certificate and client.key need each other");
 	/* One connection is taken by the poll. */
 	if (c->o->register_at.channel && c->o->client.max_connections_per_host < 2)
-		found(c, "client.max_connections_per_host",
-		      "client.max_connections_per_host: must be at least 2 with register.channel");
+		opt_found(c, "client.max_connections_per_host",
+		          "client.max_connections_per_host: must be at least 2 with "
+		          "register.channel");
 }
 
 static void
@@ -269,8 +276,8 @@ check_responder(const struct opt_check *c)
 	const char *uri = c->o->msbf.ocsp_responder;
 
 	if (*uri != '\0' && !ocsp_uri_ok(slice_of(uri)))
-		found(c, "msbf.ocsp_responder", "msbf.ocsp_responder: %s is no URI with the scheme http",
-		      uri);
+		opt_found(c, "msbf.ocsp_responder",
+		          "msbf.ocsp_responder: %s is no URI with the scheme http", uri);
 }
 
 static void
@@ -281,14 +288,16 @@ check_networks(const struct opt_check *c)
 
 	for (size_t i = 0; i < list->n; i++) {
 		if (!access_network_parse(list->v[i], &n)) {
-			found(c, "saf.access_networks", "saf.access_networks: %s is no name=interface",
-			      list->v[i]);
+			opt_found(c, "saf.access_networks",
+			          "saf.access_networks: %s is no name=interface", list->v[i]);
 			continue;
 		}
 		for (size_t k = 0; k < i; k++)
-			if (access_network_parse(list->v[k], &other) && slice_eq(n.name, other.name))
-				found(c, "saf.access_networks", "saf.access_networks: two have the name %.*s",
-				      (int)n.name.n, n.name.p);
+			if (access_network_parse(list->v[k], &other) &&
+			    slice_eq(n.name, other.name))
+				opt_found(c, "saf.access_networks",
+				          "saf.access_networks: two have the name %.*s",
+				          (int)n.name.n, n.name.p);
 	}
 }
 
@@ -299,9 +308,9 @@ check_command(const struct opt_check *c, const char *path, const struct options_
 	if (command->n == 0)
 		return;
 	if (command->v[0][0] != '/')
-		found(c, path, "%s: the program needs an absolute path", path);
+		opt_found(c, path, "%s: the program needs an absolute path", path);
 	if (installs && c->o->rem.package_key[0] == '\0')
-		found(c, path, "%s needs rem.package_key", path);
+		opt_found(c, path, "%s needs rem.package_key", path);
 }
 
 static void
@@ -316,8 +325,9 @@ void
 opt_check(const struct opt_check *c)
 {
 	static void (*const checks[])(const struct opt_check *) = {
-		check_orders, check_store, check_listeners, check_client, check_access_rights,
-		check_networks, check_management, check_responder,
+		check_orders,     check_store,         check_listeners,
+		check_client,     check_access_rights, check_networks,
+		check_management, check_responder,     opt_check_proxy,
 	};
 
 	for (size_t i = 0; i < NITEMS(checks); i++)

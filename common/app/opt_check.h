@@ -15,4 +15,12 @@ struct opt_check {
 
 void opt_check(const struct opt_check *c);
 
+/* ---- for the files of this check ---- */
+
+void opt_found(const struct opt_check *c, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void opt_check_proxy(const struct opt_check *c);
+void opt_check_proxy_listener(const struct opt_check *c, const struct options_listener *l,
+                              const char *path);
+
 #endif

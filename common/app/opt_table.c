@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/req.h"
+#include "pre/cipher.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define YES true
@@ -50,6 +51,8 @@
 LIST_SHAPE(struct options, listeners);
 LIST_SHAPE(struct options, access_rights);
 LIST_SHAPE(struct options, peers);
+LIST_SHAPE(struct options, proxy.sources);
+LIST_SHAPE(struct options, proxy.sinks);
 LIST_SHAPE(struct options_access_right, permissions);
 LIST_SHAPE(struct options_access_right, self_permissions);
 
@@ -73,6 +76,7 @@ static const struct opt_choice serve_choices[] = {
 	{ "msbf", SERVE_MSBF },
 	{ "mas", SERVE_MAS },
 	{ "admin", SERVE_ADMIN },
+	{ "proxy", SERVE_PROXY },
 	{ NULL, 0 },
 };
 
@@ -101,6 +105,31 @@ static const struct opt_choice document_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct opt_choice park_choices[] = {
+	{ "full", OPTIONS_PARK_FULL },
+	{ "down", OPTIONS_PARK_DOWN },
+	{ "always", OPTIONS_PARK_ALWAYS },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice drain_choices[] = {
+	{ "applied", OPTIONS_DRAIN_APPLIED },
+	{ "acknowledged", OPTIONS_DRAIN_ACKNOWLEDGED },
+	{ NULL, 0 },
+};
+
+/* As pre/cipher.h names and numbers them; a test compares. */
+static const struct opt_choice cipher_choices[] = {
+	{ "AES-128-CCM-8", 0x0001 },
+	{ "AES-128-CCM", 0x0002 },
+	{ "AES-128-GCM", PRE_CID_DEFAULT },
+	{ "AES-256-GCM", 0x0004 },
+	{ "ChaCha20-Poly1305", 0x0005 },
+	{ "ARIA-128-CCM", 0x0006 },
+	{ "ARIA-128-GCM", 0x0007 },
+	{ NULL, 0 },
+};
+
 static const struct opt_choice flag_choices[] = {
 	{ "READ", OPTIONS_READ },
 	{ "WRITE", OPTIONS_WRITE },
@@ -126,7 +155,7 @@ static const struct opt_row listener_rows[] = {
 	ROW_NUMBER(S, "port", INT, port, OPT_REQUIRED, 0, 65535, NO,
 	           "TCP port, for coap UDP port; 0: any free one, and for a UNIX socket.")
 	ROW_CHOICE(S, "protocol", protocol, OPTIONS_HTTP, protocol_choices, NO,
-	           "http: HTTP/1.1; coap: CoAP over UDP, for mia, dia and mid.")
+	           "http: HTTP/1.1; coap: CoAP over UDP, for mia, dia, mid and proxy.")
 	ROW_CHOICE(S, "security", security, OPTIONS_CLEAR, security_choices, NO,
 	           "none: http, coap; certificate: TLS for https, DTLS for coaps; psk: the same with the "
 	           "pre-shared keys of service connections and of applications (Kma).")
@@ -135,7 +164,7 @@ static const struct opt_row listener_rows[] = {
 	ROW_TEXT(S, "key", key, "", PLAIN, 0, 1024, NO, "PEM file with the private key.")
 	ROW_TEXT(S, "ca", ca, "", PLAIN, 0, 1024, NO,
 	         "PEM file with the authorities that client certificates are verified by. Empty: they "
-	         "are not asked for.")
+	         "are not asked for; where proxy is served: proxy.ca_file.")
 	ROW_TEXT(S, "crl", crl, "", PLAIN, 0, 1024, NO,
 	         "PEM file with revocation lists for ca, read again when it changes. Empty: revocation is "
 	         "not checked.")
@@ -155,7 +184,9 @@ static const struct opt_row listener_rows[] = {
 	ROW_NUMBER(S, "unix_mode", INT, unix_mode, 660, 0, 777, NO,
 	           "Mode of the UNIX socket, in octal digits.")
 	ROW_FLAGS(S, "serve", serve, SERVE_MIA | SERVE_DIA | SERVE_MID, serve_choices,
-	          "Reference points that are served.")
+	          "Reference points that are served. proxy: the store-and-forward proxy for gateways of other "
+	          "providers; it stands alone and needs security \"certificate\" with require_client_cert, or "
+	          "loopback.")
 };
 #undef S
 
@@ -198,6 +229,34 @@ static const struct opt_row peer_rows[] = {
 };
 #undef S
 
+#define S struct options_proxy_source
+static const struct opt_row proxy_source_rows[] = {
+	ROW_TEXT(S, "url", url, NULL, CONTACT, 1, 1024, NO,
+	         "URL of the source, as it stands in its messages: its sclBase.")
+	ROW_TEXT(S, "scl", scl, NULL, SEGMENT, 1, 255, NO, "SCL-ID that its requests count as.")
+	ROW_TEXT(S, "key", key, NULL, PLAIN, 1, 1024, NO,
+	         "PUBLIC KEY file (m2m-pre keygen) with the key that it signs by.")
+};
+#undef S
+
+#define S struct options_proxy_sink
+static const struct opt_row proxy_sink_rows[] = {
+	ROW_TEXT(S, "name", name, NULL, SEGMENT, 1, 64, NO, "Name, unique in the list; not uplink.")
+	ROW_TEXT(S, "url", url, NULL, CONTACT, 1, 1024, NO, "URL that proxies deliver to.")
+	ROW_TEXT(S, "key", key, NULL, PLAIN, 1, 1024, NO,
+	         "PUBLIC KEY file (m2m-pre keygen) with the key that proxies re-encrypt for.")
+	ROW_TEXT(S, "destination", destination, "", CONTACT, 0, 1024, NO,
+	         "URI of the SCL that it stands for: it is sent what was for that one. Empty: it is "
+	         "sent everything besides.")
+};
+#undef S
+
+static const struct opt_table proxy_source_table = {
+	proxy_source_rows, NITEMS(proxy_source_rows), sizeof(struct options_proxy_source)
+};
+static const struct opt_table proxy_sink_table = {
+	proxy_sink_rows, NITEMS(proxy_sink_rows), sizeof(struct options_proxy_sink)
+};
 static const struct opt_table peer_table = {
 	peer_rows, NITEMS(peer_rows), sizeof(struct options_peer)
 };

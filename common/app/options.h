@@ -10,6 +10,7 @@
 #ifndef APP_OPTIONS_H
 #define APP_OPTIONS_H
 
+#include "app/options_proxy.h"
 #include "base/buf.h"
 
 #include <stdint.h>
@@ -18,11 +19,6 @@
 #define OPTIONS_ERRORS_MAX 65536u /* a fitting maximum for the buffer of errors */
 
 struct arena;
-
-struct options_strings {
-	const char *const *v;
-	size_t n;
-};
 
 /* Flags of a permission; the values of m2m:PermissionFlagType in the order of the schema. */
 enum options_flag {
@@ -315,6 +311,7 @@ struct options {
 		int exec_max; /* of one mgmtCmd */
 		int orders_max;
 	} rem; /* remote entity management */
+	struct options_proxy proxy;
 	struct {
 		int containers;
 	} cache;
@@ -340,7 +337,8 @@ struct options_default {
 struct options_profile {
 	const char *name; /* of the daemon */
 	const struct options_default *defaults; /* ends with path NULL; NULL = none differ */
-	const char *const *absent; /* prefixes ("register.") of the rows that it lacks; may be NULL */
+	const char *const
+		*absent; /* prefixes ("register.") of the rows that it lacks; may be NULL */
 	const char *const *engines; /* names of its stores, NULL-terminated */
 };
 
@@ -361,7 +359,9 @@ struct options *options_load(const struct options_source *src, struct buf *error
 /* True for an address that only this host reaches: loopback, or a UNIX socket. */
 bool options_address_is_local(const char *address);
 /* True when requests on l must come from whom they name. */
-bool options_listener_proves(const struct options_listener *l);
+bool options_listener_proves(const struct options *o, const struct options_listener *l);
+/* What client certificates are verified by on l; "" = they are not looked at. */
+const char *options_listener_ca(const struct options *o, const struct options_listener *l);
 /* The defaults of a daemon; NULL without memory. Freed with options_free. */
 struct options *options_defaults(const struct options_profile *p);
 /* NULL is fine. Options that borrowed from o by options_merge must be gone. */

@@ -3,6 +3,7 @@
 
 #include "app/scl_conf.h"
 
+#include "app/proxy_conf.h"
 #include "base/arena.h"
 
 #define US_PER_MS INT64_C(1000)
@@ -279,19 +280,16 @@ fill_rem(struct capability_rem *rem, const struct options *o, struct arena *a)
 }
 
 bool
-scl_conf_capability(struct capability_conf *conf, enum role role, const struct options *o,
-                    const char *base_uri, struct arena *a)
+scl_conf_capability(struct capability_conf *conf, const struct profile *profile,
+                    const struct options *o, struct arena *a)
 {
-	const char *contact = some(o->register_at.contact_uri);
-
-	conf->role = type_of(role);
+	conf->role = type_of(profile->role);
 	conf->scl_id = o->scl.id;
-	conf->base_uri = base_uri;
+	conf->base = o->scl.base;
 	conf->nscl = ended(a, &o->register_at.nscl);
 	conf->lifetime_us = o->register_at.lifetime_ms * US_PER_MS;
 	conf->retry_us = o->register_at.retry_ms * US_PER_MS;
 	conf->retry_max_us = o->register_at.retry_max_ms * US_PER_MS;
-	conf->contact_uri = contact != NULL ? contact : base_uri;
 	conf->channel = o->register_at.channel;
 	conf->search_strings = ended(a, &o->register_at.search_strings);
 	conf->announce_to = ended(a, &o->register_at.announce_to);
@@ -300,7 +298,17 @@ scl_conf_capability(struct capability_conf *conf, enum role role, const struct o
 	conf->mgmt_protocol = o->register_at.mgmt_protocol;
 	conf->nscl_release = o->register_at.release;
 	fill_rem(&conf->rem, o, a);
+	proxy_conf_fill(&conf->proxy, profile, o, a);
 	return !arena_failed(a);
+}
+
+void
+scl_conf_reached(struct capability_conf *conf, const struct options *o, const char *base_uri)
+{
+	const char *contact = some(o->register_at.contact_uri);
+
+	conf->base_uri = base_uri;
+	conf->contact_uri = contact != NULL ? contact : base_uri;
 }
 
 const struct store_ops *

@@ -17,9 +17,14 @@ bool scl_conf_fill(struct scl_conf *conf, enum role role, const struct options *
 void scl_conf_limits(struct scl_conf *conf, const struct options *o);
 /* How the core's ports reach peers; strings are those of o. */
 void scl_conf_port(struct port_conf *port, const struct options *o);
-/* What capabilities get; base_uri must live as long as conf. False when a is exhausted. */
-bool scl_conf_capability(struct capability_conf *conf, enum role role, const struct options *o,
-                         const char *base_uri, struct arena *a);
+/*
+ * What capabilities get, but for the URIs by which this SCL is reached. Lists are in a, strings those
+ * of o. False when a is exhausted.
+ */
+bool scl_conf_capability(struct capability_conf *conf, const struct profile *profile,
+                         const struct options *o, struct arena *a);
+/* Those URIs, when the listeners have their ports; base_uri must live as long as conf. */
+void scl_conf_reached(struct capability_conf *conf, const struct options *o, const char *base_uri);
 
 /* The configured back end of the daemon, NULL when it has none of that name. */
 const struct store_ops *scl_conf_engine(const struct profile *profile, const struct options *o);

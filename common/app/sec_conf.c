@@ -167,7 +167,7 @@ sec_conf_policy(struct listener_policy *policy, const struct options *o, size_t 
 
 	*policy = (struct listener_policy){
 		.serve = l->serve,
-		.proved = options_listener_proves(l),
+		.proved = options_listener_proves(o, l),
 		.trusted_access = l->trusted_access,
 	};
 }

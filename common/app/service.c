@@ -37,7 +37,7 @@ struct service {
 	size_t n_servers;
 	struct capability_conf cap_conf;
 	void *cap_states[CAPABILITIES_MAX];
-	size_t n_caps; /* started ones */
+	size_t n_attached, n_caps; /* attached, started ones */
 	const char *ready;
 	_Atomic bool restart;
 };
@@ -83,6 +83,38 @@ start_sec(struct service *s, char why[SERVICE_WHY_MAX])
 	return rc;
 }
 
+/* What needs no port of the configuration; the rest is in start_capabilities. */
+static enum rc
+attach_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
+{
+	const struct capability *const *caps = s->profile->caps;
+
+	s->cap_conf.log = s->log;
+	if (!scl_conf_capability(&s->cap_conf, s->profile, s->o, s->arena))
+		return RC_UNAVAILABLE;
+	for (; caps[s->n_attached] != NULL && s->n_attached < CAPABILITIES_MAX; s->n_attached++) {
+		const struct capability *cap = caps[s->n_attached];
+		enum rc rc = RC_OK;
+
+		if (cap->attach != NULL)
+			rc = cap->attach(s->scl, &s->cap_conf, &s->cap_states[s->n_attached], why);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+static void
+detach_capabilities(struct service *s)
+{
+	while (s->n_attached > 0) {
+		const struct capability *cap = s->profile->caps[--s->n_attached];
+
+		if (cap->detach != NULL)
+			cap->detach(s->cap_states[s->n_attached]);
+	}
+}
+
 static enum rc
 open_scl(struct service *s, char why[SERVICE_WHY_MAX])
 {
@@ -102,7 +134,9 @@ open_scl(struct service *s, char why[SERVICE_WHY_MAX])
 		parts.port.protect_arg = s->sec;
 	}
 	rc = scl_new(&s->conf, &parts, &s->scl, why);
-	return rc != RC_OK || s->sec == NULL ? rc : s->profile->sec->attach(s->sec, s->scl, why);
+	if (rc == RC_OK && s->sec != NULL)
+		rc = s->profile->sec->attach(s->sec, s->scl, why);
+	return rc == RC_OK ? attach_capabilities(s, why) : rc;
 }
 
 static enum rc
@@ -182,15 +216,13 @@ start_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
 {
 	const struct capability *const *caps = s->profile->caps;
 
-	s->cap_conf.log = s->log;
 	if (s->sec != NULL && s->profile->sec->gate != NULL)
 		s->cap_conf.gate = s->profile->sec->gate(s->sec);
 	s->cap_conf.begins_again = begins_again;
 	s->cap_conf.begins_again_arg = s;
 	s->cap_conf.rem.restart = restart;
 	s->cap_conf.rem.restart_arg = s;
-	if (!scl_conf_capability(&s->cap_conf, s->profile->role, s->o, s->cap_conf.base_uri, s->arena))
-		return RC_UNAVAILABLE;
+	scl_conf_reached(&s->cap_conf, s->o, s->cap_conf.base_uri);
 	for (; caps[s->n_caps] != NULL && s->n_caps < CAPABILITIES_MAX; s->n_caps++) {
 		const struct capability *cap = caps[s->n_caps];
 		enum rc rc;
@@ -318,6 +350,7 @@ service_stop(struct service *s)
 		listen_stop(&s->listeners[i]);
 	if (s->scl != NULL)
 		scl_free(s->scl);
+	detach_capabilities(s);
 	if (s->sec != NULL)
 		s->profile->sec->close(s->sec);
 	if (s->repo != NULL)

@@ -14,7 +14,9 @@
 #include "app/reset.h"
 #include "app/scl_conf.h"
 #include "app/sec_conf.h"
+#include "cap/proxy_conf.h"
 #include "cap/sec/backup.h"
+#include "store/copy.h"
 
 /* Opens the store as it is; false with one line on err. */
 static bool
@@ -36,6 +38,10 @@ open_to_read(const struct profile *profile, const struct options *o, struct repo
 		fprintf(err, "%s: %s\n", profile->name, why[0] != '\0' ? why : status_of(rc)->text);
 	return rc == RC_OK;
 }
+
+/* What the capability of the proxy keeps beside the tree. */
+static const char *const proxy_stores[] = { PROXY_BOOK_STORE, PROXY_SINK_STORE, PROXY_SOURCE_STORE,
+	                                    NULL };
 
 struct findings {
 	FILE *out;
@@ -62,6 +68,9 @@ service_check_store(const struct profile *profile, const struct options *o, FILE
 		return 1;
 	rc = repo_check(repo, on_finding, &f);
 	repo_close(repo);
+	for (const char *const *name = proxy_stores; *name != NULL; name++)
+		(void)store_verify(scl_conf_engine(profile, o), o->store.path, *name, on_finding,
+		                   &f);
 	if (rc != RC_OK && f.n == 0)
 		on_finding(&f, status_of(rc)->text);
 	return f.n > 0 || fflush(out) != 0 ? 1 : 0;
@@ -71,8 +80,9 @@ service_check_store(const struct profile *profile, const struct options *o, FILE
 
 /* Where a copy grows, and what its name is then. */
 struct copy {
-	char to[PATH_MAX - 8];
+	char to[PATH_MAX - 16];
 	char part[PATH_MAX];
+	char first[PATH_MAX]; /* what is copied before the tree: the engine wants an empty part */
 };
 
 static enum rc
@@ -94,11 +104,41 @@ copy_begin(struct copy *c, const char *to, char why[SERVICE_WHY_MAX])
 		return say(why, to, "no name of a directory");
 	snprintf(c->to, sizeof(c->to), "%.*s", (int)n, to);
 	snprintf(c->part, sizeof(c->part), "%s.part", c->to);
+	snprintf(c->first, sizeof(c->first), "%s.first", c->to);
 	if (rmdir(c->to) != 0 && errno != ENOENT)
 		return say(why, c->to,
 		           errno == ENOTEMPTY || errno == EEXIST ? "the directory is not empty"
 		                                                 : strerror(errno));
 	return mkdir(c->part, 0700) == 0 ? RC_OK : say(why, c->part, strerror(errno));
+}
+
+/*
+ * What the tree has must not be older than what these say of it: that a request was sealed, or
+ * applied and is not kept any more. The other way round it is done, or seen to be done, again.
+ */
+static enum rc
+copy_first(const struct copy *c, const struct store_ops *ops, const char *from,
+           char why[SERVICE_WHY_MAX])
+{
+	enum rc rc = mkdir(c->first, 0700) == 0 ? RC_OK : say(why, c->first, strerror(errno));
+
+	for (const char *const *name = proxy_stores; rc == RC_OK && *name != NULL; name++)
+		rc = store_copy(ops, from, c->first, *name, why);
+	return rc;
+}
+
+static enum rc
+join_first(const struct copy *c, char why[SERVICE_WHY_MAX])
+{
+	char from[PATH_MAX + 16], to[PATH_MAX + 16];
+
+	for (const char *const *name = proxy_stores; *name != NULL; name++) {
+		snprintf(from, sizeof(from), "%s/%s", c->first, *name);
+		snprintf(to, sizeof(to), "%s/%s", c->part, *name);
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return say(why, to, strerror(errno));
+	}
+	return rmdir(c->first) == 0 ? RC_OK : say(why, c->first, strerror(errno));
 }
 
 static enum rc
@@ -129,6 +169,7 @@ copy_end(const struct copy *c, enum rc rc, char why[SERVICE_WHY_MAX])
 	if (rc == RC_OK)
 		return sync_parent(c->to);
 	(void)reset_remove(c->part);
+	(void)reset_remove(c->first);
 	return rc;
 }
 
@@ -144,7 +185,11 @@ service_backup(const struct profile *profile, const struct options *o, const cha
 		return 1;
 	rc = copy_begin(&c, to, why);
 	if (rc == RC_OK) {
-		rc = repo_backup(repo, c.part, why);
+		rc = copy_first(&c, scl_conf_engine(profile, o), o->store.path, why);
+		if (rc == RC_OK)
+			rc = repo_backup(repo, c.part, why);
+		if (rc == RC_OK)
+			rc = join_first(&c, why);
 		if (rc == RC_OK)
 			rc = sec_conf_use(profile, o, sec_backup, c.part, why);
 		rc = copy_end(&c, rc, why);

@@ -7,6 +7,7 @@
 #define CAP_CAPABILITY_H
 
 #include "base/rc.h"
+#include "cap/proxy_conf.h"
 #include "model/attr.h"
 
 #include <stdbool.h>
@@ -48,11 +49,12 @@ struct capability_rem {
 	void *restart_arg;
 };
 
-/* What capabilities may ask of the configuration. Strings and lists live until stop has returned. */
+/* What capabilities may ask of the configuration. It, its strings and lists live until detach. */
 struct capability_conf {
 	enum scl_type role;
 	const char *scl_id;
-	const char *base_uri; /* absolute URI of the own sclBase */
+	const char *base; /* name of the own sclBase */
+	const char *base_uri; /* absolute URI of the own sclBase; NULL until start */
 	struct log *log;
 
 	/* Registration with an NSCL. Times are microseconds. */
@@ -79,13 +81,22 @@ struct capability_conf {
 	const void *begins_again_arg;
 
 	struct capability_rem rem;
+	struct proxy_conf proxy;
 };
 
 struct capability {
 	const char *name;
 	bool governs; /* requests are admitted only after it has started; stands before the others */
 	/*
-	 * scl has its threads, and lives until stop has returned. *state is the
+	 * NULL: there is nothing to do so early. Between scl_new and scl_start, where endpoints are added:
+	 * scl lives until detach, but has no threads yet, and requests may come before start and after
+	 * stop. *state is the capability's own, NULL when it has nothing to do. On failure *why says in
+	 * one line why and nothing else of it is called.
+	 */
+	enum rc (*attach)(struct scl *scl, const struct capability_conf *conf, void **state,
+	                  char why[CAPABILITY_WHY_MAX]);
+	/*
+	 * scl has its threads, and lives until stop has returned. *state is what attach gave, else the
 	 * capability's own, NULL when it has nothing to do. On failure *why says in one line why and
 	 * stop is not called.
 	 */
@@ -93,6 +104,8 @@ struct capability {
 	                 char why[CAPABILITY_WHY_MAX]);
 	/* Ends in a bounded time, before the scl stops. state is what start gave, also NULL. */
 	void (*stop)(void *state);
+	/* With attach only: after scl_free. No request and no thread of the scl is left. */
+	void (*detach)(void *state);
 };
 
 #endif

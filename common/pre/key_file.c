@@ -158,6 +158,15 @@ pre_identity_sign(const struct pre_identity *id)
 	return id->sign;
 }
 
+void
+pre_identity_end_signing(struct pre_identity *id)
+{
+	sign_key_free(id->sign);
+	secret_free(id->seed, sizeof(*id->seed));
+	id->sign = NULL;
+	id->seed = NULL;
+}
+
 /* ---- public keys ---- */
 
 static bool

@@ -43,6 +43,12 @@ enum rc pre_identity_write(const struct pre_identity *id, struct buf *to);
 /* Both live as long as id. */
 const struct afgh_keys *pre_identity_keys(const struct pre_identity *id);
 const struct sign_key *pre_identity_sign(const struct pre_identity *id);
+/*
+ * Wipes the signing key, which a party that only receives does not need (libcrypto keeps it in memory
+ * that is not locked). From then on pre_identity_sign is NULL; not before pre_identity_write or
+ * pre_public_of.
+ */
+void pre_identity_end_signing(struct pre_identity *id);
 
 /* ---- what others may know of a party ---- */
 
