@@ -63,6 +63,7 @@ check_same(const struct req_input *in, const struct req_input *again, bool same_
 	assert(slice_eq(in->if_match, again->if_match));
 	assert(in->op != REQ_RETRIEVE || slice_eq(in->if_none_match, again->if_none_match));
 	assert(slice_eq(in->accept, again->accept));
+	assert(slice_eq(in->pre_source, again->pre_source));
 }
 
 /* What is sent for it reads as the same, when it can be sent. */
@@ -87,6 +88,8 @@ send_on(const struct req_input *in, struct arena *a)
 		exchange_add_header(&ex, SLICE_LIT("If-Match"), in->if_match);
 	if (in->if_none_match.p != NULL)
 		exchange_add_header(&ex, SLICE_LIT("If-None-Match"), in->if_none_match);
+	if (in->pre_source.p != NULL)
+		exchange_add_header(&ex, SLICE_LIT("PRE-Source"), in->pre_source);
 	if (pdu != NULL && cmap_exchange(&ex, a, &call, &why) == RC_OK) {
 		coap_pdu_set_code(pdu, (coap_pdu_code_t)call.code);
 		if (call.options != NULL)
@@ -114,6 +117,8 @@ check_request(const coap_pdu_t *pdu)
 	if (a == NULL)
 		return;
 	rc = cmap_request(pdu, SLICE_LIT("[2001:db8::1]:5683"), a, &head, &why);
+	assert(head.input.pre_source.n <= CMAP_PRE_SOURCE_MAX);
+	assert(head.input.pre_store.p == NULL || head.input.pre_store.n == CMAP_PRE_STORE_SIZE);
 	assert((rc == RC_OK) == (why == NULL));
 	assert(head.block1.szx < 7 || rc != RC_OK);
 	assert(head.block2.szx < 7 || rc != RC_OK);

@@ -153,11 +153,11 @@ core_start(struct core_bed *b)
 {
 	static const struct port_ops *const ports[] = { &port_fake, NULL };
 	static const char *const own[] = { "scl.example.org:8080", "alias.example.org:8080", NULL };
-	const struct repo_conf rc = { .ops = engine(),
+	const struct repo_conf rc = { .ops = b->path != NULL ? &store_lmdb : engine(),
 		                      .cached_sequences = 8,
 		                      .arena_max = b->conf.arena_max,
 		                      .clock = &b->clock.clock,
-		                      .store = { .max_bytes = b->quota } };
+		                      .store = { .path = b->path, .max_bytes = b->quota } };
 	struct scl_parts parts = { .log = b->log,
 		                   .clock = &b->clock.clock,
 		                   .ports = ports,

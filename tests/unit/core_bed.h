@@ -30,6 +30,7 @@ struct core_bed {
 	struct scl_conf conf; /* may be changed before core_start */
 	struct core_clock clock;
 	uint64_t quota; /* of the store, octets; 0 = the engine's */
+	const char *path; /* directory of a store on disk; NULL: the memory engine */
 	const struct guard *guard; /* NULL: none */
 	void (*attach)(struct scl *scl); /* called before scl_start; NULL: nothing is to be */
 	const struct req_listener *listener; /* of the next requests; NULL: one of mIa and mId */

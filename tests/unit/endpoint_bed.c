@@ -56,7 +56,7 @@ op_of(const char *method)
 
 static void
 fill(struct req *rq, const struct asker *who, const char *method, const char *target,
-     const char *type, const char *body)
+     const char *type, struct slice body)
 {
 	struct req_input *in = req_input(rq);
 	struct arena *a = req_arena(rq);
@@ -68,10 +68,13 @@ fill(struct req *rq, const struct asker *who, const char *method, const char *ta
 	in->peer = &who->peer;
 	if (who->authorization != NULL)
 		in->authorization = arena_copy(a, slice_of(who->authorization));
-	in->accept = SLICE_LIT("application/json");
-	if (body != NULL) {
+	in->from = arena_copy(a, slice_of(who->from));
+	in->last_event_id = arena_copy(a, slice_of(who->last_event_id));
+	in->accept = who->accept != NULL ? slice_of(who->accept) : SLICE_LIT("application/json");
+	if (body.p != NULL) {
 		in->content_type = arena_copy(a, slice_of(type));
-		in->body = arena_copy(a, slice_of(body));
+		in->content_encoding = arena_copy(a, slice_of(who->encoding));
+		in->body = arena_copy(a, body);
 	}
 	in->has_length = true;
 	in->content_length = in->body.n;
@@ -96,10 +99,10 @@ carry_out(struct req *rq)
 }
 
 struct told
-ask(struct core_bed *b, const struct asker *who, const char *method, const char *target,
-    const char *type, const char *body)
+ask_octets(struct core_bed *b, const struct asker *who, const char *method, const char *target,
+           const char *type, struct slice body)
 {
-	const struct req_listener listener = { .serve = who->serve };
+	const struct req_listener listener = { .serve = who->serve, .policy = who->policy };
 	struct req *rq = req_new(b->scl, &listener);
 	const struct req_answer *a;
 	struct told t;
@@ -108,14 +111,24 @@ ask(struct core_bed *b, const struct asker *who, const char *method, const char 
 	fill(rq, who, method, target, type, body);
 	carry_out(rq);
 	a = req_encode(rq);
-	t = (struct told){ .status = a->http_status, .body = calloc(1, a->body_len + 1),
+	t = (struct told){ .status = a->http_status,
+		           .body = calloc(1, a->body_len + 1),
 		           .retry_after = a->retry_after };
 	ck_assert_ptr_nonnull(t.body);
 	if (a->body_len > 0)
 		memcpy(t.body, a->body, a->body_len);
+	snprintf(t.location, sizeof(t.location), "%.*s", (int)a->location.n, a->location.p);
+	snprintf(t.allow, sizeof(t.allow), "%.*s", (int)a->allow.n, a->allow.p);
 	ck_assert(a->no_store);
 	req_free(rq);
 	return t;
+}
+
+struct told
+ask(struct core_bed *b, const struct asker *who, const char *method, const char *target,
+    const char *type, const char *body)
+{
+	return ask_octets(b, who, method, target, type, slice_of(body));
 }
 
 int

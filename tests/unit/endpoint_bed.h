@@ -5,13 +5,17 @@
 
 #include "core/peer.h"
 #include "core_bed.h"
-#include "mas_bed.h"
 
 /* Who asks, and by which listener. */
 struct asker {
 	unsigned serve; /* enum req_serve */
 	struct peer peer;
 	const char *authorization; /* or NULL */
+	const char *from; /* requestingEntity, or NULL */
+	const char *accept; /* NULL: JSON */
+	const char *encoding; /* of the body, or NULL */
+	const char *last_event_id; /* or NULL */
+	const struct listener_policy *policy; /* of the listener, or NULL */
 };
 
 /* A client with a certificate that has that one URI, and the DNS name. */
@@ -23,11 +27,15 @@ struct told {
 	int status;
 	char *body; /* heap, zero-terminated, never NULL */
 	unsigned retry_after;
+	char location[256], allow[64];
 };
 
 /* body NULL: none. Waits for the answer. Any thread. */
-struct told ask(struct core_bed *b, const struct asker *who, const char *method,
-                const char *target, const char *type, const char *body);
+struct told ask(struct core_bed *b, const struct asker *who, const char *method, const char *target,
+                const char *type, const char *body);
+/* The same with a body of any octets. */
+struct told ask_octets(struct core_bed *b, const struct asker *who, const char *method,
+                       const char *target, const char *type, struct slice body);
 /* The status alone; JSON. */
 int ask_status(struct core_bed *b, const struct asker *who, const char *method, const char *target,
                const char *body);

@@ -170,7 +170,7 @@ bed_until(struct mas_bed *b, bool (*cond)(struct mas_bed *b, void *arg), void *a
 
 	while (!cond(b, arg)) {
 		ck_assert_msg(clock_monotonic() < end, "it did not happen");
-		mas_work_wake(b->m->work);
+		tables_work_wake(b->m->work);
 		usleep(2000);
 	}
 }

@@ -210,7 +210,7 @@ fake_close(struct port *p)
 	free(p);
 }
 
-static const char *const schemes[] = { "http", "https", NULL };
+static const char *const schemes[] = { "http", "https", "coap", "coaps", NULL };
 
 const struct port_ops port_fake = {
 	.schemes = schemes,

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "endpoint_bed.h"
+#include "mas_bed.h"
 #include "mas/mas_remote.h"
 #include "mas/mas_rest.h"
 

@@ -183,7 +183,7 @@ fill(struct req *rq, const char *method, const char *target, const struct header
 	if (h->authorization == NULL)
 		in->from = slice_of(h->from != NULL ? h->from : ISSUER);
 	in->authorization = slice_of(h->authorization);
-	in->content_type = SLICE_LIT("text/plain");
+	in->content_type = slice_of(h->type == NULL ? "text/plain" : h->type);
 	in->body = slice_of(body);
 	in->has_length = true;
 	in->content_length = in->body.n;

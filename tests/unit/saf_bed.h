@@ -35,6 +35,7 @@ extern struct saf_peer peer;
 /* Headers of a request; NULL: none, from: ISSUER, but not beside authorization. */
 struct headers {
 	const char *correlation, *contact, *trpdt, *rcat, *via, *from, *authorization;
+	const char *type; /* of the body; NULL: text/plain */
 };
 
 /* A conf with room for a few requests; the peers answer 204; nothing runs. */

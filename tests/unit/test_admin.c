@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "codec/json_fields.h"
 #include "endpoint_bed.h"
+#include "mas_bed.h"
 #include "mas/admin.h"
-#include "mas/mas_json.h"
 #include "mas/msbf_admin.h"
 #include "suite.h"
 

@@ -540,6 +540,49 @@ START_TEST(echo_tag_and_silence)
 }
 END_TEST
 
+/* What has another length, or is there again, counts as not there. */
+START_TEST(source_and_store_of_a_message)
+{
+	static char longest[CMAP_PRE_SOURCE_MAX + 2];
+	struct message m;
+
+	memset(longest, 'x', CMAP_PRE_SOURCE_MAX + 1);
+	ck_assert_int_eq(map_option(2, 65000, longest, CMAP_PRE_SOURCE_MAX), RC_OK);
+	ck_assert_uint_eq(head.input.pre_source.n, CMAP_PRE_SOURCE_MAX);
+	ck_assert_ptr_null(head.input.pre_store.p);
+	ck_assert_int_eq(map_option(2, 65000, longest, CMAP_PRE_SOURCE_MAX + 1), RC_OK);
+	ck_assert_ptr_null(head.input.pre_source.p);
+	ck_assert_int_eq(map_option(2, 65000, "", 0), RC_OK);
+	ck_assert_ptr_null(head.input.pre_source.p);
+	for (size_t n = 7; n <= 9; n++) {
+		ck_assert_int_eq(map_option(2, 65004, "12345678\t", n), RC_OK);
+		ck_assert_int_eq(head.input.pre_store.p != NULL, n == 8);
+	}
+	message_begin(&m, 2);
+	message_text(&m, 65000, "a");
+	message_text(&m, 65000, "b");
+	message_option(&m, 65004, "\0\1\2\3\4\5\6\7", 8);
+	ck_assert_int_eq(map(&m), RC_OK);
+	ck_assert_slice_is(head.input.pre_source, "a");
+	ck_assert_mem_eq(head.input.pre_store.p, "\0\1\2\3\4\5\6\7", 8);
+}
+END_TEST
+
+START_TEST(a_token_of_four_octets_is_a_number)
+{
+	for (size_t n = 0; n <= 8; n++) {
+		coap_pdu_t *pdu = coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_POST, 1, 64);
+
+		ck_assert_int_eq(coap_add_token(pdu, n, (const uint8_t *)"\xc0\xff\xee\x01wxyz"),
+		                 1);
+		ck_assert_int_eq(cmap_request(pdu, slice_of(AUTHORITY), arena, &head, &why), RC_OK);
+		ck_assert_int_eq(head.input.has_msg_id, n == 4);
+		ck_assert_uint_eq(head.input.msg_id, n == 4 ? 0xc0ffee01 : 0);
+		coap_delete_pdu(pdu);
+	}
+}
+END_TEST
+
 /* RFC 7252 sections 5.4.1, 5.4.3 and 5.4.5. */
 static const struct {
 	unsigned number;
@@ -549,7 +592,7 @@ static const struct {
 } wrong[] = {
 	{ 9, "", 1, RC_BAD_REQUEST },
 	{ 65001, "x", 1, RC_BAD_REQUEST },
-	{ 65000, "x", 1, RC_OK },
+	{ 65002, "x", 1, RC_OK },
 	{ COAP_OPTION_IF_MATCH, "123456789", 1, RC_BAD_REQUEST },
 	{ COAP_OPTION_URI_HOST, "", 1, RC_BAD_REQUEST },
 	{ COAP_OPTION_URI_HOST, "a", 2, RC_BAD_REQUEST },
@@ -650,6 +693,8 @@ suite(void)
 	tcase_add_test(c, blocks_and_sizes);
 	tcase_add_test(c, a_block_without_its_size);
 	tcase_add_test(c, echo_tag_and_silence);
+	tcase_add_test(c, source_and_store_of_a_message);
+	tcase_add_test(c, a_token_of_four_octets_is_a_number);
 	tcase_add_loop_test(c, wrong_options, 0, (int)NITEMS(wrong));
 	tcase_add_loop_test(c, what_needs_another_answer_is_told, 0, (int)NITEMS(plainness));
 	tcase_add_test(c, a_full_arena_is_an_error);

@@ -263,6 +263,8 @@ static const struct {
 	{ "GET", "If-None-Match", "*", 0, NULL },
 	{ "GET", "If-Modified-Since", "Sun, 22 Nov 2026 12:00:00 GMT", 0, NULL },
 	{ "PUT", "If-Unmodified-Since", "Sun, 22 Nov 2026 12:00:00 GMT", -1, NULL },
+	{ "POST", "PRE-Source", "http://gw/m2m", CMAP_OPTION_PRE_SOURCE, "http://gw/m2m" },
+	{ "POST", "PRE-Source", "", -1, NULL },
 };
 
 START_TEST(headers_are_options)
@@ -293,6 +295,20 @@ START_TEST(from_goes_before_credentials)
 	ck_assert_int_eq(make(), RC_OK);
 	ck_assert_slice_is(pdu_option(pdu, COAP_OPTION_URI_QUERY, 0), "RequestingEntity=urn:a");
 	ck_assert_ptr_null(pdu_option(pdu, COAP_OPTION_URI_QUERY, 1).p);
+}
+END_TEST
+
+START_TEST(a_source_is_as_long_as_a_url_for_a_proxy)
+{
+	static char longest[CMAP_PRE_SOURCE_MAX + 1];
+
+	memset(longest, 'x', sizeof(longest));
+	ex.url = SLICE_LIT("coap://10.0.0.1/");
+	ex.method = SLICE_LIT("POST");
+	exchange_add_header(&ex, SLICE_LIT("PRE-Source"), slice_make(longest, sizeof(longest)));
+	ck_assert_int_eq(make(), RC_BAD_GATEWAY);
+	ex.headers[0].value.n--;
+	ck_assert_int_eq(make(), RC_OK);
 }
 END_TEST
 
@@ -536,6 +552,7 @@ add_exchanges(Suite *s)
 	tcase_add_loop_test(c, methods_have_codes, 0, (int)NITEMS(methods));
 	tcase_add_loop_test(c, headers_are_options, 0, (int)NITEMS(headers));
 	tcase_add_test(c, from_goes_before_credentials);
+	tcase_add_test(c, a_source_is_as_long_as_a_url_for_a_proxy);
 	tcase_add_test(c, what_is_too_long_is_refused);
 	tcase_add_loop_test(c, target_says_no_attributes, 0, (int)NITEMS(foreign_attributes));
 	tcase_add_loop_test(c, codes_are_statuses, 0, (int)NITEMS(statuses));

@@ -16,15 +16,15 @@
 #define ROWS 12u
 
 static struct mas_bed bed; /* its files and clock; the store is the test's own */
-static struct mas_store store;
+static struct tables store;
 static struct key seal;
 
-static struct mas_tx *
+static struct tables_tx *
 begin(void)
 {
-	struct mas_tx *tx = NULL;
+	struct tables_tx *tx = NULL;
 
-	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(tables_begin(&store, &tx), RC_OK);
 	return tx;
 }
 
@@ -34,10 +34,10 @@ add(const char *action, int64_t now)
 	struct audit_entry e = { .actor = SLICE_LIT("admin"), .action = slice_of(action),
 		                 .object = SLICE_LIT("node 1"), .result = SLICE_LIT("ok"),
 		                 .source = SLICE_LIT("192.0.2.1") };
-	struct mas_tx *tx = begin();
+	struct tables_tx *tx = begin();
 
 	ck_assert_int_eq(audit_add(tx, &seal, now, &e), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 }
 
 static void
@@ -47,7 +47,7 @@ start(int engine)
 	char why[256];
 
 	bed_make(&bed, engine);
-	ck_assert_int_eq(mas_store_open(bed.conf.engine, &bed.conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(tables_open(bed.conf.engine, &bed.conf.store, &store, why), RC_OK);
 	ck_assert_int_eq(audit_seal_key(&kek, &seal), RC_OK);
 	for (unsigned i = 0; i < ROWS; i++)
 		add("revoke", i);
@@ -56,7 +56,7 @@ start(int engine)
 static void
 end(void)
 {
-	mas_store_close(&store);
+	tables_close(&store);
 	bed_free(&bed);
 }
 
@@ -64,11 +64,11 @@ static struct audit_check
 verify(const struct key *key)
 {
 	struct audit_check c = { .next = 0 };
-	struct mas_tx *tx = begin();
+	struct tables_tx *tx = begin();
 
 	while (!c.ended)
 		ck_assert_int_eq(audit_verify(tx, key, 5, &c), RC_OK);
-	mas_tx_abort(tx);
+	tables_abort(tx);
 	return c;
 }
 
@@ -81,12 +81,12 @@ expect(uint64_t bad, bool bad_head)
 	ck_assert_int_eq(c.bad_head, bad_head);
 }
 
-static struct mas_key
+static struct table_key
 row(uint64_t number)
 {
-	struct mas_key k = mas_key('A');
+	struct table_key k = table_key('A');
 
-	mas_key_number(&k, number, 8);
+	table_key_number(&k, number, 8);
 	return k;
 }
 
@@ -94,27 +94,27 @@ row(uint64_t number)
 static void
 edit(uint64_t number, int at)
 {
-	struct mas_key k = row(number);
-	struct mas_tx *tx = begin();
+	struct table_key k = row(number);
+	struct tables_tx *tx = begin();
 	char octets[1024];
 	struct slice val;
 
-	ck_assert_int_eq(mas_get(tx, mas_key_view(&k), &val), RC_OK);
+	ck_assert_int_eq(tables_get(tx, table_key_view(&k), &val), RC_OK);
 	ck_assert_uint_lt(val.n, sizeof(octets));
 	memcpy(octets, val.p, val.n);
 	octets[at >= 0 ? (size_t)at : val.n - (size_t)-at] ^= 1;
-	ck_assert_int_eq(mas_put(tx, mas_key_view(&k), slice_make(octets, val.n)), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_put(tx, table_key_view(&k), slice_make(octets, val.n)), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 }
 
 static void
 cut(uint64_t number)
 {
-	struct mas_key k = row(number);
-	struct mas_tx *tx = begin();
+	struct table_key k = row(number);
+	struct tables_tx *tx = begin();
 
-	ck_assert_int_eq(mas_del(tx, mas_key_view(&k)), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_del(tx, table_key_view(&k)), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 }
 
 START_TEST(test_sound)
@@ -170,23 +170,23 @@ START_TEST(test_rewritten)
 {
 	struct key other = bed_key(2), forged;
 	struct audit_entry e = { .action = SLICE_LIT("nothing") };
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 
 	start(_i);
 	ck_assert_int_eq(audit_seal_key(&other, &forged), RC_OK);
 	cut(ROWS);
 	tx = begin();
-	ck_assert_int_eq(mas_del(tx, SLICE_LIT("Maudit")), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_del(tx, SLICE_LIT("Maudit")), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	expect(0, true);
 	tx = begin();
 	ck_assert_int_eq(audit_add(tx, &forged, 1, &e), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	expect(0, true);
 	/* Nor is anything added to it. */
 	tx = begin();
 	ck_assert_int_eq(audit_add(tx, &seal, 1, &e), RC_INTERNAL);
-	mas_tx_abort(tx);
+	tables_abort(tx);
 	end();
 }
 END_TEST
@@ -194,7 +194,7 @@ END_TEST
 START_TEST(test_reseal)
 {
 	struct key other = bed_key(2), next;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 
 	start(_i);
 	ck_assert_int_eq(audit_seal_key(&other, &next), RC_OK);
@@ -202,7 +202,7 @@ START_TEST(test_reseal)
 	ck_assert(audit_sealed_by(tx, &seal) && !audit_sealed_by(tx, &next));
 	ck_assert_int_eq(audit_reseal(tx, &seal, &next), RC_OK);
 	ck_assert(!audit_sealed_by(tx, &seal) && audit_sealed_by(tx, &next));
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	ck_assert(verify(&seal).bad_head);
 	ck_assert(!verify(&next).bad_head);
 	end();
@@ -212,7 +212,7 @@ END_TEST
 START_TEST(test_trim)
 {
 	struct audit_check c;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	size_t removed;
 
 	start(_i);
@@ -221,7 +221,7 @@ START_TEST(test_trim)
 	ck_assert_uint_eq(removed, 3);
 	ck_assert_int_eq(audit_trim(tx, &seal, 5, 100, &removed), RC_OK);
 	ck_assert_uint_eq(removed, 2);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	c = verify(&seal);
 	ck_assert(c.bad == 0 && !c.bad_head && c.rows == ROWS - 5);
 	edit(6, 8);
@@ -229,7 +229,7 @@ START_TEST(test_trim)
 	edit(6, 8);
 	tx = begin();
 	ck_assert_int_eq(audit_trim(tx, &seal, INT64_MAX, 100, &removed), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	expect(0, false);
 	add("again", 99);
 	expect(0, false);
@@ -381,9 +381,9 @@ START_TEST(test_edited_on_disk)
 	(void)bed_issue(b, 1, 10);
 	(void)bed_connected(b, 1, 1);
 	bed_close(b);
-	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(tables_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
 	edit(2, 8);
-	mas_store_close(&store);
+	tables_close(&store);
 	bed_open(b);
 	ck_assert_int_eq(bed_verify(b, &check), RC_OK);
 	ck_assert_uint_eq(check.bad, 3);
@@ -397,13 +397,13 @@ START_TEST(test_texts)
 	char longer[AUDIT_OBJECT_MAX + 50];
 	struct audit_entry e = { .actor = SLICE_LIT("a\nb\x7f"),
 		                 .object = slice_make(longer, sizeof(longer)) };
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 
 	memset(longer, 'x', sizeof(longer));
 	start(_i);
 	tx = begin();
 	ck_assert_int_eq(audit_add(tx, &seal, 1, &e), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	expect(0, false);
 	end();
 }

@@ -138,7 +138,7 @@ START_TEST(test_in_flight)
 	while (bed_conn(b, first.id) == NULL ||
 	       bed_conn(b, first.id)->expires != BED_START + 2 * CLOCK_SECOND) {
 		ck_assert(conn_lives(b, &first));
-		mas_work_wake(b->m->work);
+		tables_work_wake(b->m->work);
 	}
 	bed_pass(b, 2 * CLOCK_SECOND);
 	bed_until(b, conn_ended, &first);
@@ -157,7 +157,7 @@ START_TEST(test_limits)
 	b->mas.ops->used(b->mas.self, 12345, 1, 1);
 	do {
 		ck_assert(conn_lives(b, &c));
-		mas_work_wake(b->m->work);
+		tables_work_wake(b->m->work);
 	} while (bed_conn(b, c.id)->requests != MAS_KMC_REQUESTS_MAX - 1);
 	ck_assert_int_eq(bed_conn(b, c.id)->last_seen, BED_START);
 	b->mas.ops->used(b->mas.self, c.id, 1, 0);

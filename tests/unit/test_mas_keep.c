@@ -244,15 +244,15 @@ START_TEST(test_erased)
 	struct mas_connection c;
 	struct mas_conn conn;
 	struct mas_kmr kmr;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 
 	(void)bed_issue(b, 1, 10);
 	c = bed_connected(b, 1, 1);
 	for (unsigned i = 0; i < 2; i++) {
-		ck_assert_int_eq(mas_tx_begin(&b->m->store, &tx), RC_OK);
+		ck_assert_int_eq(tables_begin(&b->m->store, &tx), RC_OK);
 		ck_assert_int_eq(mas_kmr_get(tx, &c.node, 1, &kmr), RC_OK);
 		ck_assert_int_eq(mas_conn_get(tx, c.id, &conn), RC_OK);
-		mas_tx_abort(tx);
+		tables_abort(tx);
 		ck_assert_int_eq(kmr.wrapped.n == 0, i == 1);
 		ck_assert_int_eq(conn.wrapped.n == 0, i == 1);
 		ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
@@ -366,17 +366,17 @@ half_way(struct mas_bed *b)
 {
 	struct key kek[2], candidate = { { 0 } };
 	struct mas_keys *keys = NULL;
-	struct mas_store store;
+	struct tables store;
 	struct mas_kmr kmr;
 	struct node_id node = bed_node(1);
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	struct key k;
 	char why[256];
 
 	memcpy(kek[0].v, b->kek_octets[0], KEY_BYTES);
 	memcpy(kek[1].v, b->kek_octets[1], KEY_BYTES);
-	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
-	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(tables_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(tables_begin(&store, &tx), RC_OK);
 	ck_assert_int_eq(mas_master_open(tx, kek, 2, &keys, &candidate, why), RC_OK);
 	ck_assert_int_eq(mas_keys_prepare(keys, &kek[1]), RC_OK);
 	mas_keys_switch(keys);
@@ -391,11 +391,13 @@ half_way(struct mas_bed *b)
 		uint8_t record[1 + 2 * MAS_CHECK_BYTES] = { 1 };
 
 		mas_keys_check(keys, record + 1, record + 1 + MAS_CHECK_BYTES);
-		ck_assert_int_eq(mas_put(tx, SLICE_LIT("Mkek"), slice_make(record, sizeof(record))), RC_OK);
+		ck_assert_int_eq(
+			tables_put(tx, SLICE_LIT("Mkek"), slice_make(record, sizeof(record))),
+			RC_OK);
 	}
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
 	mas_keys_free(keys);
-	mas_store_close(&store);
+	tables_close(&store);
 }
 
 static bool
@@ -437,21 +439,21 @@ START_TEST(test_moved_record)
 	struct mas_bed *b = start(LMDB);
 	struct node_id one = bed_node(1), two = bed_node(2);
 	struct mas_kmr a, other;
-	struct mas_store store;
-	struct mas_tx *tx;
+	struct tables store;
+	struct tables_tx *tx;
 	char why[256];
 
 	(void)bed_issue(b, 1, 10);
 	(void)bed_issue(b, 2, 20);
 	bed_close(b);
-	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
-	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(tables_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(tables_begin(&store, &tx), RC_OK);
 	ck_assert_int_eq(mas_kmr_get(tx, &one, 1, &a), RC_OK);
 	ck_assert_int_eq(mas_kmr_get(tx, &two, 1, &other), RC_OK);
 	other.wrapped = a.wrapped;
 	ck_assert_int_eq(mas_kmr_put(tx, &other), RC_OK);
-	ck_assert_int_eq(mas_tx_commit(tx), RC_OK);
-	mas_store_close(&store);
+	ck_assert_int_eq(tables_commit(tx), RC_OK);
+	tables_close(&store);
 	ck_assert_int_eq(bed_try_open(b, why), RC_INTERNAL);
 	bed_free(b);
 }
@@ -461,37 +463,39 @@ END_TEST
 START_TEST(test_rubbish)
 {
 	struct mas_bed *b = start(LMDB);
-	struct mas_key key = mas_key('N');
+	struct table_key key = table_key('N');
 	struct node_id node = bed_node(1);
-	struct mas_store store;
+	struct tables store;
 	struct mas_node n;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 	struct slice val;
 	char octets[512], why[256];
 	size_t size;
 
 	(void)bed_issue(b, 1, 10);
 	bed_close(b);
-	ck_assert_int_eq(mas_store_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
-	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
-	mas_key_add(&key, node.v, NODE_ID_BYTES);
-	ck_assert_int_eq(mas_get(tx, mas_key_view(&key), &val), RC_OK);
+	ck_assert_int_eq(tables_open(b->conf.engine, &b->conf.store, &store, why), RC_OK);
+	ck_assert_int_eq(tables_begin(&store, &tx), RC_OK);
+	table_key_add(&key, node.v, NODE_ID_BYTES);
+	ck_assert_int_eq(tables_get(tx, table_key_view(&key), &val), RC_OK);
 	size = val.n;
 	ck_assert_uint_lt(size, sizeof(octets));
 	memcpy(octets, val.p, size);
 	for (size_t i = 0; i < size; i++) {
-		ck_assert_int_eq(mas_put(tx, mas_key_view(&key), slice_make(octets, i)), RC_OK);
+		ck_assert_int_eq(tables_put(tx, table_key_view(&key), slice_make(octets, i)),
+		                 RC_OK);
 		ck_assert_int_eq(mas_node_get(tx, &node, &n), RC_INTERNAL);
 		octets[i] = (char)(octets[i] ^ 0xff);
-		ck_assert_int_eq(mas_put(tx, mas_key_view(&key), slice_make(octets, size)), RC_OK);
+		ck_assert_int_eq(tables_put(tx, table_key_view(&key), slice_make(octets, size)),
+		                 RC_OK);
 		(void)mas_node_get(tx, &node, &n);
 		octets[i] = (char)(octets[i] ^ 0xff);
 	}
 	octets[size] = 0;
-	ck_assert_int_eq(mas_put(tx, mas_key_view(&key), slice_make(octets, size + 1)), RC_OK);
+	ck_assert_int_eq(tables_put(tx, table_key_view(&key), slice_make(octets, size + 1)), RC_OK);
 	ck_assert_int_eq(mas_node_get(tx, &node, &n), RC_INTERNAL);
-	mas_tx_abort(tx);
-	mas_store_close(&store);
+	tables_abort(tx);
+	tables_close(&store);
 	bed_free(b);
 }
 END_TEST

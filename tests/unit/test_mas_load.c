@@ -63,7 +63,7 @@ END_TEST
 
 /* A job that holds the worker until it is let go. */
 struct plug {
-	struct mas_job job;
+	struct tables_job job;
 	struct bed_call call;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -71,7 +71,7 @@ struct plug {
 };
 
 static enum rc
-plug_run(struct mas_job *j, struct mas_tx *tx)
+plug_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct plug *p = MAS_CALL(j, struct plug);
 
@@ -86,7 +86,7 @@ plug_run(struct mas_job *j, struct mas_tx *tx)
 }
 
 static void
-plug_done(struct mas_job *j, enum rc rc)
+plug_done(struct tables_job *j, enum rc rc)
 {
 	(void)rc;
 	bed_over(&MAS_CALL(j, struct plug)->call);
@@ -100,7 +100,7 @@ plug_in(struct mas_bed *b, struct plug *p)
 		            .call.b = b,
 		            .lock = PTHREAD_MUTEX_INITIALIZER,
 		            .wake = PTHREAD_COND_INITIALIZER };
-	mas_work_submit(b->m->work, &p->job);
+	tables_work_submit(b->m->work, &p->job);
 	pthread_mutex_lock(&p->lock);
 	while (!p->held)
 		pthread_cond_wait(&p->wake, &p->lock);
@@ -162,7 +162,7 @@ END_TEST
 
 /* Of one transaction: who writes and fails leaves nothing, the neighbour's change stays. */
 struct writer {
-	struct mas_job job;
+	struct tables_job job;
 	struct bed_call call;
 	struct slice key;
 	enum rc answer;
@@ -170,17 +170,17 @@ struct writer {
 };
 
 static enum rc
-writer_run(struct mas_job *j, struct mas_tx *tx)
+writer_run(struct tables_job *j, struct tables_tx *tx)
 {
 	struct writer *w = MAS_CALL(j, struct writer);
 
-	ck_assert_int_eq(mas_put(tx, w->key, SLICE_LIT("new")), RC_OK);
-	ck_assert_int_eq(mas_put(tx, SLICE_LIT("Xboth"), w->key), RC_OK);
+	ck_assert_int_eq(tables_put(tx, w->key, SLICE_LIT("new")), RC_OK);
+	ck_assert_int_eq(tables_put(tx, SLICE_LIT("Xboth"), w->key), RC_OK);
 	return w->answer;
 }
 
 static void
-writer_done(struct mas_job *j, enum rc rc)
+writer_done(struct tables_job *j, enum rc rc)
 {
 	struct writer *w = MAS_CALL(j, struct writer);
 
@@ -195,25 +195,25 @@ START_TEST(test_batch)
 	struct writer good = { .key = SLICE_LIT("Xgood"), .answer = RC_OK };
 	struct writer bad = { .key = SLICE_LIT("Xbad"), .answer = RC_INTERNAL };
 	struct slice val;
-	struct mas_tx *tx;
+	struct tables_tx *tx;
 
-	good.job = bad.job = (struct mas_job){ .run = writer_run, .done = writer_done };
+	good.job = bad.job = (struct tables_job){ .run = writer_run, .done = writer_done };
 	good.call.b = bad.call.b = b;
 	plug_in(b, &plug);
-	mas_work_submit(b->m->work, &good.job);
-	mas_work_submit(b->m->work, &bad.job);
+	tables_work_submit(b->m->work, &good.job);
+	tables_work_submit(b->m->work, &bad.job);
 	plug_out(&plug);
 	bed_wait(&good.call);
 	bed_wait(&bad.call);
 	bed_wait(&plug.call);
 	ck_assert_int_eq(good.got, RC_OK);
 	ck_assert_int_eq(bad.got, RC_INTERNAL);
-	ck_assert_int_eq(mas_tx_begin(&b->m->store, &tx), RC_OK);
-	ck_assert(mas_has(tx, good.key));
-	ck_assert(!mas_has(tx, bad.key));
-	ck_assert_int_eq(mas_get(tx, SLICE_LIT("Xboth"), &val), RC_OK);
+	ck_assert_int_eq(tables_begin(&b->m->store, &tx), RC_OK);
+	ck_assert(tables_has(tx, good.key));
+	ck_assert(!tables_has(tx, bad.key));
+	ck_assert_int_eq(tables_get(tx, SLICE_LIT("Xboth"), &val), RC_OK);
 	ck_assert(slice_eq(val, good.key));
-	mas_tx_abort(tx);
+	tables_abort(tx);
 	bed_free(b);
 }
 END_TEST

@@ -73,6 +73,26 @@ START_TEST(an_identity)
 }
 END_TEST
 
+START_TEST(an_identity_that_only_receives)
+{
+	struct pre_identity *id, *again;
+	uint8_t one[AFGH_SECRET], two[AFGH_SECRET];
+
+	ck_assert_uint_eq(pre_identity_new(&id), RC_OK);
+	ck_assert_uint_eq(pre_identity_write(id, &text), RC_OK);
+	ck_assert_uint_eq(pre_key_write(path_of("key"), buf_view(&text), true), RC_OK);
+	ck_assert_uint_eq(pre_identity_read(path_of("key"), &again), RC_OK);
+	pre_identity_end_signing(again);
+	ck_assert_ptr_null(pre_identity_sign(again));
+	pre_identity_end_signing(again);
+	afgh_keys_write(pre_identity_keys(id), one);
+	afgh_keys_write(pre_identity_keys(again), two);
+	ck_assert_mem_eq(one, two, sizeof(one));
+	pre_identity_free(again);
+	pre_identity_free(id);
+}
+END_TEST
+
 START_TEST(a_secret_that_others_may_read)
 {
 	static const mode_t modes[] = { 0640, 0604, 0620, 0660, 0644, 0700 };
@@ -420,6 +440,7 @@ keys_suite(void)
 	TCase *c = suite_case(s, "secret", setup, teardown);
 
 	tcase_add_test(c, an_identity);
+	tcase_add_test(c, an_identity_that_only_receives);
 	tcase_add_test(c, a_secret_that_others_may_read);
 	tcase_add_test(c, files_are_not_replaced);
 	tcase_add_test(c, a_disk_that_is_full);

@@ -294,6 +294,27 @@ START_TEST(what_is_late_is_answered_504)
 }
 END_TEST
 
+/* Not with what the attempt failed with that was under way when its time was over. */
+START_TEST(what_gets_late_under_way_is_answered_504)
+{
+	struct core_call c;
+	struct headers h = { .trpdt = "PT30S" };
+	struct reply r;
+
+	bed.conf.forward_timeout_ms = 60000;
+	scl_reconfigure(bed.scl, &bed.conf);
+	atomic_store(&bed.clock.now, START);
+	peer_says(ANSWER_REFUSED, 204);
+	peer.delay = 200000;
+	saf_begin(&c, "POST", OTHER "/c", &h, "x");
+	saf_await(&peer.refused, 1);
+	atomic_store(&bed.clock.now, START + 31 * CLOCK_SECOND);
+	r = core_end(&c);
+	ck_assert_int_eq(r.status, 504);
+	reply_fini(&r);
+}
+END_TEST
+
 START_TEST(busy_peer_is_asked_again)
 {
 	peer_says(503, 204);
@@ -408,6 +429,7 @@ suite(void)
 	tcase_add_test(lost, answers_outlive_a_restart);
 	tcase_add_test(lost, a_failing_store_loses_nothing);
 	tcase_add_test(time_case, what_is_late_is_answered_504);
+	tcase_add_test(time_case, what_gets_late_under_way_is_answered_504);
 	tcase_add_test(time_case, busy_peer_is_asked_again);
 	tcase_add_test(time_case, contact_that_refuses_is_given_up);
 	tcase_add_test(time_case, one_at_a_time_for_a_destination);

@@ -68,6 +68,29 @@ START_TEST(key_files_are_files_of_the_user)
 }
 END_TEST
 
+/* Random, for this user alone, and never over one that is there. */
+START_TEST(key_files_are_made)
+{
+	char reason[KEK_WHY] = "", first[100], second[100];
+	struct key a, b;
+	struct stat st;
+
+	snprintf(first, sizeof(first), "%s/first", home);
+	snprintf(second, sizeof(second), "%s/second", home);
+	ck_assert_uint_eq(kek_create_file(first, reason), RC_OK);
+	ck_assert_uint_eq(kek_create_file(second, reason), RC_OK);
+	ck_assert_int_eq(stat(first, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert_uint_eq(kek_read_file(first, &a, reason), RC_OK);
+	ck_assert_uint_eq(kek_read_file(second, &b, reason), RC_OK);
+	ck_assert(!key_equal(&a, &b) && !key_is_zero(&a));
+	ck_assert_uint_eq(kek_create_file(first, reason), RC_UNAVAILABLE);
+	ck_assert_ptr_nonnull(strstr(reason, first));
+	ck_assert_uint_eq(kek_read_file(first, &b, reason), RC_OK);
+	ck_assert(key_equal(&a, &b));
+}
+END_TEST
+
 START_TEST(passphrases_make_keys)
 {
 	static const uint8_t salt[KEK_SALT_BYTES] = "0123456789abcdef", other[KEK_SALT_BYTES];
@@ -138,6 +161,7 @@ main(void)
 
 	tcase_add_loop_test(c, key_files_are_read, 0, NITEMS(kek_files));
 	tcase_add_test(c, key_files_are_files_of_the_user);
+	tcase_add_test(c, key_files_are_made);
 	tcase_add_test(c, passphrases_make_keys);
 	tcase_add_test(c, keys_are_bound);
 	tcase_add_test(c, sources_of_keys);

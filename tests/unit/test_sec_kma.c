@@ -217,17 +217,17 @@ audited(void)
 	const struct store_conf conf = { .path = kept };
 	struct seen seen = { .rows = 0 };
 	struct audit_check check = { .next = 0 };
-	struct mas_store store;
-	struct mas_tx *tx;
+	struct tables store;
+	struct tables_tx *tx;
 	char why[256];
 
-	ck_assert_int_eq(mas_store_open(&store_lmdb, &conf, &store, why), RC_OK);
-	ck_assert_int_eq(mas_tx_begin(&store, &tx), RC_OK);
+	ck_assert_int_eq(tables_open(&store_lmdb, &conf, &store, why), RC_OK);
+	ck_assert_int_eq(tables_begin(&store, &tx), RC_OK);
 	ck_assert_int_eq(audit_verify(tx, &seal, 1000, &check), RC_OK);
 	ck_assert(check.ended && check.bad == 0 && !check.bad_head);
 	ck_assert_int_eq(audit_read(tx, 0, 100, see, &seen), RC_OK);
-	mas_tx_abort(tx);
-	mas_store_close(&store);
+	tables_abort(tx);
+	tables_close(&store);
 	return seen;
 }
 

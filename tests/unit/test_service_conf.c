@@ -228,10 +228,15 @@ END_TEST
 
 START_TEST(test_contact)
 {
+	static const struct store_ops *const stores[] = { &store_memory, NULL };
+	static const struct profile daemon = { .name = "test", .role = ROLE_DSCL, .stores = stores };
 	struct capability_conf conf = { .scl_id = NULL };
 
 	load("register = { nscl = [ \"http://a/m2m\", \"http://b/m2m\" ]; lifetime = 60; };");
-	ck_assert(scl_conf_capability(&conf, ROLE_DSCL, o, "http://own/m2m", arena));
+	ck_assert(scl_conf_capability(&conf, &daemon, o, arena));
+	ck_assert_ptr_null(conf.base_uri);
+	scl_conf_reached(&conf, o, "http://own/m2m");
+	ck_assert_str_eq(conf.base_uri, "http://own/m2m");
 	ck_assert_int_eq(conf.role, SCL_DSCL);
 	ck_assert_str_eq(conf.contact_uri, "http://own/m2m");
 	ck_assert_uint_eq(count(conf.nscl), 2);

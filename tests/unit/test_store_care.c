@@ -2,10 +2,12 @@
 /* What happens around the transactions: reopen, backup, check, limits, damage. */
 #include "config.h"
 
+#include "store/copy.h"
 #include "store_bed.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool
@@ -166,6 +168,44 @@ START_TEST(test_backup)
 }
 END_TEST
 
+static void
+count_finding(void *arg, const char *text)
+{
+	ck_assert_str_ne(text, "");
+	++*(unsigned *)arg;
+}
+
+/* Of a store in a directory below, that somebody else has open; none is fine. */
+START_TEST(test_copy_below)
+{
+	char from[300], to[300], file[400], why[256] = "";
+	unsigned findings = 0;
+	struct bed b;
+
+	bed_init(&b, _i);
+	bed_open(&b);
+	if (on_disk(&b)) {
+		fill(&b, "abc");
+		snprintf(from, sizeof(from), "%s/a", b.base);
+		snprintf(to, sizeof(to), "%s/copies", b.base);
+		ck_assert_int_eq(mkdir(to, 0700), 0);
+		ck_assert_int_eq(store_copy(b.ops, from, to, "absent", why), RC_OK);
+		ck_assert_msg(store_copy(b.ops, from, to, "store", why) == RC_OK, "%s", why);
+		ck_assert_int_ne(store_copy(b.ops, from, to, "store", why), RC_OK);
+		ck_assert_int_eq(store_verify(b.ops, to, "store", count_finding, &findings), RC_OK);
+		ck_assert_int_eq(store_verify(b.ops, to, "absent", count_finding, &findings),
+		                 RC_OK);
+		ck_assert_uint_eq(findings, 0);
+		snprintf(file, sizeof(file), "%s/broken", to);
+		ck_assert_int_eq(mkdir(file, 0700), 0);
+		ck_assert_int_ne(store_verify(b.ops, to, "broken", count_finding, &findings),
+		                 RC_OK);
+		ck_assert_uint_gt(findings, 0);
+	}
+	bed_fini(&b);
+}
+END_TEST
+
 /* Adds 1000-byte records until the store refuses; returns how many commits it took. */
 static unsigned
 fill_up(struct bed *b)
@@ -275,7 +315,8 @@ int
 main(void)
 {
 	const TTest *const tests[] = {
-		test_reopen, test_read_only, test_backup, test_quota, test_bad_path, test_truncated,
+		test_reopen, test_read_only, test_backup,    test_copy_below,
+		test_quota,  test_bad_path,  test_truncated,
 	};
 
 	return bed_run("store care", tests, NITEMS(tests));
