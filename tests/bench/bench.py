@@ -15,6 +15,7 @@ import growing
 import hostile
 import longpoll
 import notifying
+import parking
 import proxying
 import serving
 import tls
@@ -23,7 +24,7 @@ from procs import BenchError, Tools
 from report import Report
 
 GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "coap", "hostile", "idle",
-          "filled", "tree", "pre")
+          "filled", "tree", "pre", "park")
 ALONE = {"polls", "pre"}        # without the daemon that the others share
 
 
@@ -136,6 +137,8 @@ def engine_run(ctx, args, engine):
         tls.bench(ctx, engine)
     if "coap" in args.only:
         coaping.bench(ctx, engine)
+    if "park" in args.only:
+        parking.bench(ctx, engine)
     if "hostile" in args.only:
         hostile.hostile(ctx, args, engine)
     if args.big and "tree" in args.only:

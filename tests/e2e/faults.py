@@ -3,8 +3,11 @@
 """The disk under a running daemon fails or fills up, and works again."""
 
 import os
+import threading
 import time
 
+from lib import proxy as px
+from lib import queue
 from lib import report as reports
 from lib import xml
 from lib.bed import engines, shim, wait_for
@@ -18,6 +21,7 @@ ROUNDS = 10 if reports.LONG else 1
 REFUSALS = 30 if reports.LONG else 12       # refused changes in all before the disk works again
 OPTIONS = ("limits.instances_per_answer=100000", "log.level=warn")
 QUOTA = 8 << 20
+REFUSED_BY_PROXY = (503, 507)
 
 
 class Disk:
@@ -197,5 +201,120 @@ def room_for(client, path, wanted):
     return wanted
 
 
+# ---- proxies and their sinks ----
+
+class Storer(threading.Thread):
+    """Stores numbered messages in small batches; what is refused is stored again until it is not."""
+
+    def __init__(self, proxy, store, parts):
+        super().__init__(daemon=True)
+        self.proxy, self.store, self.parts = proxy, store, parts
+        self.at, self.refused, self.ended, self.complaint = 0, {}, False, ""
+
+    def run(self):
+        rest = self.proxy.rest()
+        while self.at < len(self.parts) and not self.ended:
+            answer = rest.put(self.store, self.parts[self.at:self.at + 4])
+            if answer.status == 201:
+                self.at += 4
+            elif answer.status in REFUSED_BY_PROXY:
+                self.refused[answer.status] = self.refused.get(answer.status, 0) + 1
+                time.sleep(0.01)        # not a busy loop against a full disk
+            else:
+                self.complaint = repr(answer)
+                return
+        rest.close()
+
+
+def proxy_disk(report, bed):
+    """The disk of a proxy fails while messages are stored and forwarded."""
+    if px.without_pairings():
+        report.skip("proxy", "a build without pairings")
+        return
+    source, sink, receiver = px.Party(bed, "source"), px.Party(bed, "sink"), bed.add(px.Sink())
+    daemon = px.ProxyDaemon(bed, "gscl", proxy={"enabled": True, "retry_first": "20 ms", "retry_max": "200 ms"})
+    disk = Disk(bed, daemon)
+    daemon.start()
+    rest, count = daemon.rest(), 40000
+    store = rest.store(64 << 20)
+    parts = px.Stream(source, section=50).lines(1, count)
+    forward = rest.forward(store, [px.sink_row(source, sink, receiver.url)])
+    storer = Storer(daemon, store, parts)
+    storer.start()
+    for _ in range(ROUNDS):
+        for error, status in ERRORS.items():
+            for kind in KINDS["lmdb"]:
+                proxy_fault(report, daemon, disk, storer, error + kind, status)
+    storer.ended = True
+    storer.join(60)
+    report.equal(storer.complaint, "", "every answer is 201, 503 or 507")
+    daemon.kill()
+    daemon.clean_store(report, "proxy: --check-store after all faults and a kill")
+    daemon.start()
+    rest.close()
+    view = rest.got(f"/stores/{store}/monitor")
+    report.ok(view["newest"] in (storer.at, storer.at + 4), "proxy: what is stored is what was acknowledged", (view, storer.at))
+    report.ok(rest.delivered(forward, receiver.url, view["newest"], 300), "proxy: all of it goes on", lambda: rest.monitor(forward))
+    judge = queue.Wire()
+    for body in receiver.bodies:
+        judge.take(body)
+    report.equal(judge.complaints[:5], [], "proxy: whole and in order")
+    report.equal(len(judge.fresh), view["newest"], "proxy: to the last")
+
+
+def proxy_fault(report, daemon, disk, storer, command, status):
+    """One failure."""
+    title = f"proxy {command}"
+    before = storer.at
+    report.ok(wait_for(lambda: storer.at > before), f"{title}: messages are stored before", lambda: storer.complaint + daemon.log_tail())
+    storer.refused = {}
+    disk.fails(command)
+    report.ok(wait_for(lambda: sum(storer.refused.values()) >= REFUSALS), f"{title}: they are refused", lambda: (storer.refused, storer.complaint))
+    rest = daemon.rest()
+    report.equal(rest.call("GET", "/info").status, 200, f"{title}: info")
+    report.equal(rest.call("POST", "/stores", {"reserve": 4096, "ttl": 60}).status, status, f"{title}: a new store")
+    disk.works()
+    report.equal(set(storer.refused), {status}, f"{title}: with {status}")
+    again = storer.at
+    report.ok(wait_for(lambda: storer.at > again), f"{title}: they are stored again without a restart", daemon.log_tail)
+    rest.close()
+
+
+def sink_disk(report, bed):
+    """The disk of a sink fails while messages come in and are applied."""
+    if px.without_pairings():
+        report.skip("proxy", "a build without pairings")
+        return
+    source = px.Party(bed, "source")
+    inbox = px.Inbox(bed, source)
+    inbox.daemon.stop()
+    disk = Disk(bed, inbox.daemon)
+    inbox.daemon.start()
+    inbox.rest.close()
+    daemon = px.proxy(bed)
+    rest, count = daemon.rest(), 200 * ROUNDS
+    store = rest.store(64 << 20)
+    stream, texts = px.Stream(source, section=20), []
+    forward = rest.forward(store, [px.sink_row(source, inbox.sink, inbox.url, batch=4)])
+    for number in range(ROUNDS):
+        for error in ERRORS:
+            for kind in KINDS["lmdb"]:
+                disk.fails(error + kind)
+                more = [f"{number} {error}{kind} {n}" for n in range(count // ROUNDS // 4)]
+                texts += more
+                rest.put_all(store, stream.seal(inbox.documents(source, more)))
+                retried = rest.lane(forward, inbox.url)["retried"]
+                report.ok(wait_for(lambda r=retried: rest.lane(forward, inbox.url)["retried"] > r + 2), f"sink {error}{kind}: refused, tried again",
+                          lambda: (rest.monitor(forward), inbox.daemon.log_tail()))
+                disk.works()
+    newest = rest.got(f"/stores/{store}/monitor")["newest"]
+    report.ok(rest.delivered(forward, inbox.url, newest), "sink: all is taken when the disk works", lambda: rest.monitor(forward))
+    report.ok(wait_for(lambda: len(inbox.contents()) >= len(texts)), "sink: and applied", lambda: (len(inbox.contents()), inbox.monitor(source)))
+    report.equal(inbox.contents(), texts, "sink: in order, once")
+    report.equal((inbox.monitor(source)["failed"], inbox.monitor(source)["alarms"]), (0, 0), "sink: without a failure", lambda: inbox.monitor(source))
+    inbox.daemon.stop()
+    inbox.daemon.clean_store(report, "sink: --check-store at the end")
+
+
 if __name__ == "__main__":
-    reports.run(failing_disk, kill_while_failing, quota)
+    reports.run(failing_disk, kill_while_failing, quota, proxy_disk, sink_disk)

@@ -4,13 +4,19 @@
 
 import json
 import os
+import secrets
+import subprocess
 
+from lib import proxy as px
+from lib import queue
 from lib import report as reports
 from lib import rows, secure, xml
+from lib.bed import pick_port, wait_for
 from lib.client import Client
 from lib.m2mkeys import D2N, N2D, b64u
+from lib.relay import Relay
 from lib.secure import Provider
-from lib.traces import Search, readable_by_all
+from lib.traces import PIECE, Search, readable_by_all
 
 ROUNDS = 10 if reports.LONG else 2
 APP = "meterApp"
@@ -160,5 +166,134 @@ def all_rounds(row, bed):
     row_23(row, bed, ROUNDS)
 
 
+# ---- proxy re-encryption ----
+
+class Parked:
+    """A proxy between a source and the sink of an nscl, with plaintexts and keys that are known; lines are listened to."""
+
+    def __init__(self, bed):
+        self.bed, self.source, self.stream = bed, px.Party(bed, "source"), None
+        self.inbox = px.Inbox(bed, self.source, name="reader")
+        self.proxy = px.proxy(bed, "keeper", udp_address="127.0.0.1", udp_port=pick_port())
+        self.lines = [bed.add(Relay(d.port)) for d in (self.proxy, self.inbox.daemon)]
+        for line in self.lines:
+            line.kept = bytearray()
+        self.stream = px.Stream(self.source, section=2, epochs=1)
+        self.url = f"http://127.0.0.1:{self.lines[1].port}{px.ROOT}/inbox"
+        rest = self.proxy.rest()
+        self.store = rest.store(1 << 20, source={"url": self.source.url, "sign": self.source.sign_hex})
+        udp = rest.made("/stores", {"reserve": 8192, "ttl": 600, "transport": "udp"})["udp"]
+        self.texts, self.sessions, self.powers = [], [], []
+        self.keys = {"UDP key": bytes.fromhex(udp["key"])}
+        for party in (self.source, self.inbox.sink):
+            (_, octets), = px.blocks(party.key)
+            for number, name in enumerate(("a1", "a2", "seed", "signing key")):
+                self.keys[f"{name} of {party.name}"] = octets[2 + 32 * number:34 + 32 * number]
+        self.epochs, self.forward = 0, None
+
+    def traffic(self, row):
+        """Four messages in two sections, all the way."""
+        texts = [secrets.token_hex(16) for _ in range(4)]
+        parts = self.stream.seal(self.inbox.documents(self.source, texts))
+        first, self.epochs = self.epochs, self.epochs + 2
+        done = subprocess.run([px.tool("seal_pre"), "keys", self.source.key], input=queue.joined(parts), stdout=subprocess.PIPE, check=True, timeout=60)
+        self.sessions += [bytes.fromhex(t) for t in done.stdout.decode().split()]
+        epochs = f"{first}-{first + 1}"
+        sent = px.reencrypted(self.source, self.inbox.sink, parts, epochs)
+        self.powers += [u[-288:] for u in sent if u[2] == queue.MM1]
+        through = px.Rest(px.HttpWay(Client("127.0.0.1", self.lines[0].port, px.OWNER)))
+        through.put_all(self.store, parts)
+        through.close()
+        rest = self.proxy.rest()
+        for number, key in enumerate(px.granted(self.source, self.inbox.sink, epochs)[1]):
+            self.keys[f"rk of epoch {first + number}"] = bytes.fromhex(key["rk"])
+        if self.forward:
+            rest.call("DELETE", f"/forwards/{self.forward}")
+        self.forward = rest.forward(self.store, [px.sink_row(self.source, self.inbox.sink, self.url, epochs)],
+                                    **{"from": {"stream": 1, "epoch": first, "keyIndex": first}})
+        self.texts += texts
+        row.ok(wait_for(lambda: self.inbox.contents() == self.texts), "everything is applied at the sink",
+               lambda: f"{self.inbox.contents()} {rest.monitor(self.forward)}{self.proxy.log_tail()}")
+
+    def search(self, *, powers=True, plain=True, signing=True):
+        """For what the proxy must not have: keys, what opens a session for its sink, plaintexts; also in hex."""
+        keys = {name: k for name, k in self.keys.items() if signing or not name.startswith("signing key")}
+        keys |= {f"session key {n}": k for n, k in enumerate(self.sessions)}
+        if plain:
+            keys |= {f"plaintext {n}": t.encode() for n, t in enumerate(self.texts)}
+        if powers:
+            keys |= {f"D {n}": d for n, d in enumerate(self.powers)}
+        made = Search(keys)
+        for name, key in keys.items():
+            made.raw[name] = (key[:PIECE], key[-PIECE:], key[:PIECE].hex().encode(), key[-PIECE:].hex().encode())
+        return made
+
+
+def _proxy_files(row, parked, number):
+    """Files, processes, traffic."""
+    found, count = parked.search().tree(parked.proxy.directory)
+    row.ok(not found and count > 1, f"round {number}: nothing in the {count} files of the proxy", lambda: found)
+    hits = parked.search().process(parked.proxy.pid)
+    row.ok(not hits, f"round {number}: nothing in what the kernel shows of it", lambda: hits)
+    for name, line in zip(("source and proxy", "proxy and sink"), parked.lines):
+        hits = parked.search(powers=False).octets(bytes(line.kept), name)
+        row.ok(line.kept and not hits, f"round {number}: nothing in {len(line.kept)} octets between {name}", lambda h=hits: h)
+    # Management messages, which have D, belong to what a sink keeps.
+    found, _ = parked.search(plain=False, powers=False).tree(parked.inbox.daemon.directory)
+    row.ok(not found, f"round {number}: no key in the files of the sink", lambda: found)
+    plain = Search({f"plaintext {n}": t.encode() for n, t in enumerate(parked.texts)})
+    row.equal(len({hit.split(" in ")[0] for hit in plain.tree(parked.inbox.daemon.directory)[0]}), len(parked.texts),
+              f"round {number}: the search finds all plaintexts at the sink")
+    back = parked.bed.path(f"proxy-backup-{number}")
+    done = parked.proxy.action("--backup", back)
+    row.ok(done.returncode == 0, f"round {number}: backup of the proxy", done.stdout + done.stderr)
+    found, count = parked.search().tree(back)
+    row.ok(not found and count > 0, f"round {number}: nothing in its {count} files", lambda: found)
+
+
+def _proxy_memory(row, parked, number):
+    """Memory that is not locked."""
+    # libcrypto keeps the Ed25519 key of an identity on its own heap.
+    for daemon, more in ((parked.proxy, {}), (parked.inbox.daemon, {"plain": False, "signing": False})):
+        if daemon.sanitized():
+            row.skip(f"memory of {daemon.name}", "the address sanitizer keeps freed memory")
+            continue
+        control = Search({"SCL-ID": daemon.scl_id.encode()}).memory(daemon.pid)
+        found = parked.search(powers=False, **more).memory(daemon.pid)
+        if found is None:
+            row.skip(f"memory of {daemon.name}", "not permitted")
+            continue
+        row.ok(control, f"round {number}: the search sees memory of {daemon.name}")
+        row.ok(not found, f"round {number}: nothing in memory of {daemon.name} that is not locked", lambda f=found: f)
+        # Vector registers keep pieces of what a thread copied last.
+        found = parked.search(powers=False, **more).core(parked.bed, daemon.pid, registers=False)
+        if found is None:
+            row.skip(f"core image of {daemon.name}", "gcore makes none")
+        else:
+            row.ok(not found, f"round {number}: nothing in a core image of {daemon.name}", lambda f=found: f)
+
+
+def row_77(row, bed, rounds=1):
+    """Plaintexts and keys of streams in files, memory and traffic of a proxy."""
+    if px.without_pairings():
+        row.skip("proxy re-encryption", "a build without pairings")
+        return
+    parked = Parked(bed)
+    for number in range(1, rounds + 1):
+        parked.traffic(row)
+        row.equal(len(parked.sessions), 2 * number, f"round {number}: session keys are known")
+        _proxy_files(row, parked, number)
+        _proxy_memory(row, parked, number)
+        parked.proxy.stop()
+        found, _ = parked.search().tree(parked.proxy.directory)
+        row.ok(not found, f"round {number}: nothing in the files of a proxy that has ended", lambda f=found: f)
+        parked.proxy.start()
+
+
+def all_proxy_rounds(row, bed):
+    """Plaintexts and keys of streams in files, memory and traffic of a proxy, after restarts."""
+    row_77(row, bed, ROUNDS)
+
+
 if __name__ == "__main__":
-    rows.run({23: all_rounds}, __doc__)
+    rows.run({23: all_rounds, 77: all_proxy_rounds}, __doc__)

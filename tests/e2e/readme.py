@@ -16,10 +16,11 @@ import sys
 from demo import Demo, SCRIPT
 from lib import ROOT
 from lib import report as reports
-from lib.bed import BUILD, wait_for
+from lib.bed import BUILD, pick_port, wait_for
 
 SECONDS = 300
 PORTS = (18080, 18081, 18082, 18083, 18084, 18085, 18086)       # of the demonstration, as the documents write them
+MORE_PORTS = (18090, 18091, 18092, 18093)       # of what a document starts itself
 FENCE = re.compile(r"^(`{3,}|~{3,})\s*(.*?)\s*$")
 ALWAYS, PAIRING = "sh test", "sh test pairing"  # blocks that are run; in builds with a pairing
 LINKED = ("nscl", "gscl", "dscl", "docs", "xsd", "tests/conformance", "README.md")
@@ -106,10 +107,11 @@ class Document:
         os.makedirs(self.scratch)
         farm(self.scratch)
         self.demo = bed.add(Demo(bed))
+        self.ports = [*zip(PORTS, self.demo.ports), *((written, pick_port()) for written in MORE_PORTS)]
 
     def translate(self, text, back=False):
         """Ports of the documents to those of the demonstration, or back."""
-        for written, real in zip(PORTS, self.demo.ports):
+        for written, real in self.ports:
             text = re.sub(rf"\b{real if back else written}\b", str(written if back else real), text)
         return text
 

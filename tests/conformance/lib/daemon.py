@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-READY_TIMEOUT = 30
+READY_TIMEOUT = 120         # under valgrind, beside everything else
 STOP_TIMEOUT = 30
 ALL_FLAGS = '"READ","WRITE","CREATE","DELETE","DISCOVER"'
 _CONFIG = """scl = {{ id = "{kind}.example.org"; base = "m2m"; }};

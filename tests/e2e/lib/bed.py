@@ -148,6 +148,6 @@ def shim(bed):
     target = bed.path("failio.so")
     if not os.path.exists(target):
         source = os.path.join(ROOT, "tests", "e2e", "shim", "failio.c")
-        subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-o", target, source],
+        subprocess.run([*os.environ.get("CC", "cc").split(), "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-o", target, source],
                        check=True, timeout=PATIENCE)
     return target

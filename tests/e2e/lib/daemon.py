@@ -178,8 +178,15 @@ class Daemon:
 
     def rss_anon(self):
         """Anonymous memory in KiB."""
+        return self._status("RssAnon")
+
+    def rss_peak(self):
+        """The most memory that it ever had, in KiB."""
+        return self._status("VmHWM")
+
+    def _status(self, name):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("RssAnon:"))
+            return next(int(line.split()[1]) for line in file if line.startswith(name + ":"))
 
     def sanitized(self):
         """Built with the address sanitizer, which keeps freed memory for a while."""

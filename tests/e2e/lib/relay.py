@@ -21,6 +21,7 @@ class Relay:
         self.target, self.port = target, pick_port()
         self.lock, self.peers, self.selector = threading.Lock(), {}, selectors.DefaultSelector()
         self.listener, self.ended, self.accepted, self.passed = None, False, 0, time.monotonic()
+        self.kept = None        # a bytearray: what is passed on is kept there as well
         self.wake, self.woken = socket.socketpair()
         self.selector.register(self.woken, selectors.EVENT_READ)
         self.restore()
@@ -89,6 +90,8 @@ class Relay:
             data = one.recv(CHUNK)
             if data:
                 self.passed = time.monotonic()
+                if self.kept is not None:
+                    self.kept += data
                 other.sendall(data)
                 return
         except OSError:

@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import shutil
+import struct
 import subprocess
 
 PIECE = 16      # octets of a spelling that count as a hit: half a key is one as well
@@ -79,8 +80,8 @@ class Search:
             hits |= {name for name, parts in self.raw.items() if any(part in data for part in parts)}
         return sorted(hits)
 
-    def core(self, bed, pid):
-        """The same as octets() of a core image; None: none can be made here."""
+    def core(self, bed, pid, registers=True):
+        """The same as octets() of a core image, with the registers of its threads or not; None: none can be made here."""
         if shutil.which("gcore") is None:
             return None
         path = bed.path("core")
@@ -91,9 +92,20 @@ class Search:
         try:
             with open(path, "rb") as file:
                 data = file.read()
+            data = data if registers else _without_notes(data)
             return [f"{name} in a core image" for name, parts in self.raw.items() if any(part in data for part in parts)]
         finally:
             os.unlink(path)
+
+
+def _without_notes(image):
+    """An ELF image of 64 bits without its notes, which have the registers."""
+    kept, (table,), (count,) = image, struct.unpack_from("<Q", image, 32), struct.unpack_from("<H", image, 56)
+    for number in range(count):
+        kind, _, at, _, _, size = struct.unpack_from("<IIQQQQ", image, table + 56 * number)
+        if kind == 4:
+            kept = kept[:at] + bytes(size) + kept[at + size:]
+    return kept
 
 
 def _open_mappings(pid):
