@@ -387,7 +387,7 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* What does not work for now is tried again, and nothing overtakes it. */
+/* What fails, and may not the next time, is tried again, and nothing overtakes it. */
 START_TEST(test_later)
 {
 	core_start(&t.core);

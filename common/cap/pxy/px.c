@@ -133,6 +133,13 @@ is_wanted(const struct px *px, const struct px_part *part)
 	return (part->roles & px->roles) != 0;
 }
 
+static void
+say_which(const struct px_part *part, const char *text, enum rc rc, char why[CAPABILITY_WHY_MAX])
+{
+	snprintf(why, CAPABILITY_WHY_MAX, "proxy: %s: %.180s", part->name,
+	         text[0] != '\0' ? text : status_of(rc)->text);
+}
+
 static enum rc
 attach_parts(struct px *px, char why[CAPABILITY_WHY_MAX])
 {
@@ -146,8 +153,7 @@ attach_parts(struct px *px, char why[CAPABILITY_WHY_MAX])
 			rc = part->attach(px, text);
 		if (rc == RC_OK)
 			continue;
-		snprintf(why, CAPABILITY_WHY_MAX, "proxy: %s: %.180s", part->name,
-		         text[0] != '\0' ? text : status_of(rc)->text);
+		say_which(part, text, rc, why);
 		break;
 	}
 	return rc;
@@ -177,8 +183,7 @@ start_parts(struct px *px, char why[CAPABILITY_WHY_MAX])
 			rc = part->start(px, text);
 		if (rc == RC_OK)
 			continue;
-		snprintf(why, CAPABILITY_WHY_MAX, "proxy: %s: %.180s", part->name,
-		         text[0] != '\0' ? text : status_of(rc)->text);
+		say_which(part, text, rc, why);
 		break;
 	}
 	return rc;

@@ -100,6 +100,17 @@ px_call_fail(struct px_call *c, enum rc rc, const char *many)
 	return px_call_refuse(c, rc, SLICE_NONE);
 }
 
+void
+px_call_ended(struct px_op *op)
+{
+	struct px_call *c = op->owner;
+
+	if (op->rc == RC_OK)
+		px_call_done(c, RC_NO_CONTENT);
+	else
+		px_call_fail(c, op->rc, NULL);
+}
+
 /* ---- on the way ---- */
 
 enum rc

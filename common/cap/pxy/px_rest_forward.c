@@ -281,17 +281,6 @@ px_rest_forward_get(struct px_call *c)
 }
 
 static void
-removed(struct px_op *op)
-{
-	struct px_call *c = op->owner;
-
-	if (op->rc == RC_OK)
-		px_call_done(c, RC_NO_CONTENT);
-	else
-		px_call_fail(c, op->rc, NULL);
-}
-
-static void
 remove_begin(struct req *rq)
 {
 	struct px_call *c = px_call_of(rq);
@@ -302,7 +291,7 @@ remove_begin(struct req *rq)
 enum rc
 px_rest_forward_delete(struct px_call *c)
 {
-	c->u.end =
-		(struct px_forward_end){ .op = { .done = removed, .owner = c }, .forward = c->id };
+	c->u.end = (struct px_forward_end){ .op = { .done = px_call_ended, .owner = c },
+		                            .forward = c->id };
 	return px_call_pend(c, remove_begin);
 }

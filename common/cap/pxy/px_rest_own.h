@@ -89,6 +89,8 @@ enum rc px_call_done(struct px_call *c, enum rc rc);
 enum rc px_call_refuse(struct px_call *c, enum rc rc, struct slice reason);
 /* An answer of the book that is no success. many: what too much of is RC_TOO_LARGE (a count: 403). */
 enum rc px_call_fail(struct px_call *c, enum rc rc, const char *many);
+/* For op->done of a change of the call that owns op: 204, or what the book says. */
+void px_call_ended(struct px_op *op);
 
 /* ---- on the way ---- */
 

@@ -225,17 +225,6 @@ change_store(struct px_call *c, const struct px_store_change *what, void (*done)
 }
 
 static void
-changed(struct px_op *op)
-{
-	struct px_call *c = op->owner;
-
-	if (op->rc == RC_OK)
-		px_call_done(c, RC_NO_CONTENT);
-	else
-		px_call_fail(c, op->rc, NULL);
-}
-
-static void
 renewed(struct px_op *op)
 {
 	const struct px_store_change *n = (const struct px_store_change *)op;
@@ -264,7 +253,7 @@ px_rest_store_renew(struct px_call *c)
 enum rc
 px_rest_store_delete(struct px_call *c)
 {
-	return change_store(c, &(struct px_store_change){ .what = PX_STORE_DELETE }, changed);
+	return change_store(c, &(struct px_store_change){ .what = PX_STORE_DELETE }, px_call_ended);
 }
 
 enum rc
@@ -274,5 +263,6 @@ px_rest_store_release(struct px_call *c)
 	const char *why = NULL;
 	enum rc rc = px_json_upto(c->in->body, &n.up_to, &why);
 
-	return rc == RC_OK ? change_store(c, &n, changed) : px_call_refuse(c, rc, slice_of(why));
+	return rc == RC_OK ? change_store(c, &n, px_call_ended)
+	                   : px_call_refuse(c, rc, slice_of(why));
 }
