@@ -48,10 +48,12 @@ slice_starts(struct slice a, struct slice prefix)
 	return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
-/* The bytes of a from offset at (clamped to its end). */
+/* The bytes of a from offset at (clamped to its end); of the absent one the absent one. */
 static inline struct slice
 slice_from(struct slice a, size_t at)
 {
+	if (a.n == 0)
+		return a;
 	if (at > a.n)
 		at = a.n;
 	return (struct slice){ a.p + at, a.n - at };

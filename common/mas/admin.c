@@ -125,8 +125,8 @@ refuse(struct admin_call *c, enum rc rc, const char *reason)
 
 /* ---- who calls ---- */
 
-static bool
-has_role(const struct peer *peer)
+bool
+admin_has_role(const struct peer *peer)
 {
 	for (size_t i = 0; peer->kind == PEER_CERTIFICATE && i < peer->n_uris; i++)
 		if (slice_is(peer->uris[i], ADMIN_ROLE))
@@ -157,7 +157,7 @@ proves(struct admin_call *c)
 	struct admin *a = c->admin;
 	struct slice name = SLICE_NONE;
 
-	if (c->in->peer != NULL && has_role(c->in->peer)) {
+	if (c->in->peer != NULL && admin_has_role(c->in->peer)) {
 		set_actor(c, c->in->peer->subject);
 		return true;
 	}

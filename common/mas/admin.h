@@ -18,6 +18,7 @@
 
 struct admin;
 struct msbf;
+struct peer;
 struct scl;
 
 #define ADMIN_ROLE "urn:m2m:role:admin"
@@ -32,6 +33,9 @@ struct admin_conf {
 	const struct clock *clock;
 	struct log *log;
 };
+
+/* That certificate is one of an administrator's. Any thread. */
+bool admin_has_role(const struct peer *peer);
 
 /* RC_OK, or the outcome of tokens_read_one with a line in why; RC_UNAVAILABLE. */
 enum rc admin_open(const struct admin_conf *conf, struct admin **out, char why[ADMIN_WHY]);

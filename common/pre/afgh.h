@@ -31,7 +31,7 @@
 #define PRE_AFGH_H
 
 #include "pre/pairing.h"
-#include "pre/stack_wipe.h"
+#include "sec/stack_wipe.h"
 
 #define AFGH_SCALAR 32
 #define AFGH_SEED 32

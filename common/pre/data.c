@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 #include "base/be.h"
-#include "sec/secret.h"
+#include "sec/hkdf.h"
 
 struct pre_data {
 	struct pre_hdr hdr;
-	const struct pre_cipher *cipher;
-	struct pre_aead *aead;
+	const struct cipher *cipher;
+	struct aead *aead;
 	EVP_MD_CTX *md;
 	uint32_t next; /* sealing: below are those that have been used */
 	uint8_t iv[PRE_CIPHER_IV_MAX];
@@ -23,15 +23,15 @@ struct pre_data {
 static enum rc
 derive(struct pre_data *d, const struct pre_session *s, bool seal)
 {
-	const struct pre_cipher *c = d->cipher;
+	const struct cipher *c = d->cipher;
 	uint8_t info[PRE_HDR_SIZE], okm[PRE_CIPHER_KEY_MAX + PRE_CIPHER_IV_MAX];
 	enum rc rc;
 
 	pre_hdr_write(&d->hdr, PRE_DATA, info);
-	rc = pre_hkdf(SLICE_LIT("M2PRE1 data"), slice_make(s->v, c->key),
-	              slice_make(info, sizeof(info)), okm, (size_t)c->key + c->iv);
+	rc = hkdf_sha256(SLICE_LIT("M2PRE1 data"), slice_make(s->v, c->key),
+	                 slice_make(info, sizeof(info)), okm, (size_t)c->key + c->iv);
 	if (rc == RC_OK)
-		rc = pre_aead_new(c, seal, okm, &d->aead);
+		rc = aead_new(c, seal, okm, &d->aead);
 	memcpy(d->iv, okm + c->key, c->iv);
 	secret_wipe(okm, sizeof(okm));
 	return rc;
@@ -68,7 +68,7 @@ pre_data_free(struct pre_data *d)
 {
 	if (d == NULL)
 		return;
-	pre_aead_free(d->aead);
+	aead_free(d->aead);
 	EVP_MD_CTX_free(d->md);
 	secret_wipe(d, sizeof(*d));
 	free(d);
@@ -115,7 +115,7 @@ pre_data_hash(struct pre_data *d, struct slice a, struct slice b, uint8_t out[PR
 size_t
 pre_data_size(const struct pre_hdr *h, size_t n)
 {
-	const struct pre_cipher *c = pre_cipher_find(h->cid);
+	const struct cipher *c = pre_cipher_find(h->cid);
 
 	return PRE_SEQ_SIZE + n + (c == NULL ? 0 : c->tag) + (is_signed(h) ? SIGN_SIZE : 0);
 }
@@ -132,7 +132,7 @@ seal_body(struct pre_data *d, const struct sign_key *key, struct slice plain, st
 
 	make_aad(&d->hdr, m, aad);
 	make_nonce(d, m->seq, nonce);
-	rc = pre_aead_seal(d->aead, nonce, whole_aad, plain, body + PRE_SEQ_SIZE);
+	rc = aead_seal(d->aead, nonce, whole_aad, plain, body + PRE_SEQ_SIZE);
 	if (rc == RC_OK)
 		rc = pre_data_hash(d, whole_aad, slice_make(body, n), m->digest);
 	if (rc == RC_OK && is_signed(&d->hdr))
@@ -211,7 +211,7 @@ open_body(struct pre_data *d, uint32_t seq, struct slice aad, struct slice seale
 	if (plain == NULL)
 		return RC_NO_SPACE;
 	make_nonce(d, seq, nonce);
-	rc = pre_aead_open(d->aead, nonce, aad, sealed, (uint8_t *)plain);
+	rc = aead_open(d->aead, nonce, aad, sealed, (uint8_t *)plain);
 	if (rc == RC_OK)
 		to->n += n;
 	return rc;

@@ -13,6 +13,12 @@
 #define RESERVED_AT 14u
 #define SOURCE_AT 16u
 
+const struct cipher *
+pre_cipher_find(uint16_t cid)
+{
+	return cid <= PRE_CID_MAX ? cipher_find(cid) : NULL;
+}
+
 enum rc
 pre_hdr_parse(struct slice s, struct pre_hdr *out)
 {

@@ -12,12 +12,18 @@
 #ifndef PRE_HDR_H
 #define PRE_HDR_H
 
-#include "pre/cipher.h"
+#include "sec/cipher.h"
 
 #define PRE_VERSION 1
 #define PRE_SUITE 1 /* AFGH on BLS12-381, HKDF and SHA-256, AES-128-GCM, Ed25519 */
 #define PRE_HDR_SIZE 32u
 #define PRE_SOURCE_SIZE 16u /* octets that name a source */
+
+#define PRE_CID_DEFAULT CIPHER_AES_128_GCM
+#define PRE_CID_MAX 0x0007 /* of the ciphers (sec/cipher.h) messages have those up to here */
+#define PRE_CIPHER_KEY_MAX 32u
+#define PRE_CIPHER_IV_MAX 13u
+#define PRE_CIPHER_TAG_MAX 16u
 
 enum pre_type {
 	PRE_MM1 = 1, /* management message, re-encrypted: for one sink */
@@ -35,6 +41,9 @@ struct pre_hdr {
 	uint32_t epoch;
 	uint8_t source[PRE_SOURCE_SIZE];
 };
+
+/* NULL: messages have no such cipher. Lives forever. */
+const struct cipher *pre_cipher_find(uint16_t cid);
 
 /*
  * RC_BAD_REQUEST when s does not begin with a header: another version, suite, type or cipher than

@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-#include "sec/secret.h"
+#include "sec/hkdf.h"
 
 #define KEM_CIPHER 0x0003 /* AES-128-GCM */
 #define KEM_KEY_SIZE 16u
@@ -120,8 +120,8 @@ kem_derive(const struct pre_hdr *h, const uint8_t *c1, const struct afgh_gt *k,
 	memcpy(info, kem_label, KEM_LABEL_SIZE);
 	pre_hdr_write(h, PRE_MM2, info + KEM_LABEL_SIZE);
 	memcpy(info + KEM_LABEL_SIZE + PRE_HDR_SIZE, c1, AFGH_G1);
-	return pre_hkdf(SLICE_LIT("M2PRE1"), slice_make(k->raw, sizeof(k->raw)),
-	                slice_make(info, sizeof(info)), out, sizeof(*out));
+	return hkdf_sha256(SLICE_LIT("M2PRE1"), slice_make(k->raw, sizeof(k->raw)),
+	                   slice_make(info, sizeof(info)), out, sizeof(*out));
 }
 
 /* HDR | C1 | commit */
@@ -137,26 +137,26 @@ kem_aad(const struct pre_hdr *h, const uint8_t *c1, const uint8_t *commit,
 static enum rc
 wrap(const struct kem_keys *keys, struct slice aad, struct slice s, uint8_t *w)
 {
-	struct pre_aead *a;
-	enum rc rc = pre_aead_new(pre_cipher_find(KEM_CIPHER), true, keys->kw, &a);
+	struct aead *a;
+	enum rc rc = aead_new(pre_cipher_find(KEM_CIPHER), true, keys->kw, &a);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = pre_aead_seal(a, keys->iv, aad, s, w);
-	pre_aead_free(a);
+	rc = aead_seal(a, keys->iv, aad, s, w);
+	aead_free(a);
 	return rc;
 }
 
 static enum rc
 unwrap(const struct kem_keys *keys, struct slice aad, struct slice w, uint8_t *s)
 {
-	struct pre_aead *a;
-	enum rc rc = pre_aead_new(pre_cipher_find(KEM_CIPHER), false, keys->kw, &a);
+	struct aead *a;
+	enum rc rc = aead_new(pre_cipher_find(KEM_CIPHER), false, keys->kw, &a);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = pre_aead_open(a, keys->iv, aad, w, s);
-	pre_aead_free(a);
+	rc = aead_open(a, keys->iv, aad, w, s);
+	aead_free(a);
 	return rc;
 }
 
@@ -183,7 +183,7 @@ enum rc
 pre_mm2_make(const struct pre_hdr *h, const struct pre_kem *kem, const struct pre_session *s,
              const struct sign_key *source, struct buf *to)
 {
-	const struct pre_cipher *c = pre_cipher_find(h->cid);
+	const struct cipher *c = pre_cipher_find(h->cid);
 	uint8_t hdr[PRE_HDR_SIZE], out[PRE_MM2_MAX];
 	size_t n;
 	enum rc rc;

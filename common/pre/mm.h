@@ -41,7 +41,7 @@ struct pre_session {
 /* The parts of a message; the slices lie in what was parsed. */
 struct pre_mm {
 	struct pre_hdr hdr;
-	const struct pre_cipher *cipher;
+	const struct cipher *cipher;
 	struct slice c1, commit, w, signature;
 	struct slice kept; /* all that an MM1 takes over: C1 to the signature */
 	struct slice pk_id, d; /* of MM1; empty in MM2 */

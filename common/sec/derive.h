@@ -13,6 +13,7 @@
 #ifndef SEC_DERIVE_H
 #define SEC_DERIVE_H
 
+#include "sec/hkdf.h"
 #include "sec/node_id.h"
 #include "sec/secret.h"
 
@@ -29,9 +30,6 @@
  * (at most M2M_CONTEXT_MAX octets, may be empty).
  */
 enum rc m2m_expand(const struct key *k, const char *label, struct slice ctx, void *out, size_t n);
-
-/* HKDF-Extract: HMAC-SHA-256 of ikm under salt. */
-enum rc hkdf_extract(struct slice salt, struct slice ikm, struct key *out);
 
 /* ---- bootstrap: from the exporter of the TLS session ---- */
 

@@ -90,6 +90,12 @@ secret_equal(struct slice a, struct slice b)
 	return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0);
 }
 
+/*
+ * Octets of the heap that may be in use when secret_alloc takes some; the rest is libcrypto's, whose
+ * keys and numbers have nowhere else to go. Set before there are threads.
+ */
+static size_t heap_share;
+
 enum rc
 secret_heap(size_t bytes)
 {
@@ -99,6 +105,7 @@ secret_heap(size_t bytes)
 		return RC_BAD_REQUEST;
 	switch (CRYPTO_secure_malloc_init(bytes, HEAP_BLOCK)) {
 	case 1:
+		heap_share = bytes / 2;
 		return RC_OK;
 	case 2:
 		/* Memory, but not locked: worse than none, because nobody would notice. */
@@ -145,7 +152,9 @@ alloc_heap(size_t n)
 void *
 secret_alloc(size_t n)
 {
-	bool small = n < WHOLE_PAGES_FROM;
+	/* Without a heap there is nothing to ask for its use. */
+	bool room = heap_share > 0 && CRYPTO_secure_used() < heap_share;
+	bool small = n < WHOLE_PAGES_FROM && room;
 	void *p;
 
 	if (n == 0)

@@ -44,7 +44,8 @@ bool secret_equal(struct slice a, struct slice b);
 /*
  * A heap of bytes octets (a power of 2, at least 4096) for secret_alloc, locked and left out of
  * dumps, one per process; without it every secret_alloc takes whole pages, as one of 4096 octets or
- * more does as long as there are any. For main(), before any thread. RC_BAD_REQUEST: no such size;
+ * more does as long as there are any, and every one when half of the heap is in use: the other half
+ * is for what libcrypto keeps there. For main(), before any thread. RC_BAD_REQUEST: no such size;
  * RC_UNAVAILABLE when the memory is not to be had or cannot be locked (RLIMIT_MEMLOCK): nothing is
  * set up then. Again: RC_OK, and nothing happens.
  */

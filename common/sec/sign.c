@@ -22,6 +22,9 @@ static const struct slice domains[SIGN_DOMAINS] = {
 	[SIGN_PRE_KEY] = SLICE_INIT("M2PRE1 mm2\0"),
 	[SIGN_PRE_DATA] = SLICE_INIT("M2PRE1 data\0"),
 	[SIGN_PRE_END] = SLICE_INIT("M2PRE1 end\0"),
+	[SIGN_SGA_PACKAGE] = SLICE_INIT("SGA/1 package\0"),
+	[SIGN_SGA_E2E] = SLICE_INIT("SGA/1 e2e\0"),
+	[SIGN_SGA_GROUP] = SLICE_INIT("SGA/1 group\0"),
 };
 
 /* ---- keys ---- */
@@ -66,6 +69,31 @@ sign_key_read(const char *path, struct sign_key **out)
 	if (rc != RC_OK)
 		return rc == RC_TOO_LARGE ? RC_BAD_REQUEST : rc;
 	rc = sign_key_from_pem(slice_make(f.p, f.n), out);
+	key_file_free(&f);
+	return rc;
+}
+
+static enum rc
+seed_from_pem(struct slice pem, uint8_t seed[SIGN_SEED_SIZE])
+{
+	EVP_PKEY *pkey = pkey_private(pem);
+	size_t n = SIGN_SEED_SIZE;
+	bool ok = pkey != NULL && EVP_PKEY_is_a(pkey, "ED25519") &&
+	          EVP_PKEY_get_raw_private_key(pkey, seed, &n) == 1 && n == SIGN_SEED_SIZE;
+
+	EVP_PKEY_free(pkey);
+	return ok ? RC_OK : RC_BAD_REQUEST;
+}
+
+enum rc
+sign_seed_read(const char *path, uint8_t seed[SIGN_SEED_SIZE])
+{
+	struct key_file f;
+	enum rc rc = key_file_private(path, &f);
+
+	if (rc != RC_OK)
+		return rc == RC_TOO_LARGE ? RC_BAD_REQUEST : rc;
+	rc = seed_from_pem(slice_make(f.p, f.n), seed);
 	key_file_free(&f);
 	return rc;
 }

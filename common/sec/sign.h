@@ -25,6 +25,9 @@ enum sign_domain {
 	SIGN_PRE_KEY, /* "M2PRE1 mm2": management messages, pre/mm.h */
 	SIGN_PRE_DATA, /* "M2PRE1 data": pre/data.h */
 	SIGN_PRE_END, /* "M2PRE1 end": pre/chain.h */
+	SIGN_SGA_PACKAGE, /* "SGA/1 package": sga/package.h */
+	SIGN_SGA_E2E, /* "SGA/1 e2e": sga/record.h */
+	SIGN_SGA_GROUP, /* "SGA/1 group": sga/group.h */
 	SIGN_DOMAINS
 };
 
@@ -45,6 +48,8 @@ struct sign_key;
 enum rc sign_key_read(const char *path, struct sign_key **out);
 /* The same from memory; the caller wipes pem. */
 enum rc sign_key_from_pem(struct slice pem, struct sign_key **out);
+/* Of such a file the 32 octets that RFC 8032 calls the private key; the caller wipes them. */
+enum rc sign_seed_read(const char *path, uint8_t seed[SIGN_SEED_SIZE]);
 /*
  * The same from the 32 octets that RFC 8032 calls the private key; the caller wipes them.
  * RC_UNAVAILABLE, RC_INTERNAL.

@@ -51,7 +51,7 @@ px_owner_count(struct tables_tx *tx, struct slice owner, uint64_t max, bool more
 	enum rc rc = px_owner_key(PX_T_OWNER, owner, &k);
 
 	if (rc == RC_OK)
-		rc = px_row_get(tx, &k, &row, sizeof(row));
+		rc = table_row_get(tx, &k, &row, sizeof(row));
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return rc;
 	if (more && row.stores >= max)
@@ -60,7 +60,7 @@ px_owner_count(struct tables_tx *tx, struct slice owner, uint64_t max, bool more
 		return RC_INTERNAL;
 	row.stores += more ? 1 : UINT64_MAX;
 	return row.stores == 0 ? tables_del(tx, table_key_view(&k))
-	                       : px_row_put(tx, &k, &row, sizeof(row));
+	                       : table_row_put(tx, &k, &row, sizeof(row));
 }
 
 /* ---- what a request has made ---- */

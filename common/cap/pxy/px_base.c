@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "sec/kek.h"
 
 #define STORE_FORWARDS_MAX 64u /* forwards of one store */
@@ -101,22 +101,22 @@ const struct px_part px_part_book = {
 /* ---- the pool ---- */
 
 static enum rc
-pool_start(struct px *px, char why[CAPABILITY_WHY_MAX])
+workers_start(struct px *px, char why[CAPABILITY_WHY_MAX])
 {
 	(void)why;
-	return px_pool_start(px->conf->threads, &px->pool);
+	return pool_start(px->conf->threads, &px->pool);
 }
 
 static void
-pool_stop(struct px *px)
+workers_stop(struct px *px)
 {
-	px_pool_stop(px->pool);
+	pool_stop(px->pool);
 	px->pool = NULL;
 }
 
 const struct px_part px_part_pool = {
 	.name = "pool",
 	.roles = PX_PROXY | PX_SINK | PX_SOURCE,
-	.start = pool_start,
-	.stop = pool_stop,
+	.start = workers_start,
+	.stop = workers_stop,
 };

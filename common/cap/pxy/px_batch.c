@@ -18,7 +18,7 @@
 #define GZIP_UNITS 4u /* below, it does not get shorter */
 #define OPTION_URL_MAX 1034u /* octets of an option with a URL (RFC 7252 5.10) */
 
-static void run(struct px_job *job);
+static void run(struct pool_job *job);
 
 /* ---- one message ---- */
 
@@ -323,7 +323,7 @@ zip(struct px_batch *b)
 
 	b->zipped += piece.n;
 	if (rc == RC_OK && !last) {
-		px_pool_submit(b->px->pool, PX_POOL_FOREIGN, &b->job);
+		pool_submit(b->px->pool, POOL_FOREIGN, &b->job);
 		return;
 	}
 	b->gzip = rc == RC_OK && b->packed.n < b->body.n;
@@ -338,11 +338,11 @@ go_on(struct px_batch *b)
 		return;
 	}
 	b->packed.max = b->body.n;
-	px_pool_submit(b->px->pool, PX_POOL_FOREIGN, &b->job);
+	pool_submit(b->px->pool, POOL_FOREIGN, &b->job);
 }
 
 static void
-run(struct px_job *job)
+run(struct pool_job *job)
 {
 	struct px_batch *b = (struct px_batch *)(void *)job;
 
@@ -354,7 +354,7 @@ run(struct px_job *job)
 	} else if (b->z != NULL) {
 		zip(b);
 	} else if (look(b) == BREAK) {
-		px_pool_submit(b->px->pool, PX_POOL_FOREIGN, job);
+		pool_submit(b->px->pool, POOL_FOREIGN, job);
 	} else {
 		go_on(b);
 	}
@@ -380,7 +380,7 @@ px_batch_make(struct px_batch *b)
 	b->packed.max = b->body.max;
 	b->at = b->order.after;
 	b->result.back = b->order.back;
-	px_pool_submit(b->px->pool, PX_POOL_FOREIGN, &b->job);
+	pool_submit(b->px->pool, POOL_FOREIGN, &b->job);
 }
 
 void

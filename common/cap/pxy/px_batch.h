@@ -12,7 +12,7 @@
 #define CAP_PXY_PX_BATCH_H
 
 #include "cap/pxy/px_lane.h"
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "pre/unit.h"
 
 struct px;
@@ -28,7 +28,7 @@ enum px_form {
 };
 
 struct px_batch {
-	struct px_job job; /* private */
+	struct pool_job job; /* private */
 
 	/* The caller's. */
 	struct px *px;

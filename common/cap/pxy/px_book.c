@@ -110,7 +110,7 @@ px_totals_read(struct tables_tx *tx, struct px_total_row *out)
 {
 	struct table_key k = table_key(PX_T_TOTALS);
 
-	return px_row_get(tx, &k, out, sizeof(*out));
+	return table_row_get(tx, &k, out, sizeof(*out));
 }
 
 enum rc
@@ -118,7 +118,7 @@ px_totals_write(struct tables_tx *tx, const struct px_total_row *t)
 {
 	struct table_key k = table_key(PX_T_TOTALS);
 
-	return px_row_put(tx, &k, t, sizeof(*t));
+	return table_row_put(tx, &k, t, sizeof(*t));
 }
 
 enum rc
@@ -193,9 +193,9 @@ due_one(void *arg, struct slice key, struct slice val)
 	struct due *d = arg;
 
 	(void)val;
-	if (px_key_number(key, 1, 8) > (uint64_t)d->now)
+	if (table_key_read(key, 1, 8) > (uint64_t)d->now)
 		return false;
-	d->stores[d->n++] = px_key_number(key, 9, 8);
+	d->stores[d->n++] = table_key_read(key, 9, 8);
 	return d->n < PX_EXPIRE_STEP;
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/be.h"
-#include "pre/cipher.h"
+#include "sec/hkdf.h"
 
 #define FORMAT 1
 #define SALT "M2PRE1 udp"
@@ -79,7 +79,7 @@ px_datagram_derive(const uint8_t key[KEY_BYTES], enum px_datagram_type type, uin
 
 	memcpy(info, what, n);
 	be_put(info + n, id, 8);
-	return pre_hkdf(SLICE_LIT(SALT), slice_make((const char *)key, KEY_BYTES),
+	return hkdf_sha256(SLICE_LIT(SALT), slice_make((const char *)key, KEY_BYTES),
 	                slice_make((const char *)info, n + 8), out->v, KEY_BYTES);
 }
 

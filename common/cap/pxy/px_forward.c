@@ -11,7 +11,7 @@ enum rc
 px_forward_row(struct tables_tx *tx, uint64_t id, struct px_forward_row *out)
 {
 	struct table_key k = px_key1(PX_T_FORWARD, id);
-	enum rc rc = px_row_get(tx, &k, out, sizeof(*out));
+	enum rc rc = table_row_get(tx, &k, out, sizeof(*out));
 
 	return rc == RC_OK && out->gone != 0 ? RC_NOT_FOUND : rc;
 }
@@ -30,7 +30,7 @@ px_forward_row_put(struct tables_tx *tx, uint64_t id, const struct px_forward_ro
 {
 	struct table_key k = px_key1(PX_T_FORWARD, id);
 
-	return px_row_put(tx, &k, row, sizeof(*row));
+	return table_row_put(tx, &k, row, sizeof(*row));
 }
 
 /* ---- a new one ---- */
@@ -183,7 +183,7 @@ need_sink(void *arg, struct slice key, struct slice val)
 	struct px_sink_row s;
 
 	(void)key;
-	if (!px_row_read(val, &s, sizeof(s))) {
+	if (!table_row_read(val, &s, sizeof(s))) {
 		n->rc = RC_INTERNAL;
 		return false;
 	}
@@ -196,7 +196,7 @@ static bool
 need_forward(void *arg, struct slice key, struct slice val)
 {
 	struct needing *n = arg;
-	uint64_t id = px_key_number(key, 9, 8);
+	uint64_t id = table_key_read(key, 9, 8);
 	struct table_key of = px_key1(PX_T_SINK, id);
 
 	(void)val;
@@ -260,7 +260,7 @@ list_one(void *arg, struct slice key, struct slice val)
 	struct px_forward f;
 
 	(void)val;
-	l->rc = px_forward_get(l->v, px_key_number(key, l->at, 8), &f);
+	l->rc = px_forward_get(l->v, table_key_read(key, l->at, 8), &f);
 	if (l->rc == RC_NOT_FOUND) {
 		l->rc = RC_OK;
 		return true;

@@ -38,7 +38,7 @@ px_id_parse(struct slice text, uint64_t *out)
 
 	if (!hex_decode(text, octets, sizeof(octets)))
 		return false;
-	*out = px_key_number(slice_make(octets, sizeof(octets)), 0, 8);
+	*out = table_key_read(slice_make(octets, sizeof(octets)), 0, 8);
 	px_id_text(*out, again);
 	return *out != 0 && slice_is(text, again);
 }

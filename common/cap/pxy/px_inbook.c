@@ -42,7 +42,7 @@ enum rc
 px_in_count_get(struct tables_tx *tx, const struct px_in_name *source, struct px_in_count *out)
 {
 	struct table_key k = px_in_key(PX_IN_T_COUNT, source);
-	enum rc rc = px_row_get(tx, &k, out, sizeof(*out));
+	enum rc rc = table_row_get(tx, &k, out, sizeof(*out));
 
 	if (rc != RC_NOT_FOUND)
 		return rc;
@@ -55,7 +55,7 @@ count_put(struct tables_tx *tx, const struct px_in_name *source, const struct px
 {
 	struct table_key k = px_in_key(PX_IN_T_COUNT, source);
 
-	return px_row_put(tx, &k, c, sizeof(*c));
+	return table_row_put(tx, &k, c, sizeof(*c));
 }
 
 /* ---- what was taken ---- */
@@ -98,7 +98,7 @@ places_put(struct tables_tx *tx, const struct px_in_take *t, struct px_in_count 
 			                             .ended = p->ended };
 		struct table_key k = px_in_key_number(PX_IN_T_PLACE, &t->source, p->stream, 2);
 
-		rc = px_row_put(tx, &k, &row, sizeof(row));
+		rc = table_row_put(tx, &k, &row, sizeof(row));
 		c->newest = (uint64_t)p->stream + 1;
 	}
 	return rc;

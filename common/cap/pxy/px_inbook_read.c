@@ -39,7 +39,7 @@ place_get(struct tables_tx *tx, const struct px_in_name *source, uint16_t stream
 {
 	struct table_key k = px_in_key_number(PX_IN_T_PLACE, source, stream, 2);
 	struct px_in_place_row row;
-	enum rc rc = px_row_get(tx, &k, &row, sizeof(row));
+	enum rc rc = table_row_get(tx, &k, &row, sizeof(row));
 
 	if (rc == RC_OK)
 		*out = (struct px_in_place){ .stream = stream,
@@ -100,7 +100,7 @@ show_plain(void *arg, struct slice key, struct slice val)
 {
 	struct reading *r = arg;
 
-	return r->queue(r->arg, px_key_number(key, NUMBER_AT, 8), val);
+	return r->queue(r->arg, table_key_read(key, NUMBER_AT, 8), val);
 }
 
 static bool

@@ -254,7 +254,7 @@ px_inbox_attach(struct px_inbox *in, struct scl *scl)
 }
 
 static enum rc
-start_source(struct px_inbox *in, struct px_pool *pool, struct inbox_source *s)
+start_source(struct px_inbox *in, struct pool *pool, struct inbox_source *s)
 {
 	const struct px_opener_conf conf = { .opening = { .afgh = in->conf.afgh,
 		                                          .keys = in->conf.keys,
@@ -277,7 +277,7 @@ start_source(struct px_inbox *in, struct px_pool *pool, struct inbox_source *s)
 }
 
 enum rc
-px_inbox_start(struct px_inbox *in, struct px_pool *pool)
+px_inbox_start(struct px_inbox *in, struct pool *pool)
 {
 	enum rc rc = RC_OK;
 

@@ -64,7 +64,7 @@ enum rc px_inbox_new(const struct px_inbox_conf *conf, struct px_inbox **out);
 /* Enters the endpoints: before scl_start, once. Until px_inbox_start they answer 503. */
 enum rc px_inbox_attach(struct px_inbox *in, struct scl *scl);
 /* Reads what the book has of the sources; outcomes of px_opener_new. pool outlives the inbox's stop. */
-enum rc px_inbox_start(struct px_inbox *in, struct px_pool *pool);
+enum rc px_inbox_start(struct px_inbox *in, struct pool *pool);
 /* 503 from now on, also for what waits; what is under way ends by itself. */
 void px_inbox_stop(struct px_inbox *in);
 /* When the endpoints are not called any more; as px_opener_free. NULL is fine. */

@@ -13,8 +13,8 @@ static bool
 list_one(void *arg, struct slice key, struct slice val)
 {
 	const struct listing *l = arg;
-	const struct px_key_of of = { .stream = (uint16_t)px_key_number(key, 13, 2),
-		                      .epoch = (uint32_t)px_key_number(key, 15, 4) };
+	const struct px_key_of of = { .stream = (uint16_t)table_key_read(key, 13, 2),
+		                      .epoch = (uint32_t)table_key_read(key, 15, 4) };
 
 	(void)val;
 	return l->visit(l->arg, &of);

@@ -35,7 +35,7 @@ mark_store(struct px_marks *m)
 	if (!m->changed)
 		return RC_OK;
 	m->changed = false;
-	return px_row_put(m->tx, &k, &row, sizeof(row));
+	return table_row_put(m->tx, &k, &row, sizeof(row));
 }
 
 /* Makes that stream's the mark at hand; its kind is 0: there is none. */
@@ -51,7 +51,7 @@ mark_load(struct px_marks *m, uint16_t stream)
 	rc = mark_store(m);
 	if (rc != RC_OK)
 		return rc;
-	rc = px_row_get(m->tx, &k, &row, sizeof(row));
+	rc = table_row_get(m->tx, &k, &row, sizeof(row));
 	m->loaded = rc == RC_OK || rc == RC_NOT_FOUND;
 	m->mark = (struct px_mark){ .section.stream = stream };
 	if (rc == RC_OK)
@@ -212,8 +212,8 @@ list_one(void *arg, struct slice key, struct slice val)
 	struct px_mark_row row;
 	struct px_mark m;
 
-	if (!px_row_read(val, &row, sizeof(row)) ||
-	    !mark_read((uint16_t)px_key_number(key, 9, 2), &row, &m)) {
+	if (!table_row_read(val, &row, sizeof(row)) ||
+	    !mark_read((uint16_t)table_key_read(key, 9, 2), &row, &m)) {
 		l->rc = RC_INTERNAL;
 		return false;
 	}

@@ -87,7 +87,7 @@ section_del(struct tables_tx *tx, uint64_t store, const struct px_section *s, ui
 	struct slice val;
 	enum rc rc = tables_get(tx, table_key_view(&k), &val);
 
-	if (rc == RC_OK && px_key_number(val, 0, 8) == number)
+	if (rc == RC_OK && table_key_read(val, 0, 8) == number)
 		return tables_del(tx, table_key_view(&k));
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
@@ -287,7 +287,7 @@ static bool
 list_one(void *arg, struct slice key, struct slice val)
 {
 	struct listing *l = arg;
-	struct px_message m = { .number = px_key_number(key, 9, 8) };
+	struct px_message m = { .number = table_key_read(key, 9, 8) };
 
 	if (!record_read(val, &m)) {
 		l->rc = RC_INTERNAL;
@@ -326,10 +326,10 @@ find_one(void *arg, struct slice key, struct slice val)
 {
 	struct finding *f = arg;
 
-	f->found->stream = (uint16_t)px_key_number(key, 9, 2);
-	f->found->epoch = (uint32_t)px_key_number(key, 11, 4);
-	f->found->key_index = (uint16_t)px_key_number(key, 15, 2);
-	f->number = px_key_number(val, 0, 8);
+	f->found->stream = (uint16_t)table_key_read(key, 9, 2);
+	f->found->epoch = (uint32_t)table_key_read(key, 11, 4);
+	f->found->key_index = (uint16_t)table_key_read(key, 15, 2);
+	f->number = table_key_read(val, 0, 8);
 	return false;
 }
 

@@ -26,7 +26,7 @@ struct px_opener {
 	pthread_cond_t idle; /* !busy */
 
 	/* From here on of the one under way: pool and book have them in turn. */
-	struct px_job job;
+	struct pool_job job;
 	struct px_delivery *now;
 	size_t at; /* units of it that were taken */
 	struct pre_opening *opening; /* NULL: to be made again */
@@ -236,7 +236,7 @@ refuse(struct px_opener *o, enum rc rc)
 }
 
 static void
-run(struct px_job *job)
+run(struct pool_job *job)
 {
 	struct px_opener *o =
 		(struct px_opener *)(void *)((char *)job - offsetof(struct px_opener, job));
@@ -248,7 +248,7 @@ run(struct px_job *job)
 	if (rc == RC_OK)
 		rc = take_some(o, &more);
 	if (rc == RC_OK && more) {
-		px_pool_submit(o->conf.pool, PX_POOL_OWN, &o->job);
+		pool_submit(o->conf.pool, POOL_OWN, &o->job);
 		return;
 	}
 	if (rc == RC_OK)
@@ -272,7 +272,7 @@ start_next(struct px_opener *o)
 		o->last = &o->first;
 	o->at = 0;
 	o->take = (struct px_in_take){ .n = 0 };
-	px_pool_submit(o->conf.pool, PX_POOL_OWN, &o->job);
+	pool_submit(o->conf.pool, POOL_OWN, &o->job);
 }
 
 bool

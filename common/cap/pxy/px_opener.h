@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #include "cap/pxy/px_inbook.h"
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "pre/opening.h"
 
 struct px_opener;
@@ -34,7 +34,7 @@ struct px_in_stats {
 struct px_opener_conf {
 	struct pre_opening_conf
 		opening; /* what it points to outlives the opener; source is copied */
-	struct px_pool *pool; /* these three outlive it */
+	struct pool *pool; /* these three outlive it */
 	struct px_inbook *book;
 	struct log *log; /* may be NULL */
 	struct px_in_stats stats;

@@ -118,7 +118,7 @@ list_one(void *arg, struct slice key, struct slice val)
 	struct px_store s;
 
 	(void)val;
-	l->rc = px_store_get(l->v, px_key_number(key, 1 + PX_SOURCE_BYTES, 8), &s);
+	l->rc = px_store_get(l->v, table_key_read(key, 1 + PX_SOURCE_BYTES, 8), &s);
 	if (l->rc == RC_NOT_FOUND) {
 		l->rc = RC_OK;
 		return true;

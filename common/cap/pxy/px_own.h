@@ -21,7 +21,7 @@ struct px_lanes;
 struct px_load;
 struct px_parking; /* of a source; struct px_source is of the book */
 struct px_named;
-struct px_pool;
+struct pool;
 struct px_rates;
 struct px_rest;
 struct px_udp;
@@ -59,7 +59,7 @@ struct px {
 
 	/* One of each part that is attached, else NULL; each its part's own. */
 	struct px_book *book;
-	struct px_pool
+	struct pool
 		*pool; /* between start and stop: from inside the gate, or in stop before its own */
 	struct px_load *load;
 	struct px_rates *rates; /* of stores: octets that come in */

@@ -121,7 +121,7 @@ px_call_pend(struct px_call *c, void (*begin)(struct req *rq))
 }
 
 void
-px_call_to_pool(struct px_call *c, void (*run)(struct px_job *job))
+px_call_to_pool(struct px_call *c, void (*run)(struct pool_job *job))
 {
 	struct px *px = c->px;
 
@@ -130,7 +130,7 @@ px_call_to_pool(struct px_call *c, void (*run)(struct px_job *job))
 		px_call_fail(c, RC_UNAVAILABLE, NULL);
 		return;
 	}
-	px_pool_submit(px->pool, PX_POOL_FOREIGN, &c->job);
+	pool_submit(px->pool, POOL_FOREIGN, &c->job);
 	px_leave(px);
 }
 

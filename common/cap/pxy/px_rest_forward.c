@@ -24,7 +24,7 @@ check_key(const struct px_key *k)
 }
 
 static void
-check_run(struct px_job *job)
+check_run(struct pool_job *job)
 {
 	struct px_call *c = (struct px_call *)((char *)job - offsetof(struct px_call, job));
 	enum rc rc = job->ending ? RC_UNAVAILABLE : RC_OK;

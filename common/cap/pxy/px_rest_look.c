@@ -89,11 +89,11 @@ put_load(struct px_call *c, unsigned window)
 		     { "sent", PX_LOAD_SENT },         { "managementMessages", PX_LOAD_MANAGEMENT },
 		     { "stored", PX_LOAD_STORED },     { "forwarded", PX_LOAD_FORWARDED } };
 	struct px_load_sums s;
-	struct px_pool_load pool;
+	struct pool_load pool;
 	struct buf *b = &c->out;
 
 	px_load_read(c->px->load, window, &s);
-	px_pool_load(c->px->pool, &pool);
+	pool_load(c->px->pool, &pool);
 	buf_char(b, '{');
 	json_put_number(b, "window", window);
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)

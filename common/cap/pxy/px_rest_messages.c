@@ -49,7 +49,7 @@ append(struct px_call *c)
 }
 
 static void
-verify(struct px_job *job)
+verify(struct pool_job *job)
 {
 	struct px_call *c = (struct px_call *)((char *)job - offsetof(struct px_call, job));
 	enum rc rc = job->ending ? RC_UNAVAILABLE

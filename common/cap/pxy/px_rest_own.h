@@ -5,7 +5,7 @@
 
 #include "cap/pxy/px_forward.h"
 #include "cap/pxy/px_json.h"
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "cap/pxy/px_rest.h"
 #include "cap/pxy/px_store.h"
 #include "cap/pxy/px_units.h"
@@ -71,7 +71,7 @@ struct px_call {
 	} u; /* make is secret */
 
 	/* A run on the pool: the next of units or keys; what comes after the last of them. */
-	struct px_job job;
+	struct pool_job job;
 	size_t at;
 	void (*then)(struct px_call *c);
 
@@ -102,7 +102,7 @@ px_call_of(const struct req *rq)
 	return endpoint_state(rq);
 }
 /* Has run done by the pool; with c->job.ending, or when there is none, the call ends with 503. */
-void px_call_to_pool(struct px_call *c, void (*run)(struct px_job *job));
+void px_call_to_pool(struct px_call *c, void (*run)(struct pool_job *job));
 /* Location: below the root. */
 void px_call_location(struct px_call *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

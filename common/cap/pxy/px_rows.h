@@ -35,7 +35,7 @@
 #ifndef CAP_PXY_PX_ROWS_H
 #define CAP_PXY_PX_ROWS_H
 
-#include "store/tables.h"
+#include "store/table_row.h"
 
 enum px_table {
 	PX_T_VERSION = 'V',
@@ -67,7 +67,7 @@ enum px_table {
 	PX_T_RELEASED = 'R',
 };
 
-/* Rows: their members are numbers of 64 bits, written in their order; new ones go to the end. */
+/* Rows of numbers (store/table_row.h). */
 struct px_total_row {
 	uint64_t reserved, octets, stores, forwards;
 };
@@ -100,16 +100,8 @@ struct px_sink_row {
 	uint64_t sent, acknowledged, retried, octets, acknowledged_at, ended;
 };
 
-/* size: of the row. RC_NOT_FOUND; RC_INTERNAL: damaged. */
-enum rc px_row_get(struct tables_tx *tx, const struct table_key *k, void *row, size_t size);
-enum rc px_row_put(struct tables_tx *tx, const struct table_key *k, const void *row, size_t size);
-/* The same of a record that a scan shows; false: damaged. */
-bool px_row_read(struct slice val, void *row, size_t size);
-
 /* Keys: the table and a number of 8 octets; and another one behind it. */
 struct table_key px_key1(enum px_table t, uint64_t a);
 struct table_key px_key2(enum px_table t, uint64_t a, uint64_t b, unsigned size_b);
-/* The number of size octets at that place of a key; what is not there counts as zero octets. */
-uint64_t px_key_number(struct slice key, size_t at, unsigned size);
 
 #endif

@@ -195,7 +195,7 @@ answer(struct px_seal *s, struct px_seal_order *o, enum rc rc)
 }
 
 static void
-order_run(struct px_job *job)
+order_run(struct pool_job *job)
 {
 	struct px_seal_order *o =
 		(struct px_seal_order *)(void *)((char *)job - offsetof(struct px_seal_order, job));
@@ -209,7 +209,7 @@ order_run(struct px_job *job)
 	o->begun = true;
 	while (rc == RC_OK && o->sealed < o->n) {
 		if (sections >= TURN_SECTIONS || o->batch.n - from >= TURN_OCTETS) {
-			px_pool_submit(s->conf.pool, PX_POOL_OWN, &o->job);
+			pool_submit(s->conf.pool, POOL_OWN, &o->job);
 			return;
 		}
 		rc = seal_one(s, o, &sections);
@@ -223,11 +223,11 @@ void
 px_seal_run(struct px_seal *s, struct px_seal_order *o)
 {
 	buf_init(&o->batch, BATCH_MAX);
-	o->job = (struct px_job){ .run = order_run };
+	o->job = (struct pool_job){ .run = order_run };
 	o->seal = s;
 	o->begun = false;
 	o->sealed = o->n_epochs = 0;
-	px_pool_submit(s->conf.pool, PX_POOL_OWN, &o->job);
+	pool_submit(s->conf.pool, POOL_OWN, &o->job);
 }
 
 /* ---- re-encryption keys ---- */
@@ -242,7 +242,7 @@ make_key(struct px_rekey_order *o)
 }
 
 static void
-rekey_run(struct px_job *job)
+rekey_run(struct pool_job *job)
 {
 	struct px_rekey_order *o =
 		(struct px_rekey_order *)(void *)((char *)job -
@@ -251,7 +251,7 @@ rekey_run(struct px_job *job)
 
 	for (unsigned i = 0; rc == RC_OK && o->made < o->n; i++) {
 		if (i >= TURN_KEYS) {
-			px_pool_submit(o->pool, PX_POOL_OWN, &o->job);
+			pool_submit(o->pool, POOL_OWN, &o->job);
 			return;
 		}
 		rc = make_key(o);
@@ -270,9 +270,9 @@ px_rekey_run(struct px_rekey_order *o)
 	o->keys = secret_alloc(PX_REKEY_MAX * sizeof(*o->keys));
 	if (o->keys == NULL)
 		return RC_UNAVAILABLE;
-	o->job = (struct px_job){ .run = rekey_run };
+	o->job = (struct pool_job){ .run = rekey_run };
 	o->made = 0;
-	px_pool_submit(o->pool, PX_POOL_OWN, &o->job);
+	pool_submit(o->pool, POOL_OWN, &o->job);
 	return RC_OK;
 }
 

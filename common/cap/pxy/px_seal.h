@@ -11,7 +11,7 @@
 #define CAP_PXY_PX_SEAL_H
 
 #include "base/clock.h"
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "cap/pxy/px_spool.h"
 #include "pre/pre.h"
 
@@ -28,7 +28,7 @@ struct px_seal_conf {
 	int64_t section_time; /* microseconds; 0: as long as it may be */
 	bool sign_data;
 	const struct clock *clock;
-	struct px_pool *pool;
+	struct pool *pool;
 };
 
 /*
@@ -73,7 +73,7 @@ struct px_seal_order {
 	bool any; /* a section has been begun: last is where the stream stands */
 	struct px_place last;
 
-	struct px_job job; /* px_seal's, as the following */
+	struct pool_job job; /* px_seal's, as the following */
 	struct px_seal *seal;
 	bool begun;
 };
@@ -93,14 +93,14 @@ struct px_rekey_order {
 	struct slice pk2; /* of the sink, certain to be its */
 	uint32_t epochs[PX_REKEY_MAX];
 	size_t n; /* 1..PX_REKEY_MAX */
-	struct px_pool *pool;
+	struct pool *pool;
 	void (*done)(struct px_rekey_order *o); /* on a thread of the pool, once */
 	void *owner;
 
 	enum rc rc; /* the answer, as keys: of each epoch; zero unless RC_OK */
 	struct pre_rekey *keys; /* secret memory of px_rekey_free's */
 
-	struct px_job job; /* private, as the next */
+	struct pool_job job; /* private, as the next */
 	size_t made;
 };
 

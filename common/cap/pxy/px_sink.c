@@ -15,7 +15,7 @@ px_sink_row(struct tables_tx *tx, uint64_t forward, uint32_t sink, struct px_sin
 {
 	struct table_key k = px_sink_key(PX_T_SINK, forward, sink);
 
-	return px_row_get(tx, &k, out, sizeof(*out));
+	return table_row_get(tx, &k, out, sizeof(*out));
 }
 
 enum rc
@@ -24,7 +24,7 @@ px_sink_row_put(struct tables_tx *tx, uint64_t forward, uint32_t sink,
 {
 	struct table_key k = px_sink_key(PX_T_SINK, forward, sink);
 
-	return px_row_put(tx, &k, row, sizeof(*row));
+	return table_row_put(tx, &k, row, sizeof(*row));
 }
 
 uint64_t
@@ -129,7 +129,7 @@ px_sink_move(struct tables_tx *tx, uint64_t store, struct px_sink_row *row, uint
 	if (cursor <= row->cursor)
 		return RC_OK;
 	row->cursor = cursor;
-	rc = px_row_get(tx, &k, &s, sizeof(s));
+	rc = table_row_get(tx, &k, &s, sizeof(s));
 	if (rc != RC_OK || s.consume == 0 || s.released >= cursor)
 		return rc;
 	s.released = cursor;
@@ -230,7 +230,7 @@ fill(struct tables_tx *tx, const struct px_forward_row *f, uint64_t forward, uin
 		                 .octets = row->octets,
 		                 .acknowledged_at = (int64_t)row->acknowledged_at,
 		                 .error = error.n < 8 ? SLICE_NONE : slice_from(error, 8),
-		                 .error_at = (int64_t)px_key_number(error, 0, 8) };
+		                 .error_at = (int64_t)table_key_read(error, 0, 8) };
 	return px_bounds_get(tx, forward, number, out);
 }
 
@@ -262,11 +262,11 @@ list_one(void *arg, struct slice key, struct slice val)
 	struct px_sink_row row;
 	struct px_sink s;
 
-	if (!px_row_read(val, &row, sizeof(row))) {
+	if (!table_row_read(val, &row, sizeof(row))) {
 		l->rc = RC_INTERNAL;
 		return false;
 	}
-	l->rc = fill(l->v->tx, &l->forward, l->id, (uint32_t)px_key_number(key, 9, 4), &row, &s);
+	l->rc = fill(l->v->tx, &l->forward, l->id, (uint32_t)table_key_read(key, 9, 4), &row, &s);
 	return l->rc == RC_OK && l->visit(l->arg, &s);
 }
 

@@ -15,7 +15,7 @@ stored_row(struct tables_tx *tx, uint64_t id, struct px_store_row *out)
 {
 	struct table_key k = px_key1(PX_T_STORE, id);
 
-	return px_row_get(tx, &k, out, sizeof(*out));
+	return table_row_get(tx, &k, out, sizeof(*out));
 }
 
 bool
@@ -37,7 +37,7 @@ px_store_row_put(struct tables_tx *tx, uint64_t id, const struct px_store_row *r
 {
 	struct table_key k = px_key1(PX_T_STORE, id);
 
-	return px_row_put(tx, &k, row, sizeof(*row));
+	return table_row_put(tx, &k, row, sizeof(*row));
 }
 
 enum rc
@@ -45,7 +45,7 @@ px_count_row(struct tables_tx *tx, uint64_t id, struct px_count_row *out)
 {
 	struct table_key k = px_key1(PX_T_COUNT, id);
 
-	return px_row_get(tx, &k, out, sizeof(*out));
+	return table_row_get(tx, &k, out, sizeof(*out));
 }
 
 enum rc
@@ -53,7 +53,7 @@ px_count_row_put(struct tables_tx *tx, uint64_t id, const struct px_count_row *r
 {
 	struct table_key k = px_key1(PX_T_COUNT, id);
 
-	return px_row_put(tx, &k, row, sizeof(*row));
+	return table_row_put(tx, &k, row, sizeof(*row));
 }
 
 static struct table_key

@@ -155,13 +155,13 @@ end_forward(struct tables_tx *tx, uint64_t id)
 	struct px_forward_row f;
 	struct px_store_row s;
 	struct px_total_row t = { 0 };
-	enum rc rc = px_row_get(tx, &k, &f, sizeof(f));
+	enum rc rc = table_row_get(tx, &k, &f, sizeof(f));
 
 	if (rc != RC_OK)
 		return RC_INTERNAL;
 	of = px_key2(PX_T_FORWARD_OF, f.store, id, 8);
 	k = px_key1(PX_T_STORE, f.store);
-	rc = px_row_get(tx, &k, &s, sizeof(s));
+	rc = table_row_get(tx, &k, &s, sizeof(s));
 	if (rc == RC_OK)
 		rc = px_totals_read(tx, &t);
 	if (rc != RC_OK || s.forwards == 0 || t.forwards == 0)
@@ -224,7 +224,7 @@ end_store(struct tables_tx *tx, uint64_t id)
 	struct table_key k = px_key1(PX_T_STORE, id);
 	struct px_store_row s;
 	struct px_total_row t = { 0 };
-	enum rc rc = px_row_get(tx, &k, &s, sizeof(s));
+	enum rc rc = table_row_get(tx, &k, &s, sizeof(s));
 
 	if (rc == RC_OK)
 		rc = px_totals_read(tx, &t);
@@ -248,7 +248,7 @@ sweep_store(struct tables_tx *tx, const struct gone *g, bool *done)
 	enum rc rc = find(tx, &of, &forwards);
 
 	for (size_t i = 0; i < forwards.n && rc == RC_OK; i++)
-		rc = px_forward_gone(tx, px_key_number(table_key_view(&forwards.keys[i]), 9, 8));
+		rc = px_forward_gone(tx, table_key_read(table_key_view(&forwards.keys[i]), 9, 8));
 	*done = false;
 	if (rc == RC_OK && forwards.n == 0)
 		rc = sweep_messages(tx, g->id, UINT64_MAX, done);
@@ -317,9 +317,9 @@ sweep_gone(struct tables_tx *tx, bool *any)
 	if (rc != RC_OK || !*any)
 		return rc;
 	key = table_key_view(&k);
-	g = (struct gone){ .what = (enum px_gone)px_key_number(key, 1, 1),
-		           .id = px_key_number(key, 2, 8),
-		           .sink = (uint32_t)px_key_number(key, 10, 4) };
+	g = (struct gone){ .what = (enum px_gone)table_key_read(key, 1, 1),
+		           .id = table_key_read(key, 2, 8),
+		           .sink = (uint32_t)table_key_read(key, 10, 4) };
 	if (g.what < PX_GONE_SINK_KEYS || g.what > PX_GONE_STORE)
 		return RC_INTERNAL;
 	rc = sweepers[g.what](tx, &g, &done);
@@ -334,7 +334,7 @@ px_released_put(struct px_op *op, struct tables_tx *tx, uint64_t store)
 	struct table_key k = px_key1(PX_T_STORE, store), released = px_key1(PX_T_RELEASED, store);
 	struct px_store_row s;
 	struct px_count_row c;
-	enum rc rc = px_row_get(tx, &k, &s, sizeof(s));
+	enum rc rc = table_row_get(tx, &k, &s, sizeof(s));
 
 	if (rc == RC_OK)
 		rc = px_count_row(tx, store, &c);
@@ -352,7 +352,7 @@ sweep_store_released(struct tables_tx *tx, uint64_t store, bool *done)
 	struct table_key k = px_key1(PX_T_STORE, store);
 	struct px_store_row s;
 	uint64_t needed;
-	enum rc rc = px_row_get(tx, &k, &s, sizeof(s));
+	enum rc rc = table_row_get(tx, &k, &s, sizeof(s));
 
 	*done = rc == RC_NOT_FOUND || (rc == RC_OK && s.gone != 0);
 	if (rc != RC_OK || *done)
@@ -372,7 +372,7 @@ sweep_released(struct tables_tx *tx, bool *any)
 
 	*any = k.n > 0;
 	if (rc == RC_OK && *any)
-		rc = sweep_store_released(tx, px_key_number(table_key_view(&k), 1, 8), &done);
+		rc = sweep_store_released(tx, table_key_read(table_key_view(&k), 1, 8), &done);
 	return rc == RC_OK && done ? tables_del(tx, table_key_view(&k)) : rc;
 }
 

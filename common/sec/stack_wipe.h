@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The library of the pairing clears its scalars, but leaves tables of multiples of them on the
- * stack. Whoever has called it with a secret clears what lies below.
+ * Libraries leave secrets on the stack: that of the pairing tables of multiples of its scalars,
+ * libcrypto the value of X25519. Whoever has called them clears what lies below.
  */
-#ifndef PRE_STACK_WIPE_H
-#define PRE_STACK_WIPE_H
+#ifndef SEC_STACK_WIPE_H
+#define SEC_STACK_WIPE_H
 
 #include <stddef.h>
 

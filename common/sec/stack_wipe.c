@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "pre/stack_wipe.h"
+#include "sec/stack_wipe.h"
 #include "sec/secret.h"
 
 /* In the frame of its caller it would clear only what the caller's calls do not reach. */
