@@ -36,8 +36,8 @@ is_for_others(const struct req *rq)
 static bool
 same_place(const struct endpoint *a, const struct endpoint *b)
 {
-	return strcmp(a->path, b->path) == 0 &&
-	       slice_eq(slice_of(a->tail), slice_of(b->tail)) && (a->serve & b->serve) != 0;
+	return strcmp(a->path, b->path) == 0 && slice_eq(slice_of(a->tail), slice_of(b->tail)) &&
+	       (a->serve & b->serve) != 0;
 }
 
 static bool
@@ -74,12 +74,12 @@ endpoint_find(const struct req *rq)
 	/* To whom it is to go on; but by whatever name a client calls this SCL (Host). */
 	bool foreign = is_for_others(rq);
 
-	if (foreign && rq->in.pre_source.p == NULL)
+	if (foreign && (rq->in.pre_source.p == NULL || rq->local))
 		return NULL;
 	for (unsigned i = 0; i < scl->nendpoints; i++) {
 		const struct endpoint *e = scl->endpoints[i];
 
-		if ((e->serve & rq->listener->serve) != 0 &&
+		if ((e->serve & rq->listener->serve) != 0 && (e->channels || !rq->local) &&
 		    (foreign ? e->foreign : covers(e, rq->uri.path)))
 			return e;
 	}
@@ -168,6 +168,39 @@ endpoint_answer(struct req *rq, enum rc rc, const char *media_type, struct slice
 	rq->answer = body.n > 0 ? ANSWER_RAW : ANSWER_NONE;
 	rq->rc = rc;
 	return rc;
+}
+
+/* Of a list of tags (RFC 9110 section 13.1.2); weak comparison. */
+static bool
+names_tag(struct slice list, struct slice tag)
+{
+	struct slice one;
+
+	while (filter_next_tag(&list, &one)) {
+		if (slice_starts(one, SLICE_LIT("W/")))
+			one = slice_from(one, 2);
+		if (slice_is(one, "*") || slice_eq(one, tag))
+			return true;
+	}
+	return false;
+}
+
+bool
+endpoint_cache(struct req *rq, struct slice tag)
+{
+	struct slice quoted = ARENA_JOIN(rq->arena, SLICE_LIT("\""), tag, SLICE_LIT("\""));
+
+	if (quoted.p == NULL)
+		return false;
+	rq->out.no_store = false;
+	rq->out.etag = quoted;
+	return rq->in.if_none_match.n > 0 && names_tag(rq->in.if_none_match, quoted);
+}
+
+bool
+endpoint_is_again(const struct req *rq)
+{
+	return rq->observer != NULL && !rq->observer_new;
 }
 
 enum rc

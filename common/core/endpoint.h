@@ -37,6 +37,11 @@ struct endpoint {
 	 */
 	bool foreign;
 	/*
+	 * Takes also what comes through a channel, or what this SCL does in the name of somebody by that
+	 * listener (scl_call): no connection has proved anything then, who->peer is NULL.
+	 */
+	bool channels;
+	/*
 	 * Never blocks. in is of rq, complete; a POST is REQ_CREATE also without a body. Returns what
 	 * endpoint_answer, endpoint_refuse or endpoint_pend returned.
 	 */
@@ -87,8 +92,9 @@ struct slice endpoint_query(const struct req *rq);
 enum rc endpoint_parameter(struct req *rq, const char *name, struct slice *value);
 
 /*
- * The body of the answer and its media type (constant), copied; rc is RC_OK, RC_CREATED ... The
- * answer is never stored by caches (Cache-Control: no-store).
+ * The body of the answer and its media type (constant), copied; rc is RC_OK, RC_CREATED ... or an
+ * error that has this body in the place of errorInfo. The answer is never stored by caches
+ * (Cache-Control: no-store) unless endpoint_cache was called.
  */
 enum rc endpoint_answer(struct req *rq, enum rc rc, const char *media_type, struct slice body);
 /* An error with errorInfo; reason (constant or in the arena) becomes additionalInfo. Returns rc. */
@@ -100,6 +106,17 @@ enum rc endpoint_not_allowed(struct req *rq, const char *allow);
  * when both or none are asked for. RC_NOT_ACCEPTABLE: neither, refused already.
  */
 enum rc endpoint_accept(struct req *rq, bool prefer_json, bool *json);
+/*
+ * Before the answer to a reading: it may be kept by caches, with the entity tag of these octets
+ * (printable, without quotes), copied, which the client compares by If-None-Match. True: it has the
+ * very same already, and RC_NOT_MODIFIED with an empty body is the answer.
+ */
+bool endpoint_cache(struct req *rq, struct slice tag);
+/*
+ * True when rq is no new request of its issuer but one that this SCL reads again for an observation
+ * (RFC 7641): its headers are those of the first one.
+ */
+bool endpoint_is_again(const struct req *rq);
 /*
  * What rq reads can be observed (RFC 7641; core/observe.h): each observe_tell with that key has it
  * read again. key is any number below 2^63, of all endpoints in common. From serve_request, before

@@ -225,20 +225,27 @@ filter_instance(const struct filter *f, const struct res *inst)
 	return type_ok;
 }
 
+bool
+filter_next_tag(struct slice *header, struct slice *tag)
+{
+	if (!slice_split(header, ',', tag))
+		return false;
+	while (tag->n > 0 && (tag->p[0] == ' ' || tag->p[0] == '\t'))
+		*tag = slice_from(*tag, 1);
+	while (tag->n > 0 && (tag->p[tag->n - 1] == ' ' || tag->p[tag->n - 1] == '\t'))
+		tag->n--;
+	return true;
+}
+
 /* One of the comma-separated entity tags of a header matches, or it is a star. */
 static bool
 any_etag(struct slice header, int64_t modified)
 {
 	struct slice tag;
 
-	while (slice_split(&header, ',', &tag)) {
-		while (tag.n > 0 && (tag.p[0] == ' ' || tag.p[0] == '\t'))
-			tag = slice_from(tag, 1);
-		while (tag.n > 0 && (tag.p[tag.n - 1] == ' ' || tag.p[tag.n - 1] == '\t'))
-			tag.n--;
+	while (filter_next_tag(&header, &tag))
 		if (slice_is(tag, "*") || etag_matches(tag, modified))
 			return true;
-	}
 	return false;
 }
 

@@ -218,6 +218,8 @@ add_headers(struct forward *f)
 		if (field->p != NULL && field != &in->from && !(basic && field == &in->authorization))
 			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name), *field);
 	}
+	if (in->sga.p != NULL)
+		exchange_add_header(&f->ex, SLICE_LIT("X-M2M-SGA"), in->sga);
 	via = arena_printf(f->rq->arena, "%.*s%s1.1 %.*s", (int)in->via.n, in->via.p,
 	                   in->via.n > 0 ? ", " : "", (int)f->rq->scl->id.n, f->rq->scl->id.p);
 	exchange_add_header(&f->ex, SLICE_LIT("Via"), via);

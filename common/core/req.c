@@ -154,7 +154,7 @@ req_identify(struct req *rq)
 	enum rc rc;
 
 	rq->identified = true;
-	TRY(admit_peer(rq));
+	TRY(rq->local ? admit_behalf(rq) : admit_peer(rq));
 	TRY(open_sealed(rq));
 	rc = originator_read(rq);
 	if (rc != RC_NO_ORIGINATOR)
@@ -171,16 +171,13 @@ req_admit(struct req *rq)
 		return req_fail(rq, RC_NOT_IMPLEMENTED, "the method is not known");
 	if (!uri_parse(rq->in.target, &rq->uri))
 		return req_fail(rq, RC_BAD_REQUEST, "the target is no URI");
+	TRY(query_proof_take(rq));
 	if (rq->in.host.p == NULL && !rq->local)
 		return req_fail(rq, RC_BAD_REQUEST, "Host is missing");
-	if (!rq->local) {
-		rq->endpoint = endpoint_find(rq);
-		if (rq->endpoint != NULL)
-			return endpoint_admit(rq);
-		TRY(admit_peer(rq));
-	} else {
-		TRY(admit_behalf(rq));
-	}
+	rq->endpoint = endpoint_find(rq);
+	if (rq->endpoint != NULL)
+		return endpoint_admit(rq);
+	TRY(rq->local ? admit_behalf(rq) : admit_peer(rq));
 	TRY(admit_accept(rq));
 	TRY(admit_body(rq));
 	TRY(saf_admit(rq));

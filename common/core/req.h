@@ -89,6 +89,11 @@ struct req_input {
 	struct slice connection; /* X-M2M-Connection */
 	struct slice device_proof; /* X-M2M-Device-Proof */
 	struct slice ival_signature; /* X-M2M-IVal-Sig */
+	/*
+	 * X-M2M-SGA, the proof of a device for a security gateway application: the header, or the query
+	 * parameter x-m2m-sga, which req_admit takes out of target. Goes with what is passed on.
+	 */
+	struct slice sga;
 	/* Of messages of proxy re-encryption over CoAP (docs/pre.md, a message in CoAP). */
 	struct slice pre_source; /* option 65000: URL of the source */
 	struct slice pre_store; /* option 65004: 8 octets, the store that it is for */

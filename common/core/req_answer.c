@@ -82,7 +82,9 @@ seal(struct req *rq)
 static void
 encode(struct req *rq)
 {
-	bool success = status_is_success(rq->rc);
+	/* An endpoint's own body of an error is as good as the answer of a success. */
+	bool success = status_is_success(rq->rc) ||
+	               (rq->endpoint != NULL && rq->answer == ANSWER_RAW);
 	struct buf b;
 
 	if (rq->relayed)

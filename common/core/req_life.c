@@ -219,5 +219,6 @@ void
 req_refuse(struct req *rq, enum rc rc, const char *text)
 {
 	rq->rc = rc;
+	rq->answer = ANSWER_NONE;
 	rq->message = slice_of(text);
 }

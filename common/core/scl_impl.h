@@ -287,6 +287,14 @@ enum rc segment_add(struct scl *scl, const struct segment *segment);
 /* NULL when no capability has it. Any thread. */
 const struct segment *segment_find(const struct scl *scl, struct slice name);
 
+/* ---- query_proof.c ---- */
+
+/*
+ * Takes the query parameter x-m2m-sga out of rq's target, which was parsed, and makes it in.sga. The
+ * refusal when it is malformed, or is there beside the header or twice.
+ */
+enum rc query_proof_take(struct req *rq);
+
 /* ---- endpoint.c ---- */
 
 /* The endpoint of rq's path on its listener, or NULL. */
@@ -509,6 +517,8 @@ enum rc filter_from_query(struct req *rq);
 /* Criteria of a subscription. False when a value is not usable. */
 bool filter_from_vals(struct scl *scl, struct arena *a, const struct val *criteria, struct filter *f);
 bool filter_instance(const struct filter *f, const struct res *inst);
+/* The next entity tag of a header that lists them (RFC 9110 section 13.1); false at its end. */
+bool filter_next_tag(struct slice *header, struct slice *tag);
 bool filter_labels(const struct filter *f, const struct val *vals);
 bool filter_times(const struct filter *f, int64_t created, int64_t modified);
 

@@ -199,13 +199,27 @@ set_criteria(struct arena *a, struct slice target, struct slice query, struct va
 	return RC_OK;
 }
 
+/*
+ * The proof of a device for a security gateway application has no element of its own: it stands in
+ * the query, where the request is taken out of the document (query_proof_take).
+ */
+static struct slice
+with_proof(struct arena *a, struct slice target, struct slice proof)
+{
+	if (proof.n == 0)
+		return target;
+	return ARENA_JOIN(a, target,
+	                  memchr(target.p, '?', target.n) == NULL ? SLICE_LIT("?") : SLICE_LIT("&"),
+	                  SLICE_LIT("x-m2m-sga="), uri_encode_segment(a, proof));
+}
+
 static enum rc
 set_target(struct arena *a, const struct exchange *ex, struct val **list)
 {
 	struct slice query = ex->target.n > 0 ? ex->target : ex->url, target = SLICE_NONE;
 
 	if (keeps_query(query)) {
-		target = query;
+		target = with_proof(a, query, header(ex, "X-M2M-SGA"));
 		query = SLICE_NONE;
 	} else {
 		slice_split(&query, '?', &target);
