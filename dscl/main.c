@@ -6,6 +6,7 @@
 #include "cap/registrar.h"
 #include "cap/rem.h"
 #include "cap/sec/sec.h"
+#include "cap/sga_device.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -16,7 +17,7 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
-static const struct capability *const caps[] = { &cap_rem, &cap_registrar, NULL };
+static const struct capability *const caps[] = { &cap_rem, &cap_sga_device, &cap_registrar, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/dscl" },
@@ -30,8 +31,31 @@ static const struct options_default defaults[] = {
 	{ NULL, NULL },
 };
 
-/* Only network SCLs have peers; a device neither stores for others nor parks. */
-static const char *const absent[] = { "peers", "proxy.", NULL };
+/*
+ * Only network SCLs have peers; a device neither stores for others nor parks, nor is it
+ * the server of an SGA.
+ */
+static const char *const absent[] = { "peers",
+	                              "proxy.",
+	                              "sga.suites",
+	                              "sga.group",
+	                              "sga.cipher_policy",
+	                              "sga.managers",
+	                              "sga.devices_max",
+	                              "sga.sessions_max",
+	                              "sga.members_max",
+	                              "sga.token",
+	                              "sga.half_open",
+	                              "sga.session_time",
+	                              "sga.replays_max",
+	                              "sga.mailbox",
+	                              "sga.bytes_max",
+	                              "sga.item_ttl",
+	                              "sga.rotate",
+	                              "sga.waiters_max",
+	                              "sga.push_places",
+	                              "sga.failures",
+	                              NULL };
 
 static const struct profile profile = {
 	.name = "dscl",

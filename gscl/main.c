@@ -7,6 +7,7 @@
 #include "cap/registrar.h"
 #include "cap/rem.h"
 #include "cap/sec/sec.h"
+#include "cap/sga.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -17,7 +18,8 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
-static const struct capability *const caps[] = { &cap_rem, &cap_proxy, &cap_registrar, NULL };
+static const struct capability *const caps[] = { &cap_rem, &cap_proxy, &cap_sga, &cap_registrar,
+	                                         NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/gscl" },
@@ -25,8 +27,11 @@ static const struct options_default defaults[] = {
 	{ NULL, NULL },
 };
 
-/* Only network SCLs have peers. */
-static const char *const absent[] = { "peers", NULL };
+/* Only network SCLs have peers; the devices of an SGA are others. */
+static const char *const absent[] = {
+	"peers",         "sga.servers",    "sga.peers", "sga.accept_any", "sga.applications",
+	"sga.poll_wait", "sga.joined_max", "sga.queue", "sga.inbox",      NULL
+};
 
 static const struct profile profile = {
 	.name = "gscl",

@@ -31,7 +31,8 @@ static const struct options_default defaults[] = {
 };
 
 /* The top of the tree registers with nobody but its peers. */
-static const char *const absent[] = { "register.nscl", "register.channel", "register.announce_to", NULL };
+static const char *const absent[] = { "register.nscl", "register.channel", "register.announce_to",
+	                              "sga.", NULL };
 
 static const struct profile profile = {
 	.name = "nscl",

@@ -328,6 +328,7 @@ opt_check(const struct opt_check *c)
 		check_orders,     check_store,         check_listeners,
 		check_client,     check_access_rights, check_networks,
 		check_management, check_responder,     opt_check_proxy,
+		opt_check_sga,
 	};
 
 	for (size_t i = 0; i < NITEMS(checks); i++)

@@ -99,18 +99,17 @@ is_identity(const char *text)
 	return false;
 }
 
-static void
-check_managers(const struct opt_check *c)
+void
+opt_check_identities(const struct opt_check *c, const char *path,
+                     const struct options_strings *list)
 {
-	const struct options_strings *list = &c->o->proxy.managers;
-
 	for (size_t i = 0; i < list->n; i++)
 		if (!is_identity(list->v[i]))
-			opt_found(c, "proxy.managers",
-			          "proxy.managers: %.200s is no scl:, app:, cert: or claim: with a "
-			          "name, or has "
-			          "more than 255 octets",
-			          list->v[i]);
+			opt_found(
+				c, path,
+				"%s: %.200s is no scl:, app:, cert: or claim: with a name, or has "
+				"more than 255 octets",
+				path, list->v[i]);
 }
 
 void
@@ -120,5 +119,5 @@ opt_check_proxy(const struct opt_check *c)
 	check_sizes(c);
 	check_sources(c);
 	check_sinks(c);
-	check_managers(c);
+	opt_check_identities(c, "proxy.managers", &c->o->proxy.managers);
 }

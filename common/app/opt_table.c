@@ -4,8 +4,9 @@
 #include "app/opt_row.h"
 
 #include "base/log.h"
+#include "cap/sga_conf.h"
 #include "core/req.h"
-#include "pre/cipher.h"
+#include "pre/hdr.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 #define YES true
@@ -53,6 +54,8 @@ LIST_SHAPE(struct options, access_rights);
 LIST_SHAPE(struct options, peers);
 LIST_SHAPE(struct options, proxy.sources);
 LIST_SHAPE(struct options, proxy.sinks);
+LIST_SHAPE(struct options, sga.servers);
+LIST_SHAPE(struct options, sga.peers);
 LIST_SHAPE(struct options_access_right, permissions);
 LIST_SHAPE(struct options_access_right, self_permissions);
 
@@ -118,7 +121,7 @@ static const struct opt_choice drain_choices[] = {
 	{ NULL, 0 },
 };
 
-/* As pre/cipher.h names and numbers them; a test compares. */
+/* As sec/cipher.h names and numbers them; a test compares. */
 static const struct opt_choice cipher_choices[] = {
 	{ "AES-128-CCM-8", 0x0001 },
 	{ "AES-128-CCM", 0x0002 },
@@ -127,6 +130,20 @@ static const struct opt_choice cipher_choices[] = {
 	{ "ChaCha20-Poly1305", 0x0005 },
 	{ "ARIA-128-CCM", 0x0006 },
 	{ "ARIA-128-GCM", 0x0007 },
+	{ NULL, 0 },
+};
+
+/* The groups by name (RFC 7919), numbered as in TLS. */
+static const struct opt_choice group_choices[] = {
+	{ "ffdhe2048", 0x0100 },
+	{ "ffdhe3072", 0x0101 },
+	{ "ffdhe4096", 0x0102 },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice policy_choices[] = {
+	{ "allowed", SGA_POLICY_ALLOWED },
+	{ "strongest", SGA_POLICY_STRONGEST },
 	{ NULL, 0 },
 };
 
@@ -251,11 +268,46 @@ static const struct opt_row proxy_sink_rows[] = {
 };
 #undef S
 
+#define S struct options_sga_server
+static const struct opt_row sga_server_rows[] = {
+	ROW_TEXT(S, "id", id, NULL, PLAIN, 1, 64, NO, "Identity of the server, unique in the list.")
+	ROW_TEXT(S, "root", root, NULL, CONTACT, 1, 1024, NO,
+	         "URL of its interface, such as http://gw.example.org:8181/m2m/sga.")
+	ROW_TEXT(S, "via", via, "", CONTACT, 0, 1024, NO,
+	         "URL of the own gateway: requests are sent there and passed on. Empty: they are sent "
+	         "to root.")
+	ROW_TEXT(S, "verify_key", verify_key, NULL, PLAIN, 1, 1024, NO,
+	         "PEM file with the Ed25519 public key that its packages are signed by.")
+	ROW_TEXT(S, "token", token, "", PLAIN, 0, 1024, NO,
+	         "File with the one-time token of registration, 32 hex digits. Empty: the device is "
+	         "registered.")
+	ROW_NUMBER(S, "suite", INT, suite, 2, 1, 2, NO, "1: RSA and finite fields (C), 2: X25519 (X).")
+};
+#undef S
+
+#define S struct options_sga_peer
+static const struct opt_row sga_peer_rows[] = {
+	ROW_TEXT(S, "id", id, NULL, PLAIN, 1, 64, NO, "Identity of the device, unique in the list.")
+	ROW_TEXT(S, "server", server, "", PLAIN, 0, 64, NO,
+	         "Identity of the server that sessions with it go by. Empty: the first one.")
+	ROW_TEXT(S, "sign_key", sign_key, "", PLAIN, 0, 1024, NO,
+	         "PEM file with its Ed25519 public key, from elsewhere than the server: nothing is "
+	         "taken of it that this key does not prove, and sessions are end to end against any "
+	         "server. Empty: against one that keeps to the protocol.")
+};
+#undef S
+
 static const struct opt_table proxy_source_table = {
 	proxy_source_rows, NITEMS(proxy_source_rows), sizeof(struct options_proxy_source)
 };
 static const struct opt_table proxy_sink_table = {
 	proxy_sink_rows, NITEMS(proxy_sink_rows), sizeof(struct options_proxy_sink)
+};
+static const struct opt_table sga_server_table = {
+	sga_server_rows, NITEMS(sga_server_rows), sizeof(struct options_sga_server)
+};
+static const struct opt_table sga_peer_table = {
+	sga_peer_rows, NITEMS(sga_peer_rows), sizeof(struct options_sga_peer)
 };
 static const struct opt_table peer_table = {
 	peer_rows, NITEMS(peer_rows), sizeof(struct options_peer)

@@ -11,6 +11,7 @@
 #define APP_OPTIONS_H
 
 #include "app/options_proxy.h"
+#include "app/options_sga.h"
 #include "base/buf.h"
 
 #include <stdint.h>
@@ -312,6 +313,7 @@ struct options {
 		int orders_max;
 	} rem; /* remote entity management */
 	struct options_proxy proxy;
+	struct options_sga sga;
 	struct {
 		int containers;
 	} cache;

@@ -80,7 +80,7 @@ struct options_proxy {
 	int epoch_sections, section_messages;
 	int64_t section_time_ms;
 	bool sign_data;
-	int cid; /* pre/cipher.h */
+	int cid; /* sec/cipher.h */
 	int parked_max;
 	int drain; /* enum options_drain */
 };

@@ -4,6 +4,7 @@
 #include "app/scl_conf.h"
 
 #include "app/proxy_conf.h"
+#include "app/sga_conf.h"
 #include "base/arena.h"
 
 #define US_PER_MS INT64_C(1000)
@@ -299,6 +300,7 @@ scl_conf_capability(struct capability_conf *conf, const struct profile *profile,
 	conf->nscl_release = o->register_at.release;
 	fill_rem(&conf->rem, o, a);
 	proxy_conf_fill(&conf->proxy, profile, o, a);
+	sga_conf_fill(&conf->sga, profile, o, a);
 	return !arena_failed(a);
 }
 

@@ -16,6 +16,7 @@
 #include "app/sec_conf.h"
 #include "cap/proxy_conf.h"
 #include "cap/sec/backup.h"
+#include "cap/sga_conf.h"
 #include "store/copy.h"
 
 /* Opens the store as it is; false with one line on err. */
@@ -39,9 +40,9 @@ open_to_read(const struct profile *profile, const struct options *o, struct repo
 	return rc == RC_OK;
 }
 
-/* What the capability of the proxy keeps beside the tree. */
-static const char *const proxy_stores[] = { PROXY_BOOK_STORE, PROXY_SINK_STORE, PROXY_SOURCE_STORE,
-	                                    NULL };
+/* What capabilities keep beside the tree. */
+static const char *const other_stores[] = { PROXY_BOOK_STORE, PROXY_SINK_STORE, PROXY_SOURCE_STORE,
+	                                    SGA_BOOK_STORE,   SGA_DEVICE_STORE, NULL };
 
 struct findings {
 	FILE *out;
@@ -68,7 +69,7 @@ service_check_store(const struct profile *profile, const struct options *o, FILE
 		return 1;
 	rc = repo_check(repo, on_finding, &f);
 	repo_close(repo);
-	for (const char *const *name = proxy_stores; *name != NULL; name++)
+	for (const char *const *name = other_stores; *name != NULL; name++)
 		(void)store_verify(scl_conf_engine(profile, o), o->store.path, *name, on_finding,
 		                   &f);
 	if (rc != RC_OK && f.n == 0)
@@ -122,7 +123,7 @@ copy_first(const struct copy *c, const struct store_ops *ops, const char *from,
 {
 	enum rc rc = mkdir(c->first, 0700) == 0 ? RC_OK : say(why, c->first, strerror(errno));
 
-	for (const char *const *name = proxy_stores; rc == RC_OK && *name != NULL; name++)
+	for (const char *const *name = other_stores; rc == RC_OK && *name != NULL; name++)
 		rc = store_copy(ops, from, c->first, *name, why);
 	return rc;
 }
@@ -132,7 +133,7 @@ join_first(const struct copy *c, char why[SERVICE_WHY_MAX])
 {
 	char from[PATH_MAX + 16], to[PATH_MAX + 16];
 
-	for (const char *const *name = proxy_stores; *name != NULL; name++) {
+	for (const char *const *name = other_stores; *name != NULL; name++) {
 		snprintf(from, sizeof(from), "%s/%s", c->first, *name);
 		snprintf(to, sizeof(to), "%s/%s", c->part, *name);
 		if (rename(from, to) != 0 && errno != ENOENT)

@@ -8,6 +8,7 @@
 
 #include "base/rc.h"
 #include "cap/proxy_conf.h"
+#include "cap/sga_conf.h"
 #include "model/attr.h"
 
 #include <stdbool.h>
@@ -82,6 +83,7 @@ struct capability_conf {
 
 	struct capability_rem rem;
 	struct proxy_conf proxy;
+	struct sga_conf sga;
 };
 
 struct capability {

@@ -84,7 +84,7 @@ struct proxy_conf_source {
 	unsigned epoch_sections, section_messages;
 	int64_t section_time;
 	bool sign_data;
-	uint16_t cid; /* pre/cipher.h */
+	uint16_t cid; /* sec/cipher.h */
 	uint64_t parked_max;
 	enum proxy_drain drain;
 };
