@@ -27,7 +27,7 @@ struct sink_server {
 	struct repo *repo;
 	struct scl *scl;
 	bool started; /* scl has its threads */
-	struct px_pool *pool;
+	struct pool *pool;
 	struct px_inbox *inbox;
 	struct http_server *http;
 	struct coapd *coap;
@@ -120,7 +120,7 @@ open_inbox(struct sink_server *s, char why[SINK_WHY_MAX])
 		.may = may,
 		.arg = s,
 	};
-	enum rc rc = px_pool_start(1, &s->pool);
+	enum rc rc = pool_start(1, &s->pool);
 
 	if (rc == RC_OK)
 		rc = px_inbox_new(&conf, &s->inbox);
@@ -297,7 +297,7 @@ sink_server_stop(struct sink_server *s)
 	sink_udp_stop(s->udp);
 	if (s->inbox != NULL)
 		px_inbox_stop(s->inbox);
-	px_pool_stop(s->pool);
+	pool_stop(s->pool);
 	if (s->started)
 		scl_stop(s->scl);
 	http_stop(s->http);
