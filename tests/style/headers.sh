@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Every header of common/ compiles alone, and a folder includes only itself and those before it in
-# the order of dependency: base < sec < pre < codec < model < store < core < mas < bind < cap < app
-# < cli.
+# the order of dependency: base < sec < sga < pre < codec < model < store < core < mas < bind < cap
+# < app < cli.
 # Environment: srcdir, CC, TEST_CPPFLAGS.
 set -u
 
-order="base sec pre codec model store core mas bind cap app cli"
+order="base sec sga pre codec model store core mas bind cap app cli"
 common=${srcdir:-.}/common
 failures=0
 

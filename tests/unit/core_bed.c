@@ -410,6 +410,8 @@ core_end(struct core_call *c)
 		memcpy(r.body, a->body, a->body_len);
 	copy_text(r.location, sizeof(r.location), a->location);
 	copy_text(r.allow, sizeof(r.allow), a->allow);
+	copy_text(r.etag, sizeof(r.etag), a->etag);
+	r.no_store = a->no_store;
 	if (!atomic_load(&c->gone))
 		req_sent(c->rq);
 	req_free(c->rq);

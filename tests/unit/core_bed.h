@@ -69,6 +69,8 @@ struct reply {
 	char *body; /* heap, zero-terminated, never NULL */
 	char location[512];
 	char allow[64];
+	char etag[64];
+	bool no_store;
 };
 
 /* The answer of a request from a requestingEntity; body may be NULL. Any thread. */

@@ -320,7 +320,7 @@ static void
 write_headers(const struct req_input *in, struct buf *b)
 {
 	const struct slice values[] = { in->nonce, in->connection, in->device_proof,
-		                        in->ival_signature };
+		                        in->ival_signature, in->sga };
 
 	write_names(b, "header", values, sizeof(values) / sizeof(values[0]));
 }

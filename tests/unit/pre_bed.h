@@ -3,14 +3,9 @@
 #ifndef UNIT_PRE_BED_H
 #define UNIT_PRE_BED_H
 
+#include "octets.h"
 #include "pre/afgh_fixed.h"
 #include "repo_bed.h"
-#include "sec/hex.h"
-#include "suite.h"
-
-#include <openssl/evp.h>
-
-#define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Scalars: SHA-512 of "M2PRE1-KAT a1" .. modulo r. */
 #define KAT_A1 "62bc9ea7e5a3cfa01855a66281ad0ed9fac260bf62a07778269390d1f3eff9c5"
@@ -67,59 +62,6 @@
 #else
 #define WITH_PAIRING false
 #endif
-
-#define LONGEST 600 /* octets of any encoding here */
-
-/* Octets that hex says. */
-struct octets {
-	uint8_t v[LONGEST];
-	size_t n;
-};
-
-static inline struct octets
-octets_of(const char *hex)
-{
-	struct octets o = { .n = strlen(hex) / 2 };
-
-	ck_assert_uint_le(o.n, LONGEST);
-	ck_assert(hex_decode(slice_of(hex), o.v, o.n));
-	return o;
-}
-
-static inline struct slice
-octets_slice(const struct octets *o)
-{
-	return slice_make(o->v, o->n);
-}
-
-static inline void
-expect_octets(const void *p, size_t n, const char *hex)
-{
-	struct octets want = octets_of(hex);
-
-	ck_assert_uint_eq(n, want.n);
-	ck_assert_mem_eq(p, want.v, n);
-}
-
-static inline void
-expect_hash(const void *p, size_t n, const char *hex)
-{
-	unsigned char hash[32];
-
-	ck_assert_int_eq(EVP_Digest(p, n, hash, NULL, EVP_sha256(), NULL), 1);
-	expect_octets(hash, sizeof(hash), hex);
-}
-
-static inline void
-expect_zeros(const void *p, size_t n)
-{
-	const uint8_t *octets = p;
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < n; i++)
-		any |= octets[i];
-	ck_assert_uint_eq(any, 0);
-}
 
 static inline struct pairing_scalar
 scalar_of(const char *hex)

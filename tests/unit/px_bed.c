@@ -145,7 +145,7 @@ tally_store(void *arg, struct slice key, struct slice val)
 {
 	struct tally *t = arg;
 	struct px_store s;
-	enum rc rc = px_store_get(t->v, px_key_number(key, 1, 8), &s);
+	enum rc rc = px_store_get(t->v, table_key_read(key, 1, 8), &s);
 
 	(void)val;
 	ck_assert(rc == RC_OK || rc == RC_NOT_FOUND);

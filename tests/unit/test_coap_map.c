@@ -288,6 +288,7 @@ static const struct {
 	{ "x-m2m-connection=v", offsetof(struct req_input, connection) },
 	{ "x-m2m-device-proof=v", offsetof(struct req_input, device_proof) },
 	{ "x-m2m-ival-sig=v", offsetof(struct req_input, ival_signature) },
+	{ "x-m2m-sga=v", offsetof(struct req_input, sga) },
 };
 
 static struct slice

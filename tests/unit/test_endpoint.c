@@ -31,8 +31,8 @@ static const struct req_listener at_mas = { .serve = SERVE_MAS };
 /* What the last request to an endpoint was. */
 static struct {
 	unsigned n;
-	bool foreign, identified;
-	char rest[64], scl_id[64], app_id[64], claimed[128];
+	bool foreign, identified, again;
+	char rest[64], query[64], sga[64], scl_id[64], app_id[64], claimed[128];
 	const struct peer *peer;
 } seen;
 
@@ -50,7 +50,9 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 	struct endpoint_who who;
 	enum rc rc = endpoint_identify(rq, &who);
 
-	(void)in;
+	copy(seen.sga, sizeof(seen.sga), in->sga);
+	copy(seen.query, sizeof(seen.query), endpoint_query(rq));
+	seen.again = endpoint_is_again(rq);
 	seen.n++;
 	if (rc != RC_OK)
 		return rc;
@@ -68,6 +70,20 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 	return endpoint_answer(rq, RC_OK, "text/plain", SLICE_LIT("here"));
 }
 
+/* What a client may keep, and an error with a body of its own. */
+static enum rc
+serve_package(void *arg, struct req *rq, const struct req_input *in)
+{
+	(void)arg;
+	seen.n++;
+	if (in->op != REQ_RETRIEVE)
+		return endpoint_answer(rq, RC_FORBIDDEN, "application/octet-stream",
+		                       SLICE_LIT("no"));
+	if (endpoint_cache(rq, SLICE_LIT("0a1b")))
+		return endpoint_answer(rq, RC_NOT_MODIFIED, "text/plain", SLICE_NONE);
+	return endpoint_answer(rq, RC_OK, "text/plain", SLICE_LIT("kept"));
+}
+
 static uint64_t key = KEY;
 
 static const struct endpoint endpoints[] = {
@@ -82,6 +98,11 @@ static const struct endpoint endpoints[] = {
 	  .internal = true,
 	  .serve_request = serve },
 	{ .path = BASE "/mid", .serve = SERVE_MID, .serve_request = serve },
+	{ .path = BASE "/sga/", .serve = SERVE_MID, .channels = true, .serve_request = serve },
+	{ .path = BASE "/package",
+	  .serve = SERVE_MID,
+	  .body_max = 8,
+	  .serve_request = serve_package },
 };
 
 static void
@@ -283,6 +304,168 @@ START_TEST(no_endpoint_for_others)
 }
 END_TEST
 
+/* ---- what may be kept, and what is said of an error ---- */
+
+static struct reply
+ask_package(const char *method, const char *if_none_match)
+{
+	struct core_call c;
+
+	b.listener = &at_tree;
+	core_prepare_call(&b, &c, method, BASE "/package", NULL, NULL, NULL);
+	if (if_none_match != NULL)
+		req_input(c.rq)->if_none_match =
+			arena_copy(req_arena(c.rq), slice_of(if_none_match));
+	core_go(&c);
+	return core_end(&c);
+}
+
+START_TEST(what_may_be_kept)
+{
+	static const struct {
+		const char *tags;
+		int status;
+	} cases[] = {
+		{ NULL, 200 },
+		{ "\"0a1b\"", 304 },
+		{ "\"x\", W/\"0a1b\"", 304 },
+		{ "\"0a1b\" ,\"x\"", 304 },
+		{ "\"x\",\t\"0a1b\"\t", 304 },
+		{ "*", 304 },
+		{ "\"0a1\"", 200 },
+		{ "0a1b", 200 },
+		{ "\"x\",\"0a1bc\"", 200 },
+	};
+
+	for (size_t i = 0; i < NITEMS(cases); i++) {
+		struct reply r = ask_package("GET", cases[i].tags);
+
+		ck_assert_int_eq(r.status, cases[i].status);
+		ck_assert_str_eq(r.etag, "\"0a1b\"");
+		ck_assert_str_eq(r.body, r.status == 200 ? "kept" : "");
+		ck_assert(!r.no_store);
+		reply_fini(&r);
+	}
+}
+END_TEST
+
+START_TEST(an_error_with_its_own_body)
+{
+	struct reply r = ask_package("DELETE", NULL);
+
+	ck_assert_int_eq(r.status, 403);
+	ck_assert_str_eq(r.body, "no");
+	ck_assert(r.no_store);
+	reply_fini(&r);
+}
+END_TEST
+
+/* ---- the proof of a device ---- */
+
+static const struct {
+	const char *target, *header;
+	int status;
+	const char *sga, *query;
+} proofs[] = {
+	{ "/sga/x", NULL, 200, "", "" },
+	{ "/sga/x", "aWQ;1;00", 200, "aWQ;1;00", "" },
+	{ "/sga/x?x-m2m-sga=aWQ;1;00", NULL, 200, "aWQ;1;00", "" },
+	{ "/sga/x?x-m2m-sga=aWQ%3B1%3b00", NULL, 200, "aWQ;1;00", "" },
+	{ "/sga/x?wait=3&x-m2m-sga=a&max=2", NULL, 200, "a", "wait=3&max=2" },
+	{ "/sga/x?x-m2m-sga=a&max=2", NULL, 200, "a", "max=2" },
+	{ "/sga/x?wait=3&x-m2m-sga=a", NULL, 200, "a", "wait=3" },
+	{ "/sga/x?wait=3&&x-m2m-sga=a", NULL, 200, "a", "wait=3&" },
+	{ "/sga/x?wait=3&xx-m2m-sga=a", NULL, 200, "", "wait=3&xx-m2m-sga=a" },
+	{ "/sga/x?x-m2m-sga=", NULL, 200, "", "" },
+	{ "/sga/x?x-m2m-sga=a", "a", 400, NULL, NULL },
+	{ "/sga/x?x-m2m-sga=a&x-m2m-sga=a", NULL, 400, NULL, NULL },
+	{ "/sga/x?x-m2m-sga=%0a", NULL, 400, NULL, NULL },
+	{ "/sga/x?x-m2m-sga=%4", NULL, 400, NULL, NULL },
+};
+
+START_TEST(a_device_proves_itself)
+{
+	struct core_call c;
+	struct reply r;
+	char target[128];
+
+	snprintf(target, sizeof(target), BASE "%s", proofs[_i].target);
+	b.listener = &at_tree;
+	core_prepare_call(&b, &c, "GET", target, NULL, NULL, NULL);
+	if (proofs[_i].header != NULL)
+		req_input(c.rq)->sga = arena_copy(req_arena(c.rq), slice_of(proofs[_i].header));
+	core_go(&c);
+	r = core_end(&c);
+	ck_assert_int_eq(r.status, proofs[_i].status);
+	ck_assert_uint_eq(seen.n, r.status == 200);
+	if (r.status == 200) {
+		ck_assert_str_eq(seen.sga, proofs[_i].sga);
+		ck_assert_str_eq(seen.query, proofs[_i].query);
+		ck_assert_str_eq(seen.rest, "x");
+	}
+	reply_fini(&r);
+}
+END_TEST
+
+/* ---- what comes through a channel ---- */
+
+struct called {
+	struct scl_call call;
+	_Atomic bool done;
+	int status;
+};
+
+static void
+call_done(struct scl_call *call)
+{
+	struct called *c = call->owner;
+
+	c->status = call->answer->http_status;
+	scl_call_end(call);
+	atomic_store(&c->done, true);
+}
+
+static bool
+is_done(void *arg)
+{
+	return atomic_load(&((struct called *)arg)->done);
+}
+
+static int
+call_status(const char *target, const char *from, const struct req_listener *at)
+{
+	struct called c = { .call = { .method = SLICE_LIT("GET"),
+		                      .target = slice_of(target),
+		                      .from = slice_of(from),
+		                      .listener = at,
+		                      .done = call_done } };
+
+	c.call.owner = &c;
+	scl_call(b.scl, &c.call);
+	ck_assert(core_await(is_done, &c));
+	return c.status;
+}
+
+START_TEST(through_a_channel)
+{
+	static const char from[] = "http://dev.example/m2m";
+
+	ck_assert_int_eq(call_status(BASE "/sga/x?max=2&x-m2m-sga=a", from, &at_tree), 200);
+	ck_assert_uint_eq(seen.n, 1);
+	ck_assert_str_eq(seen.sga, "a");
+	ck_assert_str_eq(seen.query, "max=2");
+	ck_assert_str_eq(seen.claimed, from);
+	ck_assert_ptr_null(seen.peer);
+	/* By its own name as well; and neither what does not want it nor what is not there. */
+	ck_assert_int_eq(call_status(OWN BASE "/sga/x", from, &at_tree), 200);
+	ck_assert_uint_eq(seen.n, 2);
+	ck_assert_int_ne(call_status(HIDDEN "x", from, &at_tree), 200);
+	ck_assert_int_ne(call_status(BASE "/sga/x", from, &at_proxy), 200);
+	ck_assert_int_ne(call_status(BASE "/sga/x", from, NULL), 200);
+	ck_assert_uint_eq(seen.n, 2);
+}
+END_TEST
+
 /* ---- who is told ---- */
 
 struct watch {
@@ -321,6 +504,7 @@ START_TEST(observers_are_told)
 
 	b.listener = &at_proxy;
 	look(&w, PROXY);
+	ck_assert(!seen.again);
 	ck_assert_ptr_nonnull(w.o);
 	observe_tell(b.scl, KEY + 1);
 	ck_assert_uint_eq(w.told, 0);
@@ -330,6 +514,7 @@ START_TEST(observers_are_told)
 	observe_tell(b.scl, KEY);
 	ck_assert_uint_eq(w.told, 1);
 	look(&w, PROXY);
+	ck_assert(seen.again);
 	observe_tell(b.scl, KEY);
 	ck_assert_uint_eq(w.told, 2);
 	look(&w, PROXY);
@@ -387,6 +572,10 @@ main(void)
 	tcase_add_test(c, the_guard_knows);
 	tcase_add_test(c, a_message_for_others);
 	tcase_add_test(c, no_endpoint_for_others);
+	tcase_add_test(c, what_may_be_kept);
+	tcase_add_test(c, an_error_with_its_own_body);
+	tcase_add_loop_test(c, a_device_proves_itself, 0, (int)NITEMS(proofs));
+	tcase_add_test(c, through_a_channel);
 	tcase_add_test(c, observers_are_told);
 	tcase_add_test(c, nothing_is_missed);
 	tcase_add_test(c, what_is_not_watched);

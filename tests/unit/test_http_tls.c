@@ -485,7 +485,7 @@ END_TEST
 START_TEST(test_security_headers)
 {
 	static const char *const once[] = { "X-M2M-Nonce", "X-M2M-Connection",
-		                            "X-M2M-Device-Proof", "X-M2M-IVal-Sig",
+		                            "X-M2M-Device-Proof", "X-M2M-IVal-Sig", "X-M2M-SGA",
 		                            "From", "Authorization" };
 	char text[512];
 	struct bed b;
@@ -497,10 +497,11 @@ START_TEST(test_security_headers)
 	w = join(&b);
 	ck_assert(wire_puts(w, "GET /secured HTTP/1.1\r\n" HOST
 	                       "X-M2M-Nonce: n\r\nx-m2m-connection: c\r\n"
-	                       "X-M2M-DEVICE-PROOF: p\r\nX-M2M-IVal-Sig: s\r\n\r\n"));
+	                       "X-M2M-DEVICE-PROOF: p\r\nX-M2M-IVal-Sig: s\r\n"
+	                       "X-M2M-SGA: g\r\n\r\n"));
 	r = wire_read(w, false);
 	ck_assert_int_eq(r.status, 200);
-	ck_assert(slice_is(buf_view(&r.body), "header=n\nheader=c\nheader=p\nheader=s\n"));
+	ck_assert(slice_is(buf_view(&r.body), "header=n\nheader=c\nheader=p\nheader=s\nheader=g\n"));
 	check_field(&r, "X-M2M-Reject", "MRJ1 test");
 	check_field(&r, "Cache-Control", "no-store");
 	check_field(&r, "Connection", "close");

@@ -121,7 +121,7 @@ START_TEST(with_every_cipher)
 {
 	struct pre_stream_conf conf = flow_stream_conf();
 
-	conf.cid = pre_cipher_at((size_t)_i)->cid;
+	conf.cid = cipher_at((size_t)_i)->cid;
 	conf.sign_data = _i % 2 == 0;
 	prepare(&conf, 2, 3);
 	expect_stream(2, 3);

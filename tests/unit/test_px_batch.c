@@ -33,7 +33,7 @@ setup(void)
 	ck_assert_ptr_nonnull(px);
 	px->conf = &conf;
 	px->book = bed.book;
-	ck_assert_int_eq(px_pool_start(2, &px->pool), RC_OK);
+	ck_assert_int_eq(pool_start(2, &px->pool), RC_OK);
 	ck_assert_int_eq(px_grants_new(2, &grants), RC_OK);
 	stream = px_flow_stream();
 	sem_init(&over, 0, 0);
@@ -44,7 +44,7 @@ static void
 teardown(void)
 {
 	px_batch_clear(&batch);
-	px_pool_stop(px->pool);
+	pool_stop(px->pool);
 	px_grants_free(grants);
 	free(px);
 	pre_stream_free(stream);
@@ -206,7 +206,7 @@ END_TEST
 START_TEST(many_management_messages)
 {
 	struct pre_opening *o = sink_opening();
-	struct px_pool_load load;
+	struct pool_load load;
 	struct px_flow_sink sink;
 	uint64_t f;
 
@@ -216,7 +216,7 @@ START_TEST(many_management_messages)
 	expect_opens(o, 55);
 	ck_assert_uint_eq(px_counted(px, PX_N_REENCRYPTED), 11);
 	do /* it may be seen before the pool has counted it */
-		px_pool_load(px->pool, &load);
+		pool_load(px->pool, &load);
 	while (load.running > 0);
 	ck_assert_uint_eq(load.done, 2);
 	pre_opening_free(o);

@@ -24,7 +24,7 @@
 static struct {
 	struct core_bed core;
 	struct px_in_bed in;
-	struct px_pool *pool;
+	struct pool *pool;
 	struct px_inbox *inbox;
 	_Atomic uint64_t counts[6];
 	_Atomic unsigned told;
@@ -139,7 +139,7 @@ setup(void)
 	core_init(&t.core);
 	t.core.attach = attach;
 	core_start(&t.core);
-	ck_assert_int_eq(px_pool_start(1, &t.pool), RC_OK);
+	ck_assert_int_eq(pool_start(1, &t.pool), RC_OK);
 	ck_assert_int_eq(px_inbox_start(t.inbox, t.pool), RC_OK);
 }
 
@@ -147,7 +147,7 @@ static void
 teardown(void)
 {
 	px_inbox_stop(t.inbox);
-	px_pool_stop(t.pool);
+	pool_stop(t.pool);
 	core_stop(&t.core);
 	core_fini(&t.core);
 	px_inbox_free(t.inbox);

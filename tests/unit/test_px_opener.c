@@ -13,7 +13,7 @@
 
 static struct {
 	struct px_in_bed in;
-	struct px_pool *pool;
+	struct pool *pool;
 	struct px_opener *o;
 	_Atomic uint64_t taken, duplicates, refused, alarms, unused;
 	_Atomic unsigned told;
@@ -49,7 +49,7 @@ make(struct px_opener **out)
 static void
 open_all(void)
 {
-	ck_assert_int_eq(px_pool_start(2, &t.pool), RC_OK);
+	ck_assert_int_eq(pool_start(2, &t.pool), RC_OK);
 	ck_assert_int_eq(make(&t.o), RC_OK);
 	ck_assert_int_eq(pre_source_name(SLICE_LIT(FLOW_SOURCE), t.in.source.v), RC_OK);
 }
@@ -73,7 +73,7 @@ static void
 close_all(void)
 {
 	px_opener_stop(t.o);
-	px_pool_stop(t.pool);
+	pool_stop(t.pool);
 	px_opener_free(t.o);
 	t.o = NULL;
 }

@@ -14,7 +14,7 @@
 
 static struct afgh *afgh;
 static struct pre_identity *identity;
-static struct px_pool *pool;
+static struct pool *pool;
 static struct px_seal_conf conf;
 static struct px_seal *seal;
 static struct px_seal_order order;
@@ -44,7 +44,7 @@ setup(void)
 	ck_assert_int_eq(sem_init(&over, 0, 0), 0);
 	ck_assert_int_eq(afgh_new(&afgh), RC_OK);
 	ck_assert_int_eq(pre_identity_new(&identity), RC_OK);
-	ck_assert_int_eq(px_pool_start(1, &pool), RC_OK);
+	ck_assert_int_eq(pool_start(1, &pool), RC_OK);
 	c.afgh = afgh;
 	c.keys = pre_identity_keys(identity);
 	sign_key_public(pre_identity_sign(identity), &c.key);
@@ -67,7 +67,7 @@ teardown(void)
 	px_seal_free(seal);
 	seal = NULL;
 	buf_fini(&order.batch);
-	px_pool_stop(pool);
+	pool_stop(pool);
 	pre_opening_free(opening);
 	pre_identity_free(identity);
 	afgh_free(afgh);

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "pre_bed.h"
 #include "source_bed.h"
 
@@ -315,14 +315,14 @@ END_TEST
 #define POOL 2 /* its threads */
 
 static struct plug {
-	struct px_job job; /* first */
+	struct pool_job job; /* first */
 } plugs[POOL];
 
 static bool plugged;
 static pthread_cond_t unplugged = PTHREAD_COND_INITIALIZER;
 
 static void
-plug_run(struct px_job *job)
+plug_run(struct pool_job *job)
 {
 	(void)job;
 	pthread_mutex_lock(&source.lock);
@@ -337,7 +337,7 @@ plug_pool(void)
 	plugged = true;
 	for (size_t i = 0; i < POOL; i++) {
 		plugs[i].job.run = plug_run;
-		px_pool_submit(source.px->pool, PX_POOL_OWN, &plugs[i].job);
+		pool_submit(source.px->pool, POOL_OWN, &plugs[i].job);
 	}
 }
 
@@ -353,10 +353,10 @@ unplug_pool(void)
 static bool
 is_ordered(void *arg)
 {
-	struct px_pool_load l;
+	struct pool_load l;
 
 	(void)arg;
-	px_pool_load(source.px->pool, &l);
+	pool_load(source.px->pool, &l);
 	return l.running == POOL && l.waiting > 0;
 }
 

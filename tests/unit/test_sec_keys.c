@@ -111,6 +111,28 @@ START_TEST(secret_memory_with_a_heap)
 }
 END_TEST
 
+/* What libcrypto keeps in the heap fits in, however much others want. */
+START_TEST(the_heap_is_not_filled)
+{
+	void *taken[64], *key;
+
+	ck_assert_uint_eq(secret_heap(16384), RC_OK);
+	for (unsigned i = 0; i < 64; i++) {
+		taken[i] = secret_alloc(1000);
+		ck_assert_ptr_nonnull(taken[i]);
+	}
+	ck_assert(CRYPTO_secure_allocated(taken[0]) && !CRYPTO_secure_allocated(taken[63]));
+	key = OPENSSL_secure_malloc(4096);
+	ck_assert_ptr_nonnull(key);
+	OPENSSL_secure_free(key);
+	for (unsigned i = 0; i < 64; i++)
+		secret_free(taken[i], 1000);
+	key = secret_alloc(1000);
+	ck_assert(CRYPTO_secure_allocated(key));
+	secret_free(key, 1000);
+}
+END_TEST
+
 /* Keys beside each other, which leave nothing behind, and the heap to others. */
 START_TEST(slabs)
 {
@@ -203,6 +225,7 @@ main(void)
 	tcase_add_test(c, keys_are_compared_and_wiped);
 	tcase_add_test(c, secret_memory_without_a_heap);
 	tcase_add_test(c, secret_memory_with_a_heap);
+	tcase_add_test(c, the_heap_is_not_filled);
 	tcase_add_test(c, slabs);
 	tcase_add_test(c, memory_that_cannot_be_locked_is_refused);
 	tcase_add_test(c, processes_hide);

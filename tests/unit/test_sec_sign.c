@@ -119,8 +119,8 @@ END_TEST
 
 START_TEST(keys_of_files)
 {
+	uint8_t s[SIGN_SIZE], seed[SIGN_SEED_SIZE];
 	struct sign_public p, q;
-	uint8_t s[SIGN_SIZE];
 	struct sign_key *k;
 
 	make_pems();
@@ -131,6 +131,11 @@ START_TEST(keys_of_files)
 	ck_assert_int_eq(sign_make(k, SIGN_OWN, SLICE_LIT("m"), s), RC_OK);
 	sign_key_public(k, &p);
 	sign_key_free(k);
+	ck_assert_int_eq(sign_seed_read(path, seed), RC_OK);
+	ck_assert_int_eq(sign_key_from_seed(seed, &k), RC_OK);
+	sign_key_public(k, &q);
+	sign_key_free(k);
+	ck_assert_mem_eq(p.v, q.v, sizeof(p.v));
 	ck_assert_int_eq(sign_public_from_pem(slice_of(ed_public_pem), &q), RC_OK);
 	ck_assert_mem_eq(p.v, q.v, sizeof(p.v));
 	ck_assert_int_eq(sign_verify(&q, SIGN_OWN, SLICE_LIT("m"), s), RC_OK);
@@ -140,6 +145,9 @@ START_TEST(keys_of_files)
 	ck_assert_int_eq(sign_key_read(path, &k), RC_BAD_REQUEST);
 	write_file(path, ec_pem, 0600);
 	ck_assert_int_eq(sign_key_read(path, &k), RC_BAD_REQUEST);
+	ck_assert_int_eq(sign_seed_read(path, seed), RC_BAD_REQUEST);
+	write_file(path, ed_pem, 0644);
+	ck_assert_int_eq(sign_seed_read(path, seed), RC_FORBIDDEN);
 	write_file(path, "", 0600);
 	ck_assert_int_eq(sign_key_read(path, &k), RC_BAD_REQUEST);
 	ck_assert_int_eq(sign_public_from_pem(slice_of(ec_public_pem), &q), RC_BAD_REQUEST);
@@ -187,6 +195,7 @@ START_TEST(an_encrypted_key_asks_nobody)
 	BIO *out = BIO_new(BIO_s_mem());
 	unsigned char password[] = "secret";
 	char pem[PEM_MAX] = "";
+	uint8_t seed[SIGN_SEED_SIZE];
 	struct sign_key *k;
 
 	ck_assert_int_eq(PEM_write_bio_PKCS8PrivateKey(out, key, EVP_aes_256_cbc(),
@@ -194,6 +203,8 @@ START_TEST(an_encrypted_key_asks_nobody)
 	                 1);
 	ck_assert_int_gt(BIO_read(out, pem, PEM_MAX - 1), 0);
 	ck_assert_int_eq(sign_key_from_pem(slice_of(pem), &k), RC_BAD_REQUEST);
+	write_file(path, pem, 0600);
+	ck_assert_int_eq(sign_seed_read(path, seed), RC_BAD_REQUEST);
 	BIO_free(out);
 	EVP_PKEY_free(key);
 }

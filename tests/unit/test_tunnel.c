@@ -199,6 +199,50 @@ START_TEST(test_tunnel_query)
 }
 END_TEST
 
+/* The proof of a device for an SGA, whichever way it came, and the octets that it is of. */
+START_TEST(test_tunnel_proof)
+{
+	static const struct {
+		const char *target, *header, *says;
+	} rows[] = {
+		{ G "/sga/devices/d/mailbox", "aWQ;1;00",
+		  "<targetID>" G "/sga/devices/d/mailbox?x-m2m-sga=aWQ;1;00</targetID>" },
+		{ G "/sga/devices/d/mailbox?wait=3", "aWQ;1;00",
+		  "<targetID>" G
+		  "/sga/devices/d/mailbox?wait=3&amp;x-m2m-sga=aWQ;1;00</targetID>" },
+		{ G "/sga/devices/d?x-m2m-sga=aWQ;1;00&max=2", NULL,
+		  "<targetID>" G "/sga/devices/d?max=2&amp;x-m2m-sga=aWQ;1;00</targetID>" },
+		{ G "/sga/devices/d", NULL, "<targetID>" G "/sga/devices/d</targetID>" },
+		{ G "/applications", "aWQ;1;00", "<targetID>" G "/applications</targetID>" },
+	};
+	struct core_bed b;
+	struct core_call c;
+	struct uris u;
+
+	channel_begin(&b);
+	register_scl(&b, &u);
+	add_poc(&b, &u);
+	for (size_t i = 0; i < NITEMS(rows); i++) {
+		struct reply q;
+		char id[256];
+
+		core_ready(&b, &c, "POST", rows[i].target, ADMIN, "application/octet-stream",
+		           "a<b");
+		if (rows[i].header != NULL)
+			req_input(c.rq)->sga = slice_of(rows[i].header);
+		core_submit(&c);
+		q = take_request(&b, &u, id);
+		ck_assert_msg(strstr(q.body, rows[i].says) != NULL, "%s", q.body);
+		ck_assert_ptr_nonnull(strstr(q.body, "application/octet-stream"));
+		ck_assert_ptr_nonnull(strstr(q.body, ">YTxi<"));
+		reply_fini(&q);
+		ck_assert_int_eq(answer_request(&b, &u, id, ANSWER("STATUS_FORBIDDEN", REP)), 202);
+		end_with(&c, 403, "hello");
+	}
+	core_fini(&b);
+}
+END_TEST
+
 /* Nobody answers: the issuer is told, and so is who looks at the m2mPoc; a poll makes it good. */
 static bool
 poc_says(struct core_bed *b, const char *status)
@@ -377,8 +421,14 @@ int
 main(void)
 {
 	const TTest *const tests[] = {
-		test_tunnel,        test_tunnel_query, test_online_status, test_server_capability,
-		test_other_channel, test_tunnel_ends,  test_apoc,
+		test_tunnel,
+		test_tunnel_query,
+		test_tunnel_proof,
+		test_online_status,
+		test_server_capability,
+		test_other_channel,
+		test_tunnel_ends,
+		test_apoc,
 	};
 
 	return core_run_tests("tunnel", tests, NITEMS(tests), 120);

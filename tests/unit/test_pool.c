@@ -2,7 +2,7 @@
 /* The pool of threads of the proxy: every job once, two lines in turn, and its end. */
 #include "config.h"
 
-#include "cap/pxy/px_pool.h"
+#include "cap/pool.h"
 #include "suite.h"
 
 #include <limits.h>
@@ -16,22 +16,22 @@
 #define AGAIN 50
 
 struct count {
-	struct px_job job;
-	struct px_pool *pool;
+	struct pool_job job;
+	struct pool *pool;
 	atomic_uint runs;
 	unsigned again; /* how often it submits itself */
 	sem_t *over;
 };
 
 static void
-count_run(struct px_job *job)
+count_run(struct pool_job *job)
 {
 	struct count *c = (struct count *)(void *)job;
 
 	atomic_fetch_add(&c->runs, 1);
 	if (c->again > 0 && !job->ending) {
 		c->again--;
-		px_pool_submit(c->pool, PX_POOL_OWN, job);
+		pool_submit(c->pool, POOL_OWN, job);
 	} else {
 		sem_post(c->over);
 	}
@@ -44,29 +44,29 @@ await(sem_t *s, unsigned n)
 		ck_assert_int_eq(sem_wait(s), 0);
 }
 
-static struct px_pool *
+static struct pool *
 pool_of(unsigned threads)
 {
-	struct px_pool *p = NULL;
+	struct pool *p = NULL;
 
-	ck_assert_uint_eq(px_pool_start(threads, &p), RC_OK);
+	ck_assert_uint_eq(pool_start(threads, &p), RC_OK);
 	return p;
 }
 
 START_TEST(numbers_of_threads)
 {
-	struct px_pool *p = NULL;
+	struct pool *p = NULL;
 
-	ck_assert_uint_eq(px_pool_start(0, &p), RC_BAD_REQUEST);
-	ck_assert_uint_eq(px_pool_start(PX_POOL_THREADS_MAX + 1, &p), RC_BAD_REQUEST);
+	ck_assert_uint_eq(pool_start(0, &p), RC_BAD_REQUEST);
+	ck_assert_uint_eq(pool_start(POOL_THREADS_MAX + 1, &p), RC_BAD_REQUEST);
 	ck_assert_ptr_null(p);
-	px_pool_stop(pool_of(PX_POOL_THREADS_MAX));
-	px_pool_stop(NULL);
+	pool_stop(pool_of(POOL_THREADS_MAX));
+	pool_stop(NULL);
 }
 END_TEST
 
 struct hand {
-	struct px_pool *pool;
+	struct pool *pool;
 	struct count *counts;
 };
 
@@ -76,8 +76,7 @@ hand_in(void *arg)
 	struct hand *h = arg;
 
 	for (unsigned i = 0; i < JOBS; i++)
-		px_pool_submit(h->pool, i % 2 == 0 ? PX_POOL_FOREIGN : PX_POOL_OWN,
-		               &h->counts[i].job);
+		pool_submit(h->pool, i % 2 == 0 ? POOL_FOREIGN : POOL_OWN, &h->counts[i].job);
 	return NULL;
 }
 
@@ -85,7 +84,7 @@ hand_in(void *arg)
 START_TEST(each_job_runs_once)
 {
 	static struct count counts[HANDS][JOBS];
-	struct px_pool *p = pool_of(3);
+	struct pool *p = pool_of(3);
 	struct hand hands[HANDS];
 	pthread_t threads[HANDS];
 	sem_t over;
@@ -104,37 +103,37 @@ START_TEST(each_job_runs_once)
 		for (unsigned i = 0; i < JOBS; i++)
 			ck_assert_uint_eq(atomic_load(&counts[h][i].runs), 1);
 	}
-	px_pool_stop(p);
+	pool_stop(p);
 	sem_destroy(&over);
 }
 END_TEST
 
 START_TEST(a_job_submits_itself_again)
 {
-	struct px_pool *p = pool_of(2);
-	struct px_pool_load load;
+	struct pool *p = pool_of(2);
+	struct pool_load load;
 	struct count c;
 	sem_t over;
 
 	sem_init(&over, 0, 0);
 	c = (struct count){ .job.run = count_run, .pool = p, .again = AGAIN, .over = &over };
-	px_pool_submit(p, PX_POOL_OWN, &c.job);
+	pool_submit(p, POOL_OWN, &c.job);
 	await(&over, 1);
 	ck_assert_uint_eq(atomic_load(&c.runs), AGAIN + 1);
 	/* It may be seen before the pool has counted it. */
 	do
-		px_pool_load(p, &load);
+		pool_load(p, &load);
 	while (load.running > 0);
 	ck_assert_uint_eq(load.done, AGAIN + 1);
 	ck_assert_uint_eq(load.waiting, 0);
-	px_pool_stop(p);
+	pool_stop(p);
 	sem_destroy(&over);
 }
 END_TEST
 
 /* What writes down in which order it ran; the first one waits for the others to be there. */
 struct turn {
-	struct px_job job;
+	struct pool_job job;
 	char name;
 	sem_t *entered, *gate, *over;
 	bool was_ending;
@@ -144,7 +143,7 @@ static char order[16];
 static atomic_uint n_order;
 
 static void
-turn_run(struct px_job *job)
+turn_run(struct pool_job *job)
 {
 	struct turn *t = (struct turn *)(void *)job;
 
@@ -162,34 +161,34 @@ START_TEST(lines_are_served_in_turn)
 {
 	static const char names[] = "abcAB";
 	struct turn turns[6];
-	struct px_pool *p = pool_of(1);
-	struct px_pool_load load;
+	struct pool *p = pool_of(1);
+	struct pool_load load;
 	sem_t entered, gate, over;
 
 	sem_init(&entered, 0, 0);
 	sem_init(&gate, 0, 0);
 	sem_init(&over, 0, 0);
 	turns[5] = (struct turn){ { .run = turn_run }, '0', &entered, &gate, &over, false };
-	px_pool_submit(p, PX_POOL_OWN, &turns[5].job);
+	pool_submit(p, POOL_OWN, &turns[5].job);
 	await(&entered, 1);
 	for (unsigned i = 0; i < 5; i++) {
 		turns[i] = (struct turn){ { .run = turn_run }, names[i], NULL, NULL, &over, false };
-		px_pool_submit(p, i < 3 ? PX_POOL_FOREIGN : PX_POOL_OWN, &turns[i].job);
+		pool_submit(p, i < 3 ? POOL_FOREIGN : POOL_OWN, &turns[i].job);
 	}
-	px_pool_load(p, &load);
+	pool_load(p, &load);
 	ck_assert_uint_eq(load.waiting, 5);
 	ck_assert_uint_eq(load.running, 1);
 	sem_post(&gate);
 	await(&over, 6);
 	ck_assert_mem_eq(order, "0aAbBc", 6);
-	px_pool_stop(p);
+	pool_stop(p);
 }
 END_TEST
 
 static void *
 stop(void *p)
 {
-	px_pool_stop(p);
+	pool_stop(p);
 	return NULL;
 }
 
@@ -197,7 +196,7 @@ stop(void *p)
 START_TEST(what_waits_runs_at_the_end)
 {
 	struct turn first, second;
-	struct px_pool *p = pool_of(1);
+	struct pool *p = pool_of(1);
 	pthread_t stopper;
 	sem_t entered, gate, over;
 
@@ -206,13 +205,13 @@ START_TEST(what_waits_runs_at_the_end)
 	sem_init(&over, 0, 0);
 	first = (struct turn){ { .run = turn_run }, '1', &entered, &gate, &over, false };
 	second = (struct turn){ { .run = turn_run }, '2', &entered, &gate, &over, false };
-	px_pool_submit(p, PX_POOL_OWN, &first.job);
+	pool_submit(p, POOL_OWN, &first.job);
 	await(&entered, 1);
-	px_pool_submit(p, PX_POOL_FOREIGN, &second.job);
+	pool_submit(p, POOL_FOREIGN, &second.job);
 	sem_post(&gate);
 	await(&entered, 1);
 	ck_assert_int_eq(pthread_create(&stopper, NULL, stop, p), 0);
-	px_pool_submit(p, PX_POOL_OWN, &first.job);
+	pool_submit(p, POOL_OWN, &first.job);
 	first.gate = NULL;
 	sem_post(&gate);
 	pthread_join(stopper, NULL);
@@ -225,16 +224,16 @@ END_TEST
 /* Else it would go on for ever. */
 START_TEST(a_job_is_told_of_the_end)
 {
-	struct px_pool *p = pool_of(2);
+	struct pool *p = pool_of(2);
 	struct count c;
 	sem_t over;
 
 	sem_init(&over, 0, 0);
 	c = (struct count){ .job.run = count_run, .pool = p, .again = UINT_MAX, .over = &over };
-	px_pool_submit(p, PX_POOL_FOREIGN, &c.job);
+	pool_submit(p, POOL_FOREIGN, &c.job);
 	while (atomic_load(&c.runs) == 0)
 		sched_yield();
-	px_pool_stop(p);
+	pool_stop(p);
 	await(&over, 1);
 	sem_destroy(&over);
 }
@@ -243,7 +242,7 @@ END_TEST
 static Suite *
 pool_suite(void)
 {
-	Suite *s = suite_create("px_pool");
+	Suite *s = suite_create("pool");
 	TCase *c = suite_case(s, "pool", NULL, NULL);
 
 	tcase_add_test(c, numbers_of_threads);
