@@ -18,13 +18,14 @@ import notifying
 import parking
 import proxying
 import serving
+import sgaing
 import tls
 from daemon import INSTANCE, Daemon
 from procs import BenchError, Tools
 from report import Report
 
 GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "coap", "hostile", "idle",
-          "filled", "tree", "pre", "park")
+          "filled", "tree", "pre", "park", "sga")
 ALONE = {"polls", "pre"}        # without the daemon that the others share
 
 
@@ -139,6 +140,8 @@ def engine_run(ctx, args, engine):
         coaping.bench(ctx, engine)
     if "park" in args.only:
         parking.bench(ctx, engine)
+    if "sga" in args.only:
+        sgaing.bench(ctx, engine)
     if "hostile" in args.only:
         hostile.hostile(ctx, args, engine)
     if args.big and "tree" in args.only:
@@ -197,6 +200,8 @@ def main():
             longpoll.bench(ctx)
         if "pre" in args.only:
             proxying.bench(ctx)
+        if "sga" in args.only:
+            sgaing.costs(ctx)
         for engine in args.engines if set(args.only) - ALONE else ():
             engine_run(ctx, args, engine)
     except BenchError as error:

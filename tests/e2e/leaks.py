@@ -10,7 +10,7 @@ import subprocess
 from lib import proxy as px
 from lib import queue
 from lib import report as reports
-from lib import rows, secure, xml
+from lib import rows, secure, sga, xml
 from lib.bed import pick_port, wait_for
 from lib.client import Client
 from lib.m2mkeys import D2N, N2D, b64u
@@ -295,5 +295,98 @@ def all_proxy_rounds(row, bed):
     row_77(row, bed, ROUNDS)
 
 
+# ---- the SGA ----
+
+class Negotiated:
+    """A gateway with devices of the test, whose keys are known, and two dscl; lines are listened to."""
+
+    def __init__(self, bed):
+        self.bed, self.gateway = bed, sga.Gateway(bed, more={"options": DEBUG}).start()
+        self.line = bed.add(Relay(self.gateway.port))
+        self.line.kept = bytearray()
+        self.i, self.j = (self.gateway.device(n, seed=secrets.token_bytes(32)) for n in ("i", "j"))
+        self.dscls = [sga.Dscl(bed, n, [sga.server_row(bed, self.gateway, n, root=f"http://127.0.0.1:{self.line.port}{sga.ROOT}")], [m],
+                               more={"options": DEBUG}).start() for n, m in (("d1", "d2"), ("d2", "d1"))]
+        self.keys, self.texts = {}, []
+        for one in (self.i, self.j):
+            self.keys |= {f"kd of {one.name}": one.shared.kd, f"k_auth of {one.name}": one.shared.auth, f"k_hop of {one.name}": one.shared.hop,
+                          f"k_g2d of {one.name}": one.shared.g2d, f"request key of {one.name}": one.shared.req}
+
+    def traffic(self, row):
+        """A session of the devices of the test, messages of the dscl."""
+        number = len(self.texts)
+        here, there = sga.establish(self.i, self.j)
+        self.keys |= {f"{name} {number}": value for name, value in (
+            ("kt_i", here.kt_i), ("kt_j", here.kt_j), ("K_is", here.kis_key), ("K_js", there.kis_key), ("K", here.k), ("PRK", here.prk), ("R_i", here.exponent),
+            ("S_i", here.s), ("S_j", there.s), ("key of records", here.keys["out"][0]), ("hop key of i", here.hop.keys["up"][0]), ("hop key of j", there.hop.keys["up"][0]))}
+        text = secrets.token_hex(16).encode()
+        self.i.must(201, self.i.send(here, text))
+        row.equal(self.j.take(there)[1], text, "a message between devices of the test")
+        ours = secrets.token_hex(16).encode()
+        one, two = (d.app() for d in self.dscls)
+        row.ok(one.ready() and two.ready(), "the dscl are registered", self.dscls[0].log_tail)
+        row.ok(one.send("d2", ours).status == 202, "a message of a dscl")
+        row.equal([d for _, d, _ in two.take(1)], [ours], "arrives")
+        self.texts += [text, ours]
+
+    def search(self, plain=True):
+        """For keys, and what was said."""
+        texts = {f"text {n}": t for n, t in enumerate(self.texts)} if plain else {}
+        return Search({**self.keys, **texts})
+
+
+def _sga_places(row, made, number):
+    """Files, processes, memory, traffic."""
+    for daemon in (made.gateway, *made.dscls):
+        found, count = made.search(plain=True).tree(daemon.directory)
+        row.ok(not found and count > 1, f"round {number}: nothing in the {count} files of {daemon.name}", lambda f=found: f)
+        hits = made.search().process(daemon.pid)
+        row.ok(not hits, f"round {number}: nothing in what the kernel shows of {daemon.name}", lambda h=hits: h)
+        back = made.bed.path(f"backup-{daemon.name}-{number}")
+        done = daemon.action("--backup", back)
+        row.ok(done.returncode == 0, f"round {number}: backup of {daemon.name}", done.stdout + done.stderr)
+        found, count = made.search().tree(back)
+        row.ok(not found and count > 0, f"round {number}: nothing in its {count} files", lambda f=found: f)
+    hits = made.search().octets(bytes(made.line.kept), "traffic")
+    row.ok(made.line.kept and not hits, f"round {number}: nothing in {len(made.line.kept)} octets of traffic", lambda: hits)
+    daemon = made.gateway
+    if daemon.sanitized():
+        row.skip(f"memory of {daemon.name}", "the address sanitizer keeps freed memory")
+        return
+    control = Search({"SCL-ID": daemon.scl_id.encode()}).memory(daemon.pid)
+    found = made.search().memory(daemon.pid)
+    if found is None:
+        row.skip(f"memory of {daemon.name}", "not permitted")
+        return
+    row.ok(control, f"round {number}: the search sees memory of {daemon.name}")
+    row.ok(not found, f"round {number}: nothing in memory of {daemon.name} that is not locked", lambda f=found: f)
+    found = made.search().core(made.bed, daemon.pid, registers=False)
+    if found is None:
+        row.skip(f"core image of {daemon.name}", "gcore makes none")
+    else:
+        row.ok(not found, f"round {number}: nothing in a core image of {daemon.name}", lambda f=found: f)
+
+
+def row_99(row, bed, rounds=1):
+    """Keys and plaintexts of the SGA in files, memory and traffic of a gateway, in files of devices."""
+    made = Negotiated(bed)
+    for number in range(1, rounds + 1):
+        made.traffic(row)
+        _sga_places(row, made, number)
+        for daemon in (made.gateway, *made.dscls):
+            daemon.stop()
+            found, _ = made.search().tree(daemon.directory)
+            row.ok(not found, f"round {number}: nothing in the files of {daemon.name}, which has ended", lambda f=found: f)
+            daemon.start()
+        for one in (made.i, made.j):
+            one.ctr += 1000
+            one.way.close()
+
+
+def all_sga_rounds(row, bed):
+    """Keys and plaintexts of the SGA in files, memory and traffic, after restarts."""
+    row_99(row, bed, ROUNDS)
+
+
 if __name__ == "__main__":
-    rows.run({23: all_rounds, 77: all_proxy_rounds}, __doc__)
+    rows.run({23: all_rounds, 77: all_proxy_rounds, 99: all_sga_rounds}, __doc__)

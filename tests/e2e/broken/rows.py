@@ -22,6 +22,7 @@ from broken import ListError, VARIABLE, build_flags, make_daemons, mutate, read_
 SCRIPTS = {str(row): "threats_boot.py" if row in (*range(17, 29), 49, 50, 52) else "threats_mid.py"
            for row in (*range(1, 29), 43, 49, 50, 51, 52, 53, 54)}
 SCRIPTS |= {str(row): "threats_proxy.py" for row in range(60, 78)}
+SCRIPTS |= {str(row): "threats_sga.py" for row in range(80, 100)}
 # Programs of unit tests that are rows, too; print-build tells what they are linked of.
 UNITS = ("test_coap_dtls", "test_coap_dtls_certs", "test_coap_dtls_out", "test_coap_front", "test_coap_front_dtls",
          "test_coap_observe_dtls")
