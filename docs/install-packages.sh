@@ -9,7 +9,7 @@ build="gcc make libc6-dev autoconf automake pkg-config libmicrohttpd-dev libgnut
 	libcurl4-openssl-dev libxml2-dev libjson-c-dev libcbor-dev libssl-dev liblmdb-dev zlib1g-dev
 	libconfig-dev libcoap3-dev libsystemd-dev librocksdb-dev"
 test="check python3 libxml2-utils openssl curl jose gnutls-bin sslscan testssl.sh bind9-dnsutils
-	libcoap3-bin"
+	libcoap3-bin spin"
 # npm fetches the sources of the pairing; a nodejs of another origin than Debian brings it.
 command -v npm >/dev/null || build="$build npm"
 command -v node >/dev/null || test="$test nodejs"
