@@ -253,8 +253,10 @@ START_TEST(test_lockout)
 	unsigned retry = 0;
 
 	/* Not each refusal is a guess. */
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
 		ck_assert_uint_eq(sgs_guard_refused(g, SGS_BY_COUNTER, a, from), 2);
+		ck_assert_uint_eq(sgs_guard_refused(g, SGS_BY_OPENING, SLICE_NONE, from), 2);
+	}
 	for (int i = 0; i < 3; i++) {
 		ck_assert(sgs_guard_allow(g, a, from, &retry));
 		ck_assert_uint_eq(sgs_guard_refused(g, SGS_BY_MAC, a, from), 2);
@@ -266,7 +268,7 @@ START_TEST(test_lockout)
 	ck_assert_str_eq(list[0].name, "alice");
 	/* From one place, by whatever names. */
 	sgs_guard_refused(g, SGS_BY_TOKEN, b, from);
-	sgs_guard_refused(g, SGS_BY_OPENING, SLICE_NONE, from);
+	sgs_guard_refused(g, SGS_BY_UNKNOWN, b, from);
 	ck_assert(!sgs_guard_allow(g, b, from, &retry));
 	ck_assert(sgs_guard_allow(g, b, SLICE_NONE, &retry));
 	ck_assert_uint_eq(sgs_guard_list(g, list), 2);
