@@ -29,8 +29,17 @@ static const struct options_default defaults[] = {
 
 /* Only network SCLs have peers; the devices of an SGA are others. */
 static const char *const absent[] = {
-	"peers",         "sga.servers",    "sga.peers", "sga.accept_any", "sga.applications",
-	"sga.poll_wait", "sga.joined_max", "sga.queue", "sga.inbox",      NULL
+	"peers",
+	"sga.servers",
+	"sga.peers",
+	"sga.accept_any",
+	"sga.applications",
+	"sga.poll_wait",
+	"sga.joined_max",
+	"sga.queue",
+	"sga.inbox",
+	"sga.session_records",
+	NULL,
 };
 
 static const struct profile profile = {
