@@ -206,7 +206,7 @@ change(struct sga_cli *c)
 	struct sga_team_conf conf = { .epoch = 0 };
 	struct sga_team *team;
 	enum sga_status_code status = load_named(c, &team);
-	struct making m;
+	struct making m = { .n = 0 };
 
 	if (status != SGA_OK)
 		return status;

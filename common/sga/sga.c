@@ -100,7 +100,7 @@ sga_header_read(struct slice message, struct sga_header *out)
 {
 	struct sga_reader r = sga_reader_of(message);
 	uint64_t version = sga_read_be(&r, 1);
-	struct sga_header h;
+	struct sga_header h = { .ctr = 0 };
 
 	h.suite = (uint8_t)sga_read_be(&r, 1);
 	h.type = (uint8_t)sga_read_be(&r, 1);

@@ -259,7 +259,7 @@ sgd_group_make(struct sgd *d, const struct sgd_group_wish *w, struct sgd_change 
 {
 	struct sgd_group *g;
 	struct sga_team *t;
-	struct sga_sid gid;
+	struct sga_sid gid = { { 0 } };
 	enum rc rc = secret_random(gid.v, sizeof(gid.v));
 
 	(void)d;

@@ -25,7 +25,7 @@ static const struct {
 
 static const char *const counters[SGS_COUNTERS] = {
 #define SGS_COUNTER(id, name) [SGS_N_##id] = (name),
-#include "cap/sgs/sgs_causes.def"
+#include "cap/sgs/sgs_counters.def"
 #undef SGS_COUNTER
 };
 

@@ -20,7 +20,7 @@
 
 enum sgs_tally {
 #define SGS_COUNTER(id, name) SGS_N_##id,
-#include "cap/sgs/sgs_causes.def"
+#include "cap/sgs/sgs_counters.def"
 #undef SGS_COUNTER
 	SGS_COUNTERS
 };

@@ -281,8 +281,8 @@ sgs_notice(const struct sgs *s, const struct sgs_view *v, const struct sgs_group
 enum rc
 sgs_rest_member_delete(struct sgs_call *c)
 {
-	struct sgs_device member;
-	struct sgs_group g;
+	struct sgs_device member = { .number = 0 };
+	struct sgs_group g = { .owner = 0 };
 	struct sga_id id;
 	enum rc rc = RC_NOT_FOUND;
 
