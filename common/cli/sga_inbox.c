@@ -111,7 +111,7 @@ hand_out(void *arg, const char *name)
 {
 	struct sga_cli *c = arg;
 	size_t n = strlen(name);
-	struct message m;
+	struct message m = { .from = SLICE_NONE };
 	struct buf b;
 	bool ok;
 

@@ -121,7 +121,7 @@ accepts(struct sgd_server *s, const struct sga_id *peer)
 
 	switch (sgd_invited(&d->id, peer, to != NULL, own != NULL)) {
 	case SGD_ACCEPT_FOR_OWN:
-		if (own->busy || own->dirty)
+		if (own == NULL || own->busy || own->dirty)
 			return false;
 		return over(own, "the peer has invited as well") == SGD_TAKEN;
 	case SGD_ACCEPT:
@@ -339,9 +339,11 @@ take_session_item(struct sgd_server *s, const struct sga_header *h, struct slice
 	/* Before anything changes there is where to store it. */
 	if (sgd_mail_change(s) == NULL)
 		return SGD_TAKEN_NOT;
-	switch (h->type) {
-	case SGA_A2:
+	if (h->type == SGA_A2)
 		return take_a2(s, item);
+	if (se == NULL)
+		return drop(s, SGD_N_REPEATED);
+	switch (h->type) {
 	case SGA_A4:
 		return take_a4(se, item);
 	case SGA_B2:

@@ -76,8 +76,12 @@ sgd_op_drop(struct sgd_op *op)
 void
 sgd_ops_free(struct sgd *d)
 {
-	while (d->ops != NULL)
-		op_free(d->ops);
+	struct sgd_op *next;
+
+	for (struct sgd_op *op = d->ops; op != NULL; op = next) {
+		next = op->next;
+		op_free(op);
+	}
 }
 
 /* ---- steps ---- */

@@ -312,6 +312,6 @@ sgd_rest_inbox_del(struct sgd_call *c)
 	if (!slice_number(c->id, UINT64_MAX, &number))
 		return sgd_call_refuse(c, RC_NOT_FOUND, NULL);
 	sgd_change_begin(&c->change);
-	sgd_change_inbox_del(&c->change, number, slice_is(before, "true"));
+	sgd_change_inbox_del(&c->change, number, before.p != NULL && slice_is(before, "true"));
 	return sgd_call_pend(c, begin_del);
 }

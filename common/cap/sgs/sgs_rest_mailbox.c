@@ -213,6 +213,6 @@ sgs_rest_item_delete(struct sgs_call *c)
 	c->u.ack = (struct sgs_ack){ .op = { .done = sgs_call_ended, .owner = c },
 		                     .device = c->device,
 		                     .item = item,
-		                     .through = slice_is(before, "true") };
+		                     .through = before.p != NULL && slice_is(before, "true") };
 	return sgs_call_pend(c, acknowledge);
 }

@@ -98,7 +98,7 @@ prepare_rejects(struct sgs_call *c)
 	x->has_i = rc == RC_OK && sgs_device_kd(v, c->session.i, x->i.kd.v) == RC_OK;
 	sgs_view_close(v);
 	if (rc == RC_OK && x->n_state > 0)
-		rc = sga_server_session_load(sgs_step_state(c), &ss);
+		(void)sga_server_session_load(sgs_step_state(c), &ss);
 	if (ss == NULL)
 		return 0;
 	make_rejects(c, ss, x->has_i ? &x->i.kd : NULL);
