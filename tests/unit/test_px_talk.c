@@ -49,6 +49,10 @@ START_TEST(infos)
 }
 END_TEST
 
+#define ONE_EPOCH(epoch)                                                                           \
+	SLICE_LIT("{\"sinks\":[{\"url\":\"http://a/\",\"rk\":[{\"stream\":2,\"epoch\":" epoch      \
+	          "}]}]}")
+
 START_TEST(forwards)
 {
 	const struct slice body =
@@ -87,6 +91,10 @@ START_TEST(forwards)
 	ck_assert(
 		!px_read_sinks(SLICE_LIT("{\"sinks\":[{\"url\":\"u\",\"lag\":-1}]}"), 2, told, 2));
 	ck_assert(!px_read_sinks(SLICE_LIT("{\"sinks\":[1]}"), 2, told, 2));
+	ck_assert(px_read_sinks(ONE_EPOCH("4294967295"), 2, told, 2) &&
+	          told[0].epoch == UINT32_MAX);
+	ck_assert(!px_read_sinks(ONE_EPOCH("4294967296"), 2, told, 2));
+	ck_assert(!px_read_sinks(ONE_EPOCH("-1"), 2, told, 2));
 	ck_assert(px_read_waiting(SLICE_LIT("{\"x\":1,\"waiting\":8}"), &revision) &&
 	          revision == 8);
 	ck_assert(!px_read_waiting(SLICE_LIT("{\"x\":1}"), &revision));

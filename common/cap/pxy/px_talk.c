@@ -263,7 +263,8 @@ read_epochs(struct slice list, uint16_t stream, int64_t *highest)
 	while ((more = json_item(&list, &item)) == 1) {
 		struct epoch e;
 
-		if (!json_pick(item, epoch_fields, NITEMS(epoch_fields), &e))
+		if (!json_pick(item, epoch_fields, NITEMS(epoch_fields), &e) || e.epoch < 0 ||
+		    e.epoch > UINT32_MAX)
 			return false;
 		if (e.stream == stream && e.epoch > *highest)
 			*highest = e.epoch;
