@@ -3,6 +3,7 @@
 
 #include "bind/http_conn.h"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -293,13 +294,23 @@ http_conn_alive(void *conn)
 	return poll(&p, 1, 0) == 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) == 0;
 }
 
+/* False for a UNIX socket, which has nobody in between. */
+static bool
+was_reset(int fd)
+{
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+	       info.tcpi_state == TCP_CLOSE;
+}
+
 bool
 http_conn_acked(const struct http_conn *c)
 {
 	int unacked;
 
-	/* After a reset it stays what it was. */
-	return ioctl(c->fd, SIOCOUTQ, &unacked) == 0 && unacked == 0;
+	return ioctl(c->fd, SIOCOUTQ, &unacked) == 0 && unacked == 0 && !was_reset(c->fd);
 }
 
 bool

@@ -76,6 +76,7 @@ struct http_conn {
 	struct http_conn *next_answered; /* in the list of the loop */
 	/* The request before, whose answer may not have arrived yet; the owner's. */
 	struct req *unproved;
+	int64_t settled_at; /* monotonic: when an acknowledgement of it counts */
 	struct http_link by_proof; /* in the list of the loop, while there is one */
 
 	/* Under the table's lock. */
@@ -132,7 +133,10 @@ bool http_conn_move(struct http_conn *c, enum conn_state from, enum conn_state t
  * does not look while the core has the request. Any thread, from submit to done.
  */
 bool http_conn_alive(void *conn);
-/* True when the peer's host has acknowledged all that was sent to it. Owner only. */
+/*
+ * True when the peer's host, or a relay on the way to it, has acknowledged all that was sent, and
+ * has not reset the connection. Owner only.
+ */
 bool http_conn_acked(const struct http_conn *c);
 /* True when c is in state s. */
 bool http_conn_is(const struct http_conn *c, enum conn_state s);

@@ -22,6 +22,11 @@
 #define RESUME_NS_PER_SUSPENDED 1000
 /* How often is looked whether answers have arrived: a client's host may take its time to say so. */
 #define PROVE_US 20000
+/*
+ * What acknowledges may be a relay on the way, and lose what it has: a connection that is reset so
+ * soon after its answer has not brought it.
+ */
+#define SETTLE_US (2 * CLOCK_SECOND)
 
 /* What libmicrohttpd says in words; an operator needs one of its lines. */
 static void
@@ -146,7 +151,7 @@ http_loop_prove(struct http_conn *c, bool arrived)
 void
 http_loop_sent(struct http_loop *l, struct http_conn *c)
 {
-	if (!req_asks_sent(c->rq) || http_conn_acked(c)) {
+	if (!req_asks_sent(c->rq)) {
 		req_sent(c->rq);
 		req_free(c->rq);
 		return;
@@ -154,6 +159,7 @@ http_loop_sent(struct http_loop *l, struct http_conn *c)
 	if (l->unproved.next == &l->unproved)
 		l->prove_at = clock_monotonic() + PROVE_US;
 	c->unproved = c->rq;
+	c->settled_at = clock_monotonic() + SETTLE_US;
 	c->by_proof = (struct http_link){ .next = &l->unproved, .prev = l->unproved.prev };
 	c->by_proof.prev->next = &c->by_proof;
 	l->unproved.prev = &c->by_proof;
@@ -162,12 +168,14 @@ http_loop_sent(struct http_loop *l, struct http_conn *c)
 static struct http_conn *
 conn_of(struct http_link *by_proof)
 {
-	return (struct http_conn *)(void *)((char *)by_proof - offsetof(struct http_conn, by_proof));
+	return (struct http_conn *)(void *)((char *)by_proof -
+	                                    offsetof(struct http_conn, by_proof));
 }
 
 static void
 prove(struct http_loop *l)
 {
+	int64_t now = clock_monotonic();
 	struct http_link *next;
 
 	if (prove_in(l) > 0)
@@ -176,10 +184,10 @@ prove(struct http_loop *l)
 		struct http_conn *c = conn_of(at);
 
 		next = at->next;
-		if (http_conn_acked(c))
+		if (now >= c->settled_at && http_conn_acked(c))
 			http_loop_prove(c, true);
 	}
-	l->prove_at = clock_monotonic() + PROVE_US;
+	l->prove_at = now + PROVE_US;
 }
 
 /*

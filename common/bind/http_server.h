@@ -113,8 +113,9 @@ void http_loop_resume(struct http_loop *l, struct http_conn *c);
 void http_loop_stop(struct http_loop *l);
 
 /*
- * c's request is at its end, its answer sent; what asks for it is told when that has arrived, at
- * the latest by http_loop_prove. The loop's thread.
+ * c's request is at its end, its answer sent; what asks for it is told when that has arrived: the
+ * peer asks again, closes in order, or lets the connection stand for a while; at the latest by
+ * http_loop_prove. The loop's thread.
  */
 void http_loop_sent(struct http_loop *l, struct http_conn *c);
 /* It has arrived, or not: what is known of it by now counts. Does nothing when it is known. */

@@ -429,6 +429,19 @@ def lost_answers(report, bed):
     poll.close()                        # with octets unread, this is a reset
     time.sleep(0.3)
     taken("answer lost on its way", sender, long.encode())
+    poll = raw_poll(nscl, path, who)
+    sender = Sender(nscl, contact, NOTIFY % "relayed")
+    poll.settimeout(30)
+    report.ok(b"relayed" in poll.recv(65536), "a relay has the answer")
+    reset(poll)
+    taken("answer lost in a relay", sender, b"relayed")
+    poll = raw_poll(nscl, path, who)
+    sender = Sender(nscl, contact, NOTIFY % "slowly")
+    poll.settimeout(30)
+    report.ok(b"slowly" in poll.recv(65536), "a client has the answer")
+    sender.join(30)
+    report.equal(sender.status, 200, "and counts as one after a while, although it does not ask again")
+    poll.close()
     client.close()
 
 
