@@ -3,7 +3,7 @@
 
 #include "bind/http_conn.h"
 
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -12,12 +12,16 @@
 #include <sys/socket.h>
 
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 
 #include "base/clock.h"
 #include "bind/http_server.h"
 
 /* Connections looked at for one newcomer: bounds what a flood costs when all are busy. */
 #define EVICT_SCAN 256u
+
+/* tcpi_state, as the kernel numbers them (tcp(7)). */
+enum { STATE_FIN_WAIT1 = 4, STATE_CLOSE = 7, STATE_LAST_ACK = 9, STATE_CLOSING = 11 };
 
 /* Octets of an address that count: an IPv6 host chooses the lower half itself. */
 #define PEER_KEY 8u
@@ -294,23 +298,39 @@ http_conn_alive(void *conn)
 	return poll(&p, 1, 0) == 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) == 0;
 }
 
-/* False for a UNIX socket, which has nobody in between. */
+/*
+ * After both sides have closed, the kernel's state is that after a reset; but then the end of the
+ * stream, which has one number of the sequence and is no octet, was acknowledged.
+ */
 static bool
-was_reset(int fd)
+was_reset(const struct tcp_info *i)
 {
-	struct tcp_info info;
-	socklen_t n = sizeof(info);
+	return i->tcpi_state == STATE_CLOSE &&
+	       i->tcpi_bytes_acked <= i->tcpi_bytes_sent - i->tcpi_bytes_retrans;
+}
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
-	       info.tcpi_state == TCP_CLOSE;
+/* The end of the stream is on its way to the peer. */
+static bool
+is_ending(const struct tcp_info *i)
+{
+	return i->tcpi_state == STATE_FIN_WAIT1 || i->tcpi_state == STATE_LAST_ACK ||
+	       i->tcpi_state == STATE_CLOSING;
 }
 
 bool
 http_conn_acked(const struct http_conn *c)
 {
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
 	int unacked;
 
-	return ioctl(c->fd, SIOCOUTQ, &unacked) == 0 && unacked == 0 && !was_reset(c->fd);
+	memset(&info, 0, sizeof(info));
+	if (ioctl(c->fd, SIOCOUTQ, &unacked) != 0)
+		return false;
+	/* A UNIX socket has nobody in between. */
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
+		return unacked == 0;
+	return unacked == (is_ending(&info) && unacked > 0 ? 1 : 0) && !was_reset(&info);
 }
 
 bool

@@ -149,22 +149,25 @@ def woken(report, bed):
 def many(report, bed):
     """Many that are parked at once, each with a message of its own."""
     nscl = Nscl(bed, "channel.hold=60", "http.max_connections=1000", "http.max_connections_per_address=1000")
-    polls, sender = [], nscl.client()
+    polls = []
     for number in range(PARKED):
         client, who, contact, path = application(nscl, f"na{number}")
         client.close()
         polls.append((Poll(nscl, path, who), contact))
     report.ok(not any(p.sock.pending() for p, _ in polls) and not select.select([p.sock for p, _ in polls], [], [], 0.5)[0],
               f"{PARKED} polls are held")
-    for number, (_, contact) in enumerate(polls):
-        sender.post(contact[len(nscl.origin):], nat.NOTIFY % f"http://x/{number}")
+    senders = [nat.Sender(nscl, contact[len(nscl.origin):], nat.NOTIFY % f"http://x/{number}")
+               for number, (_, contact) in enumerate(polls)]
     wrong = []
     for number, (poll, _) in enumerate(polls):
         status, body = poll.answer()
         if status != 200 or f"http://x/{number}<".encode() not in body:
             wrong.append(f"{number}: {status} {body[:200]!r}")
+        poll.close()                    # who closes in order has read the answer
     report.ok(not wrong, "each gets its own message", "\n".join(wrong[:10]))
-    sender.close()
+    for one in senders:
+        one.join(30)
+    report.equal([s.status for s in senders], [200] * PARKED, "and each sender is answered")
 
 
 def lost_answers(report, bed):
