@@ -330,7 +330,7 @@ http_conn_acked(const struct http_conn *c)
 	/* A UNIX socket has nobody in between. */
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
 		return unacked == 0;
-	return unacked == (is_ending(&info) && unacked > 0 ? 1 : 0) && !was_reset(&info);
+	return unacked <= (is_ending(&info) ? 1 : 0) && !was_reset(&info);
 }
 
 bool

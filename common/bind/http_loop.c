@@ -175,11 +175,12 @@ conn_of(struct http_link *by_proof)
 static void
 prove(struct http_loop *l)
 {
-	int64_t now = clock_monotonic();
 	struct http_link *next;
+	int64_t now;
 
 	if (prove_in(l) > 0)
 		return;
+	now = clock_monotonic();
 	for (struct http_link *at = l->unproved.next; at != &l->unproved; at = next) {
 		struct http_conn *c = conn_of(at);
 
