@@ -30,7 +30,7 @@
 #ifndef PRE_AFGH_H
 #define PRE_AFGH_H
 
-#include "pre/pairing.h"
+#include "pairing/pairing.h"
 #include "sec/stack_wipe.h"
 
 #define AFGH_SCALAR 32

@@ -11,7 +11,7 @@
  *   opening.h   sink, and the source itself: plaintexts, and whether they are all that was sent
  *
  * and below: mm.h, data.h, chain.h (messages), hdr.h (their header), afgh.h (the
- * scheme), pairing.h. A process makes one struct afgh (afgh_new) at its start.
+ * scheme), pairing/pairing.h. A process makes one struct afgh (afgh_new) at its start.
  */
 #ifndef PRE_PRE_H
 #define PRE_PRE_H

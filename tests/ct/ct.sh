@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# No branch and no address of AFGH and of libsga depends on a secret, but for the branches of the
-# files of suppressions: see ct_afgh.c and ct_sga.c. Skipped without valgrind or its header, and
-# with a sanitizer; AFGH without pairing.
+# No branch and no address of AFGH, of signatures on small data and of libsga depends on a secret, but
+# for the branches of the files of suppressions: see ct_afgh.c, ct_sd.c and ct_sga.c. Skipped without
+# valgrind or its header, and with a sanitizer; the first two without pairing.
 # Environment: srcdir, builddir.
 set -u
 
@@ -79,6 +79,7 @@ examine()
 }
 
 examine ct_afgh allowed.supp
+examine ct_sd allowed_sd.supp
 examine ct_sga allowed_sga.supp
 [ $examined -gt 0 ] || exit 77
 echo "$failures failures"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pairing e: G1 x G2 -> GT of BLS12-381, its three groups of prime order r and their scalars:
- * all that the schemes above need, and the only place that knows which library computes it.
+ * all that the schemes on it need, and the only place that knows which library computes it.
  *
  * e is the cube of the textbook optimal ate pairing, as the libraries of the Ethereum clients
  * compute it; g and h are the standard generators. Groups are written multiplicatively.
@@ -16,8 +16,8 @@
  * In a build without pairing (configure --without-pairing) every function that returns an enum rc
  * returns RC_NOT_IMPLEMENTED, and the others write zeros.
  */
-#ifndef PRE_PAIRING_H
-#define PRE_PAIRING_H
+#ifndef PAIRING_PAIRING_H
+#define PAIRING_PAIRING_H
 
 #include "base/rc.h"
 
@@ -28,6 +28,9 @@
 #define PAIRING_GT_RAW_SIZE 576 /* the 12 coefficients of 48 octets in the order of the tower */
 #define PAIRING_LINES 68 /* of a Miller loop */
 #define PAIRING_COMB_SIZE 64 /* elements of a table of powers */
+#define PAIRING_DST_MAX 255 /* octets of a domain separation tag */
+#define PAIRING_SHORT_SIZE 16 /* octets of an exponent that is no secret */
+#define PAIRING_CHECK_PAIRS 16 /* that go through one Miller loop */
 
 struct pairing_scalar {
 	_Alignas(uint64_t) uint8_t v[PAIRING_SCALAR_SIZE]; /* little-endian */
@@ -55,6 +58,23 @@ struct pairing_comb {
 	struct pairing_gt v[PAIRING_COMB_SIZE];
 };
 
+/* A product that is not finished: it may be the neutral element. */
+struct pairing_g1_product {
+	uint64_t v[18]; /* projective */
+};
+
+struct pairing_g2_product {
+	uint64_t v[36];
+};
+
+/* A product of pairings on its way; what was given to it last is still in it. */
+struct pairing_check {
+	struct pairing_gt product;
+	size_t n; /* of the arrays */
+	struct pairing_g1 p[PAIRING_CHECK_PAIRS];
+	struct pairing_g2 q[PAIRING_CHECK_PAIRS];
+};
+
 /* ---- scalars: the caller wipes them ---- */
 
 /* Uniform. RC_INTERNAL when the generator does not work; *out is then zero. */
@@ -80,12 +100,41 @@ void pairing_g1_generator(struct pairing_g1 *out);
 void pairing_g1_power(const struct pairing_g1 *p, const struct pairing_scalar *s,
                       struct pairing_g1 *out);
 
+/* 1 / p */
+void pairing_g1_inverse(const struct pairing_g1 *p, struct pairing_g1 *out);
+/*
+ * The element that the message stands for, of which nobody knows the logarithm: hash_to_curve of
+ * RFC 9380, suite BLS12381G1_XMD:SHA-256_SSWU_RO_. dst: the domain separation tag,
+ * 1..PAIRING_DST_MAX octets, else RC_BAD_REQUEST. Takes time that depends on the length of message
+ * alone. RC_INTERNAL: the neutral element, which no message is known for.
+ */
+enum rc pairing_g1_hash(struct slice message, struct slice dst, struct pairing_g1 *out);
+
 enum rc pairing_g2_read(struct slice in, struct pairing_g2 *out);
 void pairing_g2_write(const struct pairing_g2 *p, uint8_t out[PAIRING_G2_SIZE]);
 void pairing_g2_generator(struct pairing_g2 *out);
 /* p^s */
 void pairing_g2_power(const struct pairing_g2 *p, const struct pairing_scalar *s,
                       struct pairing_g2 *out);
+
+/* ---- products ---- */
+
+/* The neutral element. */
+void pairing_g1_product_begin(struct pairing_g1_product *x);
+/* x p */
+void pairing_g1_product_times(struct pairing_g1_product *x, const struct pairing_g1 *p);
+/* x hash(message), as pairing_g1_hash has it; RC_BAD_REQUEST: the length of dst. */
+enum rc pairing_g1_product_hash(struct pairing_g1_product *x, struct slice message,
+                                struct slice dst);
+/* x p^e; e is big-endian, may be zero and is no secret. */
+void pairing_g1_product_power(struct pairing_g1_product *x, const struct pairing_g1 *p,
+                              const uint8_t e[PAIRING_SHORT_SIZE]);
+/* RC_BAD_REQUEST: the product is the neutral element; out is then zero. */
+enum rc pairing_g1_product_end(const struct pairing_g1_product *x, struct pairing_g1 *out);
+
+void pairing_g2_product_begin(struct pairing_g2_product *x);
+void pairing_g2_product_times(struct pairing_g2_product *x, const struct pairing_g2 *p);
+enum rc pairing_g2_product_end(const struct pairing_g2_product *x, struct pairing_g2 *out);
 
 /* ---- the pairing ---- */
 
@@ -94,6 +143,16 @@ enum rc pairing_lines_make(const struct pairing_g2 *q, struct pairing_lines *out
 /* e(p, q), the final exponentiation included; q by its lines. */
 void pairing_pair(const struct pairing_g1 *p, const struct pairing_lines *q,
                   struct pairing_gt *out);
+
+/*
+ * Whether e(p, q) of all pairs multiplied is 1: Miller loops that share their squarings, and one
+ * final exponentiation. Many pairs cost time alone, no memory.
+ */
+void pairing_check_begin(struct pairing_check *c);
+void pairing_check_pair(struct pairing_check *c, const struct pairing_g1 *p,
+                        const struct pairing_g2 *q);
+/* RC_FORBIDDEN: it is not. Nothing but begin follows. */
+enum rc pairing_check_end(struct pairing_check *c);
 
 /* ---- GT ---- */
 

@@ -49,7 +49,7 @@ AC_DEFUN([OPENSCL_PAIRING_PATH], [
 AS_CASE([$with_pairing],
   [/*], [],
   [with_pairing=`pwd`/$with_pairing])
-pairing_provider=`"$srcdir/common/pre/deps/pairing.sh" describe "$with_pairing"` ||
+pairing_provider=`"$srcdir/common/pairing/deps/pairing.sh" describe "$with_pairing"` ||
   AC_MSG_ERROR([--with-pairing=$with_pairing: see above])
 AS_CASE([$pairing_provider],
   [*untested*], [AC_MSG_WARN([$with_pairing: $pairing_provider; tested is blst 0.3.12])])

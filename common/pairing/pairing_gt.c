@@ -9,7 +9,7 @@
  */
 #include "config.h"
 
-#include "pre/pairing_field.h"
+#include "pairing/pairing_field.h"
 #include "sec/secret.h"
 
 #define BASE UINT64_C(0xd201000000010000) /* u */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What pairing_gt.c needs of the library behind pairing.h; not for others. */
-#ifndef PRE_PAIRING_FIELD_H
-#define PRE_PAIRING_FIELD_H
+#ifndef PAIRING_PAIRING_FIELD_H
+#define PAIRING_PAIRING_FIELD_H
 
-#include "pre/pairing.h"
+#include "pairing/pairing.h"
 
 void pairing_gt_one(struct pairing_gt *out);
 /* x^2 */
