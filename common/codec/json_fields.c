@@ -86,6 +86,31 @@ scan_number(struct scan *s, int64_t *v)
 	return s->rest.n == 0 || strchr(".eE", s->rest.p[0]) == NULL;
 }
 
+/* Its characters; without leading zeros and exponents. */
+static bool
+scan_decimal(struct scan *s, struct slice *text)
+{
+	size_t i, whole;
+
+	skip_space(s);
+	i = whole = s->rest.n > 0 && s->rest.p[0] == '-';
+	while (i < s->rest.n && is_digit(s->rest.p[i]))
+		i++;
+	if (i == whole || (s->rest.p[whole] == '0' && i > whole + 1))
+		return false;
+	if (i < s->rest.n && s->rest.p[i] == '.') {
+		size_t point = i++;
+
+		while (i < s->rest.n && is_digit(s->rest.p[i]))
+			i++;
+		if (i == point + 1)
+			return false;
+	}
+	*text = slice_head(s->rest, i);
+	s->rest = slice_from(s->rest, i);
+	return s->rest.n == 0 || strchr(".eE", s->rest.p[0]) == NULL;
+}
+
 static bool
 scan_word(struct scan *s, const char *word)
 {
@@ -140,7 +165,6 @@ static bool
 scan_value(struct scan *s)
 {
 	struct slice text;
-	int64_t number;
 	bool flag;
 
 	skip_space(s);
@@ -152,7 +176,7 @@ scan_value(struct scan *s)
 	case '[': return scan_nested(s, false);
 	case 't':
 	case 'f': return scan_flag(s, &flag);
-	default: return scan_number(s, &number);
+	default: return scan_decimal(s, &text);
 	}
 }
 
@@ -187,6 +211,7 @@ take(struct scan *s, enum json_kind kind, void *to)
 	switch (kind) {
 	case JSON_TEXT: return scan_text(s, to);
 	case JSON_NUMBER: return scan_number(s, to);
+	case JSON_DECIMAL: return scan_decimal(s, to);
 	case JSON_FLAG: return scan_flag(s, to);
 	case JSON_OBJECT: return scan_raw(s, '{', to);
 	case JSON_KEY: return scan_text(s, &text) && key_of(text, to);

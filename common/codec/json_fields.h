@@ -16,6 +16,7 @@
 enum json_kind {
 	JSON_TEXT, /* struct slice: what is between the quotation marks */
 	JSON_NUMBER, /* int64_t: a whole number */
+	JSON_DECIMAL, /* struct slice: a number, with a fraction or not, without an exponent */
 	JSON_FLAG, /* bool */
 	JSON_LIST, /* struct slice: what is between the brackets, for json_item */
 	JSON_OBJECT, /* struct slice: with its braces, for json_read */

@@ -72,6 +72,8 @@ enum rc kek_conn(const struct key *kmr, const struct node_id *node, uint64_t con
 enum rc trigger_key(const struct key *kmr, const struct node_id *node, struct key *out);
 enum rc indicator_key(const struct key *kmr, const struct node_id *node, struct key *out);
 enum rc ival_key(const struct key *kmr, const struct node_id *node, struct key *out);
+/* KA: root of the group authentication of the node with that id. */
+enum rc aka_root(const struct key *kmr, const struct node_id *node, struct key *out);
 
 /* ---- of Kmc; connection and kmc_index are not 0 ---- */
 

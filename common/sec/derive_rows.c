@@ -196,6 +196,12 @@ ival_key(const struct key *kmr, const struct node_id *node, struct key *out)
 	return of_node(kmr, "ival", node, out);
 }
 
+enum rc
+aka_root(const struct key *kmr, const struct node_id *node, struct key *out)
+{
+	return of_node(kmr, "aka root", node, out);
+}
+
 /* ---- of Kmc ---- */
 
 enum rc

@@ -14,13 +14,13 @@
 #define RING (PARTS + 1u)
 #define WAYS 8u /* entries of a set */
 #define SLOTS_MAX (1u << 20)
-#define COUNT_MAX 255u
+#define COUNT_MAX UINT16_MAX
 
 /* One subject or source; counts[part % RING] for the parts of time after last - RING. */
 struct slot {
 	uint64_t tag; /* 0: empty */
 	int64_t last; /* number of the part that was counted last */
-	uint8_t counts[RING];
+	uint16_t counts[RING];
 };
 
 /* The entries of one kind. */
@@ -44,8 +44,8 @@ static bool
 conf_ok(const struct failures_conf *c)
 {
 	return c->per_subject >= 1 && c->per_subject <= COUNT_MAX && c->per_source >= 1 &&
-	       c->per_source <= COUNT_MAX && c->window >= PARTS * CLOCK_SECOND && c->slots >= WAYS &&
-	       c->slots <= SLOTS_MAX && (c->slots & (c->slots - 1)) == 0;
+	       c->per_source <= COUNT_MAX && c->window >= PARTS * CLOCK_SECOND &&
+	       c->slots >= WAYS && c->slots <= SLOTS_MAX && (c->slots & (c->slots - 1)) == 0;
 }
 
 enum rc
@@ -66,7 +66,8 @@ failures_new(const struct failures_conf *conf, struct failures **out)
 	f->sets = conf->slots / WAYS;
 	f->subjects = (struct table){ calloc(conf->slots, sizeof(struct slot)), conf->per_subject };
 	f->sources = (struct table){ calloc(conf->slots, sizeof(struct slot)), conf->per_source };
-	rc = f->subjects.slots == NULL || f->sources.slots == NULL ? RC_NO_SPACE : key_random(&f->secret);
+	rc = f->subjects.slots == NULL || f->sources.slots == NULL ? RC_NO_SPACE
+	                                                           : key_random(&f->secret);
 	if (rc == RC_OK)
 		*out = f;
 	else
@@ -207,7 +208,7 @@ count(struct failures *f, struct table *t, struct slice who, int64_t time)
 	int64_t now = time / f->part;
 	struct slot *s;
 	uint64_t tag;
-	uint8_t *n;
+	uint16_t *n;
 
 	if (who.n == 0)
 		return false;

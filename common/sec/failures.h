@@ -29,10 +29,10 @@ struct failures;
 
 struct failures_conf {
 	const struct clock *clock; /* outlives the table */
-	unsigned per_subject;      /* 1..255 */
-	unsigned per_source;       /* 1..255 */
-	int64_t window;            /* microseconds, at least 12 s */
-	size_t slots;              /* entries of each of the two kinds: a power of 2, 8..2^20 */
+	unsigned per_subject; /* 1..65535 */
+	unsigned per_source; /* 1..65535 */
+	int64_t window; /* microseconds, at least 12 s */
+	size_t slots; /* entries of each of the two kinds: a power of 2, 8..2^20 */
 };
 
 /* RC_BAD_REQUEST when conf is outside its ranges, RC_NO_SPACE, RC_INTERNAL. */

@@ -6,13 +6,33 @@
 #include "sec/hex.h"
 
 #include <openssl/evp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define FIELDS_MAX 3
 
 /* The parts of an identity behind "xx<v>", each after a full stop. */
-enum field { FIELD_END, FIELD_NODE, FIELD_CONNECTION, FIELD_APP, FIELD_INDEX };
+enum field {
+	FIELD_END,
+	FIELD_CONNECTION,
+	FIELD_INDEX,
+	FIELD_NODE,
+	FIELD_APP,
+	FIELD_GROUP,
+	FIELD_TRANSCRIPT,
+	FIELDS
+};
+
+/* Those of them that are octets in hex: where they lie in struct psk_id. */
+static const struct octets {
+	size_t at, n;
+} octets[FIELDS] = {
+	[FIELD_NODE] = { offsetof(struct psk_id, node), NODE_ID_BYTES },
+	[FIELD_APP] = { offsetof(struct psk_id, app), APP_HASH_BYTES },
+	[FIELD_GROUP] = { offsetof(struct psk_id, gid), PSK_GROUP_BYTES },
+	[FIELD_TRANSCRIPT] = { offsetof(struct psk_id, th), PSK_TRANSCRIPT_BYTES },
+};
 
 static const struct form {
 	char prefix[3];
@@ -22,6 +42,8 @@ static const struct form {
 	[PSK_MC] = { "mc", { FIELD_CONNECTION, FIELD_INDEX } },
 	[PSK_MN] = { "mn", { FIELD_CONNECTION, FIELD_INDEX } },
 	[PSK_MA] = { "ma", { FIELD_CONNECTION, FIELD_APP, FIELD_INDEX } },
+	[PSK_GA] = { "ga", { FIELD_GROUP, FIELD_NODE } },
+	[PSK_MP] = { "mp", { FIELD_TRANSCRIPT } },
 };
 
 /* ---- reading ---- */
@@ -52,18 +74,12 @@ read_index(struct slice s, uint32_t *out)
 static bool
 read_field(enum field field, struct slice s, struct psk_id *id)
 {
-	switch (field) {
-	case FIELD_NODE:
-		return node_id_parse(s, &id->node);
-	case FIELD_CONNECTION:
-		return conn_id_parse_hex(s, &id->connection);
-	case FIELD_APP:
-		return hex_decode(s, id->app, APP_HASH_BYTES);
-	case FIELD_INDEX:
-		return read_index(s, &id->index);
-	default:
-		return false;
-	}
+	const struct octets *o = &octets[field];
+
+	if (o->n > 0)
+		return hex_decode(s, (char *)id + o->at, o->n);
+	return field == FIELD_CONNECTION ? conn_id_parse_hex(s, &id->connection)
+	                                 : read_index(s, &id->index);
 }
 
 static bool
@@ -116,41 +132,48 @@ psk_id_parse(struct slice text, struct psk_id *out)
 
 /* ---- writing ---- */
 
-/* Writes one field at out, which has room; the number of characters. */
+/* Writes one field at out, which has room; the number of characters, 0: it is outside its range. */
 static size_t
 write_field(enum field field, const struct psk_id *id, char *out)
 {
-	switch (field) {
-	case FIELD_NODE:
-		node_id_text(&id->node, out);
-		return NODE_ID_TEXT - 1;
-	case FIELD_CONNECTION:
-		conn_id_hex(id->connection, out);
-		return CONN_ID_HEX - 1;
-	case FIELD_APP:
-		hex_encode(id->app, APP_HASH_BYTES, out);
-		return 2 * APP_HASH_BYTES;
-	default:
-		return (size_t)snprintf(out, 11, "%u", id->index);
+	const struct octets *o = &octets[field];
+
+	if (o->n > 0) {
+		hex_encode((const char *)id + o->at, o->n, out);
+		return 2 * o->n;
 	}
+	if (field == FIELD_INDEX)
+		return id->index == 0 ? 0 : (size_t)snprintf(out, 11, "%u", id->index);
+	if (id->connection == 0)
+		return 0;
+	conn_id_hex(id->connection, out);
+	return CONN_ID_HEX - 1;
 }
 
-/* mr3. 32 . 10 = 47, ma3. 16 . 16 . 10 = 48: every identity fits. */
+static size_t
+refuse(char out[PSK_ID_TEXT])
+{
+	out[0] = '\0';
+	return 0;
+}
+
+/* mr3. 32 . 10 = 47, ma3. 16 . 16 . 10 = 48, ga3. 16 . 32 = 53: every identity fits. */
 size_t
 psk_id_format(const struct psk_id *id, char out[PSK_ID_TEXT])
 {
-	size_t n = 0;
+	size_t n, wrote;
 
-	out[0] = '\0';
-	if (id->kind >= PSK_KINDS || (id->tls != PSK_TLS_1_2 && id->tls != PSK_TLS_1_3) ||
-	    id->index == 0 || (id->kind != PSK_MR && id->connection == 0))
-		return 0;
+	if (id->kind >= PSK_KINDS || (id->tls != PSK_TLS_1_2 && id->tls != PSK_TLS_1_3))
+		return refuse(out);
 	memcpy(out, forms[id->kind].prefix, 2);
 	out[2] = id->tls == PSK_TLS_1_2 ? '2' : '3';
 	n = 3;
 	for (const enum field *field = forms[id->kind].fields; *field != FIELD_END; field++) {
 		out[n++] = '.';
-		n += write_field(*field, id, out + n);
+		wrote = write_field(*field, id, out + n);
+		if (wrote == 0)
+			return refuse(out);
+		n += wrote;
 	}
 	return n;
 }

@@ -6,6 +6,8 @@
  *   mc<v>.<ConnectionId, 16 hex>.<KmcIndex>                             session B
  *   mn<v>.<ConnectionId, 16 hex>.<KmcIndex>                             NSCL to node
  *   ma<v>.<ConnectionId, 16 hex>.<app_hash, 16 hex>.<KmcIndex>          application
+ *   ga<v>.<group id, 16 hex>.<node id, 32 hex>                          after group authentication
+ *   mp<v>.<transcript hash, 32 hex>                                     the same, multiparty
  *
  * <v> is 2 or 3 for TLS 1.2 or 1.3: whoever looks a key up compares it with the version that was
  * negotiated. Digits are lower case, indices are decimal, 1 .. 2^32 - 1 without leading zeros, so
@@ -19,20 +21,25 @@
 #define PSK_ID_MAX 64
 #define PSK_ID_TEXT (PSK_ID_MAX + 1)
 
-enum psk_kind { PSK_MR, PSK_MC, PSK_MN, PSK_MA, PSK_KINDS };
+enum psk_kind { PSK_MR, PSK_MC, PSK_MN, PSK_MA, PSK_GA, PSK_MP, PSK_KINDS };
+
+#define PSK_GROUP_BYTES 8
+#define PSK_TRANSCRIPT_BYTES 16
 
 struct psk_id {
 	enum psk_kind kind;
 	enum psk_tls tls;
-	uint32_t index;             /* KmrIndex of PSK_MR, KmcIndex of the others */
-	uint64_t connection;        /* all but PSK_MR */
-	struct node_id node;        /* PSK_MR */
+	uint32_t index; /* KmrIndex of PSK_MR, KmcIndex of PSK_MC, PSK_MN, PSK_MA */
+	uint64_t connection; /* PSK_MC, PSK_MN, PSK_MA */
+	struct node_id node; /* PSK_MR, PSK_GA */
 	uint8_t app[APP_HASH_BYTES]; /* PSK_MA */
+	uint8_t gid[PSK_GROUP_BYTES]; /* PSK_GA: GID */
+	uint8_t th[PSK_TRANSCRIPT_BYTES]; /* PSK_MP: the first octets of the hash of A1, A2, A3 */
 };
 
 /*
- * False, and *out zero, for everything that is not exactly an identity of the four kinds: other
- * prefixes (ga, mp, pb and the ones of others), other characters, more than PSK_ID_MAX octets. The
+ * False, and *out zero, for everything that is not exactly an identity of these kinds: other
+ * prefixes (pb and the ones of others), other characters, more than PSK_ID_MAX octets. The
  * answer is then the key of psk_dummy, without any look-up.
  */
 bool psk_id_parse(struct slice text, struct psk_id *out);

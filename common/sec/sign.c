@@ -25,6 +25,10 @@ static const struct slice domains[SIGN_DOMAINS] = {
 	[SIGN_SGA_PACKAGE] = SLICE_INIT("SGA/1 package\0"),
 	[SIGN_SGA_E2E] = SLICE_INIT("SGA/1 e2e\0"),
 	[SIGN_SGA_GROUP] = SLICE_INIT("SGA/1 group\0"),
+	[SIGN_SMALL_DATA] = SLICE_INIT("M2M-SD-v1\0"),
+	[SIGN_DELEGATE] = SLICE_INIT("M2M-PROXY-DELEGATE-v1\0"),
+	[SIGN_PROXY] = SLICE_INIT("M2M-PROXY-SIGN-v1\0"),
+	[SIGN_CONFIG] = SLICE_INIT("M2M-CONFIG-v1\0"),
 };
 
 /* ---- keys ---- */

@@ -28,6 +28,10 @@ enum sign_domain {
 	SIGN_SGA_PACKAGE, /* "SGA/1 package": sga/package.h */
 	SIGN_SGA_E2E, /* "SGA/1 e2e": sga/record.h */
 	SIGN_SGA_GROUP, /* "SGA/1 group": sga/group.h */
+	SIGN_SMALL_DATA, /* "M2M-SD-v1": sd/ed25519.h */
+	SIGN_DELEGATE, /* "M2M-PROXY-DELEGATE-v1": mpa/warrant.h */
+	SIGN_PROXY, /* "M2M-PROXY-SIGN-v1": mpa/device.h */
+	SIGN_CONFIG, /* "M2M-CONFIG-v1": sec/config_doc.h */
 	SIGN_DOMAINS
 };
 
