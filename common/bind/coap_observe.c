@@ -205,6 +205,7 @@ static const size_t texts[] = {
 	offsetof(struct req_input, connection),
 	offsetof(struct req_input, device_proof),
 	offsetof(struct req_input, ival_signature),
+	offsetof(struct req_input, priority),
 	offsetof(struct req_input, sga),
 };
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))

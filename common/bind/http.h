@@ -59,6 +59,7 @@ struct http_conf {
 
 	unsigned max_connections; /* 0 = 4096 */
 	unsigned max_connections_per_address; /* 0 = no limit; IPv6: per /64 */
+	unsigned max_strangers_per_address; /* the same of those that have proved nothing, but from loopback */
 	size_t header_max; /* octets a connection may hold for its header, 0 = 16384 */
 	unsigned header_timeout_ms; /* from connect, or from the request line, 0 = 10000 */
 	unsigned request_timeout_ms; /* from the complete header to the complete body, 0 = 60000 */

@@ -29,7 +29,7 @@ enum { STATE_FIN_WAIT1 = 4, STATE_CLOSE = 7, STATE_LAST_ACK = 9, STATE_CLOSING =
 struct http_peer {
 	struct http_peer *next; /* in its bucket */
 	struct http_link conns;
-	unsigned n;
+	unsigned n, strangers;
 	unsigned char key[PEER_KEY + 1]; /* family, address */
 };
 
@@ -60,13 +60,16 @@ link_remove(struct http_link *l)
 }
 
 bool
-http_table_init(struct http_table *t, unsigned max, unsigned max_per_peer)
+http_table_init(struct http_table *t, unsigned max, unsigned max_per_peer, unsigned max_strangers)
 {
 	unsigned buckets = 16;
 
 	while (buckets < max && buckets < 65536)
 		buckets *= 2;
-	*t = (struct http_table){ .max = max, .max_per_peer = max_per_peer, .mask = buckets - 1 };
+	*t = (struct http_table){ .max = max,
+		                  .max_per_peer = max_per_peer,
+		                  .max_strangers = max_strangers,
+		                  .mask = buckets - 1 };
 	t->buckets = calloc(buckets, sizeof(*t->buckets));
 	if (t->buckets == NULL)
 		return false;
@@ -155,6 +158,8 @@ unlist(struct http_table *t, struct http_conn *c)
 	link_remove(&c->by_age);
 	link_remove(&c->by_peer);
 	c->peer->n--;
+	c->peer->strangers -= c->stranger;
+	c->stranger = false;
 	peer_drop_empty(t, c->peer);
 	c->peer = NULL;
 }
@@ -217,14 +222,14 @@ evict_any(struct http_table *t)
 }
 
 static bool
-evict_of_peer(struct http_table *t, struct http_peer *p)
+evict_of_peer(struct http_table *t, struct http_peer *p, bool strangers)
 {
 	struct http_conn *victim = NULL;
 	unsigned i = 0;
 
 	for (struct http_link *l = p->conns.next; l != &p->conns && i < EVICT_SCAN;
 	     l = l->next, i++)
-		if (evictable(CONN_OF(l, by_peer)))
+		if (evictable(CONN_OF(l, by_peer)) && (!strangers || CONN_OF(l, by_peer)->stranger))
 			victim = older(victim, CONN_OF(l, by_peer));
 	return evict(t, victim);
 }
@@ -237,8 +242,31 @@ enlist(struct http_table *t, struct http_conn *c, struct http_peer *p)
 	c->listed = true;
 	t->n++;
 	p->n++;
+	c->stranger = t->max_strangers > 0 && !c->identity.peer.loopback;
+	p->strangers += c->stranger;
 	link_append(&t->by_age, &c->by_age);
 	link_append(&p->conns, &c->by_peer);
+}
+
+/* A place for one more of its address, which p->n counts already. */
+static bool
+place_at(struct http_table *t, const struct http_conn *c, struct http_peer *p)
+{
+	if (t->max_strangers > 0 && !c->identity.peer.loopback &&
+	    p->strangers >= t->max_strangers && !evict_of_peer(t, p, true))
+		return false;
+	return t->max_per_peer == 0 || p->n <= t->max_per_peer || evict_of_peer(t, p, false);
+}
+
+void
+http_table_know(struct http_table *t, struct http_conn *c)
+{
+	pthread_mutex_lock(&t->lock);
+	if (c->listed) {
+		c->peer->strangers -= c->stranger;
+		c->stranger = false;
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 bool
@@ -253,8 +281,7 @@ http_table_add(struct http_table *t, struct http_conn *c, const struct sockaddr 
 	if (room) {
 		/* The victim may be the last one of p, which must not go with it. */
 		p->n++;
-		room = (t->max_per_peer == 0 || p->n <= t->max_per_peer || evict_of_peer(t, p)) &&
-		       (t->n < t->max || evict_any(t));
+		room = place_at(t, c, p) && (t->n < t->max || evict_any(t));
 		p->n--;
 		if (room)
 			enlist(t, c, p);

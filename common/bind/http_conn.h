@@ -69,6 +69,7 @@ struct http_conn {
 	size_t target_n;
 	size_t target_cap;
 	size_t drained; /* octets thrown away */
+	bool shaken; /* the handshake of TLS is over, where a certificate is required */
 	bool fresh; /* no request line yet: its header counts from the connect */
 	bool begun; /* the header was looked at */
 	bool has_body;
@@ -84,6 +85,7 @@ struct http_conn {
 	struct http_link by_peer;
 	struct http_peer *peer;
 	bool listed;
+	bool stranger; /* counts as one of peer's */
 };
 
 struct http_table {
@@ -92,24 +94,32 @@ struct http_table {
 	unsigned n;
 	unsigned max;
 	unsigned max_per_peer; /* 0 = no limit */
+	unsigned max_strangers; /* the same of connections that have proved nothing */
 	struct http_peer **buckets;
 	unsigned mask;
 	uint64_t seed;
 	_Atomic unsigned
 		evicted; /* connections closed for want of places, until the log took note */
 	_Atomic unsigned refused; /* newcomers for whom no place could be made */
+	_Atomic unsigned unproved; /* that had to prove themselves, and were gone before they had */
 };
 
 /* False without memory. */
-bool http_table_init(struct http_table *t, unsigned max, unsigned max_per_peer);
+bool http_table_init(struct http_table *t, unsigned max, unsigned max_per_peer,
+                     unsigned max_strangers);
 /* All connections are gone. */
 void http_table_fini(struct http_table *t);
 
 /*
- * Gives c a place; when there is none (in all or for its address) the oldest connection without a
- * complete header is cut to make one. False when none could be made: c is not in the table.
+ * Gives c, whose identity has begun, a place; when there is none (in all, for its address, or for a
+ * stranger there) the oldest connection without a complete header is cut to make one. False when none could be made: c is not in the table.
  */
 bool http_table_add(struct http_table *t, struct http_conn *c, const struct sockaddr *from);
+/*
+ * c has proved who it is of: it is none of the strangers any more, which connections from loopback
+ * never are. Owner only.
+ */
+void http_table_know(struct http_table *t, struct http_conn *c);
 /* After this no other thread touches c. */
 void http_table_remove(struct http_table *t, struct http_conn *c);
 /* Calls visit for each connection under the lock; visit may cut it. */

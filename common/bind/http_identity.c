@@ -180,6 +180,8 @@ complete(struct http_conn *c)
 		client_cert_show(&id->peer, id->certificate);
 	}
 	id->known = id->peer.tls_version != 0;
+	if (id->known && id->peer.kind != PEER_UNPROVED)
+		http_table_know(&c->server->table, c);
 	return id->known;
 }
 

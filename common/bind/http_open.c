@@ -265,9 +265,10 @@ static enum rc
 run(struct http_server *s, const struct http_conf *conf, char why[HTTP_WHY_MAX])
 {
 	unsigned per_address = s->path.path == NULL ? conf->max_connections_per_address : 0;
+	unsigned strangers = s->path.path == NULL ? conf->max_strangers_per_address : 0;
 
 	if (!http_table_init(&s->table, conf->max_connections == 0 ? 4096 : conf->max_connections,
-	                     per_address))
+	                     per_address, strangers))
 		return fail(why, RC_UNAVAILABLE, "no memory");
 	s->overload = http_reply_overload();
 	if (s->overload == NULL || !http_watch_start(s))
@@ -441,6 +442,8 @@ conn_begin(struct http_loop *l, struct MHD_Connection *m, void **context)
 static void
 conn_end(struct http_conn *c)
 {
+	if (c->server->require_client_cert && !c->shaken)
+		atomic_fetch_add(&c->server->table.unproved, 1);
 	http_loop_prove(c, c->unproved != NULL && http_conn_acked(c));
 	http_table_remove(&c->server->table, c);
 	http_tls_unref(c->tls);

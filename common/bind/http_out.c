@@ -98,7 +98,7 @@ start_waiting(struct port *p, struct transfer *t)
 		if (t->due != INT64_MAX)
 			transfer_set_timeout(t, t->due - clock_monotonic());
 		pool_release(t->pool);
-		if (pool_add(t->pool, t->easy)) {
+		if (pool_add(t->pool, t->easy, t->ex)) {
 			transfer_start(p, t);
 			return;
 		}
@@ -231,7 +231,7 @@ take_place(struct port *p, struct transfer *t)
 	}
 	if (place == PLACE_NONE)
 		return false;
-	if (pool_add(t->pool, t->easy)) {
+	if (pool_add(t->pool, t->easy, t->ex)) {
 		transfer_start(p, t);
 		return true;
 	}

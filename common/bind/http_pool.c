@@ -61,8 +61,12 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watched)
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	(void)arg;
+	const struct exchange *ex = arg;
+
 	(void)purpose;
+	/* What the name has come out as, this very time: it may be another address than before. */
+	if (ex->address_ok != NULL && !ex->address_ok(ex->address_arg, &a->addr))
+		return CURL_SOCKET_BAD;
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
@@ -284,9 +288,10 @@ pool_release(struct pool *pool)
 }
 
 bool
-pool_add(struct pool *pool, CURL *easy)
+pool_add(struct pool *pool, CURL *easy, const struct exchange *ex)
 {
 	if (curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, ex) != CURLE_OK ||
 	    curl_multi_add_handle(pool->multi, easy) != CURLM_OK)
 		return false;
 	pool->n_active++;

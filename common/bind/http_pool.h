@@ -10,6 +10,7 @@
 #ifndef BIND_HTTP_POOL_H
 #define BIND_HTTP_POOL_H
 
+#include "core/port.h"
 #include "sec/credential.h"
 
 #include <curl/curl.h>
@@ -54,8 +55,8 @@ int pools_wait_ms(const struct pools *ps, int max);
 /* The pool stays, for an exchange that comes to it later. */
 void pool_hold(struct pool *pool);
 void pool_release(struct pool *pool);
-/* False without memory. */
-bool pool_add(struct pool *pool, CURL *easy);
+/* ex, which easy is for, is there until pool_remove. False without memory. */
+bool pool_add(struct pool *pool, CURL *easy, const struct exchange *ex);
 void pool_remove(struct pool *pool, CURL *easy);
 /* A handle whose exchange has ended, still in the pool, and its result; NULL: none. */
 CURL *pool_ended(const struct pool *pool, CURLcode *result);

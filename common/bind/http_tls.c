@@ -208,6 +208,20 @@ verify_client(gnutls_session_t session)
 	return http_identity_verify(gnutls_transport_get_ptr(session)) ? 0 : -1;
 }
 
+/* The client has shown what it had to, and that was taken. */
+static int
+finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+         const gnutls_datum_t *message)
+{
+	struct http_conn *c = gnutls_transport_get_ptr(session);
+
+	(void)type;
+	(void)when;
+	(void)message;
+	c->shaken = c->shaken || incoming != 0;
+	return 0;
+}
+
 static bool
 attach_certificate(struct http_conn *c, bool require_client_cert)
 {
@@ -220,6 +234,8 @@ attach_certificate(struct http_conn *c, bool require_client_cert)
 	gnutls_certificate_server_set_request(s, require_client_cert ? GNUTLS_CERT_REQUIRE
 	                                                             : GNUTLS_CERT_REQUEST);
 	gnutls_session_set_verify_function(s, verify_client);
+	gnutls_handshake_set_hook_function(s, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST,
+	                                   finished);
 	return true;
 }
 

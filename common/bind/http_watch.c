@@ -105,6 +105,16 @@ log_evictions(struct http_server *s, int64_t now, int64_t *last)
 	         LOG_N("refused", atomic_exchange(&s->table.refused, 0)));
 }
 
+static void
+log_unproved(struct http_server *s, int64_t now, int64_t *last)
+{
+	if (now - *last < LOG_PERIOD_US || atomic_load(&s->table.unproved) == 0)
+		return;
+	*last = now;
+	LOG_WARN(s->log, "clients-unproved", LOG_S("listener", s->listener.base_uri),
+	         LOG_N("connections", atomic_exchange(&s->table.unproved, 0)));
+}
+
 /* False when the watchdog has to end. */
 static bool
 wait_period(struct http_server *s)
@@ -128,6 +138,7 @@ watch(void *arg)
 {
 	struct http_server *s = arg;
 	int64_t last_log = atomic_load(&s->tick) - LOG_PERIOD_US;
+	int64_t last_unproved = last_log;
 	int64_t last_lists = atomic_load(&s->tick);
 
 	while (wait_period(s)) {
@@ -136,6 +147,7 @@ watch(void *arg)
 		atomic_store(&s->tick, r.now);
 		http_table_each(&s->table, check, &r);
 		log_evictions(s, r.now, &last_log);
+		log_unproved(s, r.now, &last_unproved);
 		if (r.now - last_lists >= LISTS_PERIOD_US) {
 			last_lists = r.now;
 			http_reload_lists(s);

@@ -254,18 +254,19 @@ send_to_scl(struct collector *c, const struct held *h)
 }
 
 static void
-send_out(struct collector *c, struct slice contact, const struct codec *codec)
+send_out(struct collector *c, const struct held *h)
 {
 	struct scl *scl = c->ag->scl;
 
 	c->ex = (struct exchange){ .method = SLICE_LIT("POST"),
-		                   .url = contact,
+		                   .url = h->contact,
+		                   .named_by = h->creator,
 		                   .body = buf_view(&c->body),
 		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms,
 		                   .answer_max = ANSWER_MAX,
 		                   .done = exchange_done,
 		                   .owner = c };
-	exchange_add_header(&c->ex, SLICE_LIT("Content-Type"), slice_of(codec->media_type));
+	exchange_add_header(&c->ex, SLICE_LIT("Content-Type"), slice_of(h->codec->media_type));
 	exchange_add_issuer(&c->ex, scl, 2);
 	scl_send(scl, &c->ex);
 }
@@ -310,10 +311,14 @@ collector_send(struct collector *c)
 	if (rc != RC_OK) {
 		report(c, RC_UNAVAILABLE, SLICE_NONE, SLICE_NONE);
 		collector_next(c);
+	} else if (on_scl && in_the_name_of(c, h).n == 0 &&
+	           !courier_contact_ok(c->ag->scl->courier, h->creator, h->contact)) {
+		report(c, RC_FORBIDDEN, SLICE_NONE, SLICE_NONE);
+		collector_next(c);
 	} else if (on_scl) {
 		send_to_scl(c, h);
 	} else {
-		send_out(c, h->contact, h->codec);
+		send_out(c, h);
 	}
 }
 

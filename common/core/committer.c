@@ -4,6 +4,7 @@
 #include "core/committer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define TICK_NS 1000000000L
@@ -16,7 +17,7 @@ struct committer {
 	pthread_cond_t wake;
 	struct job *first; /* the queue, in order of submission */
 	struct job **last;
-	unsigned waiting;
+	_Atomic unsigned waiting; /* changed under lock */
 	bool stopping;
 	struct arena *arena; /* of ticks */
 };
@@ -51,6 +52,12 @@ bool
 committer_submit_own(struct committer *c, struct job *job)
 {
 	return submit(c, job, false);
+}
+
+unsigned
+committer_waiting(struct committer *c)
+{
+	return atomic_load_explicit(&c->waiting, memory_order_relaxed);
 }
 
 /* Waits for work or the next tick, if it may; takes at most batch_max jobs off the queue. */
@@ -150,11 +157,13 @@ run_batch(struct committer *c, struct job *batch, unsigned n)
 	tell(c, rc == RC_OK ? COMMIT_STORED : COMMIT_LOST);
 	if (rc == RC_OK || n == 1) {
 		if (rc != RC_OK)
-			LOG_ERROR(c->conf.log, "commit-failed", LOG_Z("status", status_of(rc)->text));
+			LOG_ERROR(c->conf.log, "commit-failed",
+			          LOG_Z("status", status_of(rc)->text));
 		finish(batch, rc);
 		return;
 	}
-	LOG_WARN(c->conf.log, "batch-failed", LOG_Z("status", status_of(rc)->text), LOG_N("jobs", n));
+	LOG_WARN(c->conf.log, "batch-failed", LOG_Z("status", status_of(rc)->text),
+	         LOG_N("jobs", n));
 	/* One by one: what asks for too much must not take its neighbours along. */
 	while (batch != NULL) {
 		struct job *next = batch->next;

@@ -54,5 +54,7 @@ void committer_free(struct committer *c);
 bool committer_submit(struct committer *c, struct job *job);
 /* The same without the bound: for the few jobs of the core itself. */
 bool committer_submit_own(struct committer *c, struct job *job);
+/* How many jobs wait to be taken into a transaction. Any thread. */
+unsigned committer_waiting(struct committer *c);
 
 #endif

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "core/channel.h"
+#include "core/guard.h"
+#include "core/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #define NOTED_MAX 1024
 #define TASKS_MAX 16
 #define IDLE_MS 1000
+#define SCRATCH_MAX (64u << 10)
 /* No delay is longer: a due time cannot overflow. */
 #define DELAY_MAX (INT64_MAX / 4)
 
@@ -505,13 +508,39 @@ guarded_done(struct exchange *ex)
 	ex->done(ex);
 }
 
+/* A URL that was given in a request: whether its giver may have something sent there. */
+static enum rc
+check_contact(struct courier *c, struct slice named_by, struct slice url, struct exchange *ex)
+{
+	const struct guard *g = c->scl->guard;
+	struct arena *a;
+	struct slice app_id;
+	enum rc rc;
+
+	if (named_by.n == 0 || g == NULL || g->contact == NULL)
+		return RC_OK;
+	a = arena_new(SCRATCH_MAX);
+	if (a == NULL)
+		return RC_UNAVAILABLE;
+	app_id = identity_app_id(c->scl, a, named_by);
+	rc = app_id.n == 0 ? RC_OK : g->contact(g->arg, app_id, url, ex);
+	arena_free(a);
+	return rc;
+}
+
+bool
+courier_contact_ok(struct courier *c, struct slice named_by, struct slice url)
+{
+	return check_contact(c, named_by, url, NULL) == RC_OK;
+}
+
 static enum rc
 guard(struct courier *c, struct exchange *ex)
 {
-	enum rc rc;
+	enum rc rc = check_contact(c, ex->named_by, ex->url, ex);
 
-	if (c->protect == NULL || ex->credential != NULL)
-		return RC_OK;
+	if (rc != RC_OK || c->protect == NULL || ex->credential != NULL || ex->bare)
+		return rc;
 	rc = c->protect(c->protect_arg, ex);
 	if (rc == RC_OK) {
 		ex->guarded_by = c;
@@ -532,7 +561,9 @@ courier_send(struct courier *c, struct exchange *ex)
 	if (i >= 0 && (rc = guard(c, ex)) == RC_OK)
 		c->ops[i]->send(c->ports[i], ex);
 	else if (i >= 0)
-		refuse(c, ex, rc, "there is no service connection with the peer");
+		refuse(c, ex, rc,
+		       rc == RC_FORBIDDEN ? "who has named it may not have anything sent there"
+		                          : "there is no service connection with the peer");
 	else
 		refuse(c, ex, courier_stopping(c) ? RC_UNAVAILABLE : RC_BAD_GATEWAY,
 		       courier_stopping(c) ? "stopping" : "no port for the scheme");

@@ -73,17 +73,23 @@ endpoint_find(const struct req *rq)
 	const struct scl *scl = rq->scl;
 	/* To whom it is to go on; but by whatever name a client calls this SCL (Host). */
 	bool foreign = is_for_others(rq);
+	const struct endpoint *best = NULL;
 
 	if (foreign && (rq->in.pre_source.p == NULL || rq->local))
 		return NULL;
 	for (unsigned i = 0; i < scl->nendpoints; i++) {
 		const struct endpoint *e = scl->endpoints[i];
 
-		if ((e->serve & rq->listener->serve) != 0 && (e->channels || !rq->local) &&
-		    (foreign ? e->foreign : covers(e, rq->uri.path)))
+		if ((e->serve & rq->listener->serve) == 0 || (!e->channels && rq->local) ||
+		    !(foreign ? e->foreign : covers(e, rq->uri.path)))
+			continue;
+		if (foreign)
 			return e;
+		/* One below another's path takes what is its own. */
+		if (best == NULL || strlen(e->path) > strlen(best->path))
+			best = e;
 	}
-	return NULL;
+	return best;
 }
 
 enum rc
@@ -101,7 +107,7 @@ endpoint_identify(struct req *rq, struct endpoint_who *who)
 	enum rc rc;
 
 	*who = (struct endpoint_who){ .peer = rq->in.peer };
-	if ((rq->listener->serve & SERVE_TREE) == 0)
+	if ((rq->listener->serve & SERVE_RESOURCES) == 0)
 		return RC_OK;
 	rc = req_identify(rq);
 	if (rc != RC_OK)
@@ -210,6 +216,12 @@ endpoint_refuse(struct req *rq, enum rc rc, struct slice reason)
 	rq->message = reason;
 	rq->rc = rc;
 	return rc;
+}
+
+bool
+endpoint_has_octets(const struct req_input *in)
+{
+	return media_is(media_essence(in->content_type), "application/octet-stream");
 }
 
 enum rc

@@ -17,8 +17,9 @@ struct scl;
 
 struct endpoint {
 	/*
-	 * Path from the root: exact, or with everything below when it ends with a slash. sclBase's own
-	 * paths come first only when no endpoint has them.
+	 * Path from the root: exact, or with everything below when it ends with a slash. Of several that
+	 * cover a request the longest takes it. sclBase's own paths come first only when no endpoint has
+	 * them.
 	 */
 	const char *path;
 	/*
@@ -101,6 +102,8 @@ enum rc endpoint_answer(struct req *rq, enum rc rc, const char *media_type, stru
 enum rc endpoint_refuse(struct req *rq, enum rc rc, struct slice reason);
 /* 405 with the methods that are taken, as the value of Allow. */
 enum rc endpoint_not_allowed(struct req *rq, const char *allow);
+/* The body is application/octet-stream, with whatever parameters. */
+bool endpoint_has_octets(const struct req_input *in);
 /*
  * The syntax to answer in by Accept, for errors as well: true for JSON, false for XML, and which
  * when both or none are asked for. RC_NOT_ACCEPTABLE: neither, refused already.

@@ -8,6 +8,7 @@
 
 #include "core/channel.h"
 #include "core/hooks.h"
+#include "core/identity.h"
 #include "core/route.h"
 #include "core/saf.h"
 #include "core/saf_record.h"
@@ -25,9 +26,11 @@ struct forward {
 	struct exchange ex;
 	struct hop hop;
 	struct slice target; /* absolute URI of what is asked for; empty: the hop's own URL is it */
+	struct slice named_by; /* the application whose aPoC it goes to; else empty */
 	unsigned tried;
 	unsigned network;
 	int64_t limit; /* microseconds for one attempt, 0 = the time-out of the configuration */
+	bool own; /* in the name of this SCL's node, to a neighbour */
 	bool waits; /* its issuer waits, and it may wait for a connection */
 	/* Of forward_once: whom an attempt's end is told. NULL: the issuer is answered. */
 	void (*ended)(struct req *rq, void *arg, struct forward_end end);
@@ -63,6 +66,9 @@ route_application(struct req *rq, struct forward *f)
 		return req_fail(rq, RC_BAD_GATEWAY, "aPoC has no scheme that can be reached");
 	while (apoc.n > 0 && apoc.p[apoc.n - 1] == '/')
 		apoc.n--;
+	f->named_by = identity_of_application(rq->scl, rq->arena, rq->target.node->name);
+	if (f->named_by.p == NULL)
+		return RC_UNAVAILABLE;
 	f->hop.uri = with_query(
 		rq, arena_printf(rq->arena, "%.*s/%.*s", (int)apoc.n, apoc.p, (int)rest.n, rest.p));
 	return f->hop.uri.p == NULL ? RC_UNAVAILABLE : RC_OK;
@@ -108,9 +114,22 @@ foreign_scheme(const struct req *rq)
 	                                                                   : SLICE_LIT("http://");
 }
 
+/* The neighbour knows this node alone, so it asks for its own applications, and for nobody else. */
+static enum rc
+route_neighbour(struct req *rq, struct forward *f, enum neighbour_way way)
+{
+	if (way == NEIGHBOUR_AWAY)
+		return req_fail(rq, RC_UNAVAILABLE, "this node has no session with its gateway");
+	f->hop = (struct hop){ .uri = f->target, .poc = ID_NONE, .release = 2 };
+	f->target = SLICE_NONE;
+	f->own = true;
+	return RC_OK;
+}
+
 static enum rc
 route_foreign(struct req *rq, struct forward *f)
 {
+	enum neighbour_way way = NEIGHBOUR_NONE;
 	struct saf_terms terms;
 	enum rc rc;
 
@@ -118,6 +137,10 @@ route_foreign(struct req *rq, struct forward *f)
 	/* Origin-form with a foreign Host is taken like absolute-form (TS 102 921 annex C). */
 	if (rq->uri.scheme.n == 0)
 		f->target = ARENA_JOIN(rq->arena, foreign_scheme(rq), rq->in.host, rq->in.target);
+	if (rq->who.local_path.n > 0)
+		way = neighbour_of(rq->scl, rq->arena, f->target);
+	if (way != NEIGHBOUR_NONE)
+		return route_neighbour(rq, f, way);
 	TRY(saf_terms_of(rq, &terms));
 	rc = route_to(rq, f->target, &f->hop);
 	/* No way at the moment is what waiting is for. */
@@ -179,6 +202,8 @@ issuer(const struct forward *f)
 	const struct req *rq = f->rq;
 	struct slice uri = rq->in.from, path;
 
+	if (f->own)
+		return SLICE_NONE;
 	if (uri.p == NULL && (rq->in.authorization.p == NULL ||
 	                      originator_basic(rq->arena, rq->in.authorization, &uri) != RC_OK))
 		return SLICE_NONE;
@@ -215,7 +240,8 @@ add_headers(struct forward *f)
 	for (size_t i = 0; i < SAF_RELAYED; i++) {
 		const struct slice *field = saf_field(in, i);
 
-		if (field->p != NULL && field != &in->from && !(basic && field == &in->authorization))
+		if (field->p != NULL && field != &in->from &&
+		    !((basic || f->own) && field == &in->authorization))
 			exchange_add_header(&f->ex, slice_of(saf_relayed[i].name), *field);
 	}
 	if (in->sga.p != NULL)
@@ -327,9 +353,14 @@ fail(struct forward *f)
 
 	LOG_INFO(f->rq->scl->log, "forward-failed", LOG_N("request", f->rq->number),
 	         LOG_S("hop", f->hop.uri), LOG_Z("why", f->ex.failure));
-	req_fail(f->rq, rc,
-	         rc == RC_GATEWAY_TIMEOUT ? "the next hop did not answer in time"
-	                                  : "the next hop failed");
+	/* The neighbour has ended the session, which this node has still to find out. */
+	if (f->own && f->ex.tls_failed)
+		req_fail(f->rq, RC_UNAVAILABLE,
+		         "the gateway does not take the session of this node");
+	else
+		req_fail(f->rq, rc,
+		         rc == RC_GATEWAY_TIMEOUT ? "the next hop did not answer in time"
+		                                  : "the next hop failed");
 	attempt_end(f, SAF_FAILED);
 }
 
@@ -396,6 +427,7 @@ send_to_hop(struct forward *f)
 	f->ex = (struct exchange){ .method = slice_of(rq->in.head ? "HEAD" : method_of[rq->in.op]),
 		                   .url = f->hop.uri,
 		                   .target = f->target,
+		                   .named_by = f->named_by,
 		                   .body = rq->in.body,
 		                   .timeout_ms = timeout_ms(f),
 		                   .answer_max = rq->conf->answer_max,

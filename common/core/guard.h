@@ -2,7 +2,7 @@
 /*
  * What decides, before access rights are asked, whether a request may be made at all on the
  * connection that it came by: the SEC capability behind it, the core in front. A scl without a
- * guard takes every requestingEntity as it is given.
+ * guard takes every requestingEntity as it is given. Also what is sent to where a request has said.
  *
  * All functions are called on serving threads and, for what the scl makes in the name of others, on
  * the courier thread, by many at a time, and never block. Requests that the scl makes in its own
@@ -14,6 +14,8 @@
 #include "base/arena.h"
 #include "core/req.h"
 
+struct config_doc; /* sec/config_doc.h */
+struct exchange; /* core/port.h */
 struct node; /* codec/node.h */
 
 /* A write that waits for what the guard asks of others. The core's memory, alive until then. */
@@ -23,6 +25,13 @@ struct guard_wait {
 	 * it is refused with reason (constant) as additionalInfo.
 	 */
 	void (*then)(struct guard_wait *w, enum rc rc, struct slice reason);
+};
+
+/* Somebody else writes what this SCL has of device management for itself. Paths: below {sclBase}/scls. */
+struct guard_config {
+	struct slice object; /* what is written: "mgmtObjs", "mgmtObjs/x", "mgmtObjs/x/attribute" */
+	struct slice resource; /* the same without an attribute */
+	const struct config_doc *doc; /* that it came in; NULL: it came as it is */
 };
 
 struct guard {
@@ -56,11 +65,24 @@ struct guard {
 	enum rc (*defer)(void *arg, const struct req_input *in, const struct node *doc,
 	                 struct req_answer *out, struct guard_wait *w, struct slice *reason);
 	/*
+	 * Before defer: a change of the SCL's own management objects, parameters or commands is about to
+	 * be carried out. As defer otherwise; config is there until then. NULL: never asked.
+	 */
+	enum rc (*configure)(void *arg, const struct req_input *in,
+	                     const struct guard_config *config, struct guard_wait *w,
+	                     struct slice *reason);
+	/*
 	 * The answer is complete: it is protected as its request was. NULL: never needed. False when that
 	 * fails: the answer becomes 500 without a body.
 	 */
 	bool (*seal)(void *arg, const struct req_listener *listener, const struct req_input *in,
 	             struct arena *arena, struct req_answer *out);
+	/*
+	 * Something is about to go to url, which the application app_id of this SCL has named: a
+	 * notification to its contact, an answer, a request to its aPoC. RC_OK; ex, unless NULL, may get
+	 * credential and address_ok. Otherwise nothing is sent now. NULL: never asked. Courier thread.
+	 */
+	enum rc (*contact)(void *arg, struct slice app_id, struct slice url, struct exchange *ex);
 };
 
 #endif

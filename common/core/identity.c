@@ -3,6 +3,8 @@
 
 #include "core/identity.h"
 
+#include <stdio.h>
+
 #include "core/route.h"
 
 enum rc
@@ -36,6 +38,40 @@ identity_begins_own(const struct scl *scl, struct slice uri)
 	rest = slice_from(uri, (size_t)(mark - uri.p) + 3);
 	slice_split(&rest, '/', &authority);
 	return own_authority(scl, authority);
+}
+
+static bool
+is_loopback(struct slice address)
+{
+	return slice_starts(address, SLICE_LIT("127.")) || slice_is(address, "::1");
+}
+
+/* An authority host:port or [host]:port; of a default port it is there with it as well. */
+static bool
+is_at(struct slice authority, struct slice address, struct slice port)
+{
+	struct slice host;
+
+	if (authority.n <= port.n || !slice_eq(slice_from(authority, authority.n - port.n), port) ||
+	    authority.p[authority.n - port.n - 1] != ':')
+		return false;
+	host = slice_head(authority, authority.n - port.n - 1);
+	if (host.n > 2 && host.p[0] == '[')
+		host = slice_make(host.p + 1, host.n - 2);
+	return slice_eq(host, address) || (is_loopback(address) && is_loopback(host));
+}
+
+bool
+identity_own_address(const struct scl *scl, struct slice address, unsigned port)
+{
+	const char *const *v = (const char *const *)scl->own.authorities;
+	char text[12];
+	int n = snprintf(text, sizeof(text), "%u", port);
+
+	for (; v != NULL && *v != NULL; v++)
+		if (is_at(slice_of(*v), address, slice_make(text, (size_t)n)))
+			return true;
+	return false;
 }
 
 bool

@@ -75,6 +75,16 @@ enum rc identity_applications(struct scl *scl, struct arena *a,
                               bool (*visit)(void *arg, struct slice app_id), void *arg);
 /* requestingEntity of one, as an absolute URI. From scl_start on; p NULL without memory. */
 struct slice identity_of_application(const struct scl *scl, struct arena *a, struct slice app_id);
+/*
+ * The App-ID when uri is that of some application of this SCL, registered or not, in any form; empty:
+ * it is none. In the arena.
+ */
+struct slice identity_app_id(const struct scl *scl, struct arena *a, struct slice uri);
+/*
+ * True when something at that numeric address and port is reached that this SCL listens on, as far as
+ * its names tell: also by any loopback address.
+ */
+bool identity_own_address(const struct scl *scl, struct slice address, unsigned port);
 /* Whether uri is that, in any form. */
 bool identity_is_application(const struct scl *scl, struct arena *a, struct slice uri,
                              struct slice app_id);

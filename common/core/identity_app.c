@@ -66,6 +66,22 @@ names(struct arena *a, struct slice rest, struct slice app_id)
 	       slice_eq(id, app_id);
 }
 
+struct slice
+identity_app_id(const struct scl *scl, struct arena *a, struct slice uri)
+{
+	struct slice path = own_path(scl, a, uri), rest, id;
+
+	if (!slice_starts(path, scl->base_path))
+		return SLICE_NONE;
+	rest = slice_from(path, scl->base_path.n);
+	if (!slice_starts(rest, COLLECTION))
+		return SLICE_NONE;
+	rest = slice_from(rest, COLLECTION.n);
+	if (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL || !uri_decode(a, rest, &id))
+		return SLICE_NONE;
+	return id;
+}
+
 bool
 identity_is_application(const struct scl *scl, struct arena *a, struct slice uri,
                         struct slice app_id)

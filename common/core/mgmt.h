@@ -56,6 +56,8 @@ struct mgmt_adaptor {
 	void (*cancel)(const struct mgmt_adaptor *self, struct mgmt_order *order);
 	/* Something in the own collection has changed; NULL: nobody wants to know. */
 	void (*changed)(const struct mgmt_adaptor *self);
+	/* The device is to be looked at now, not when its time has come; NULL: that is not its matter. */
+	void (*look)(const struct mgmt_adaptor *self);
 	void *owner;
 };
 
@@ -75,6 +77,9 @@ struct mgmt_item {
 enum rc mgmt_adaptor_add(struct scl *scl, const struct mgmt_adaptor *adaptor);
 /* No call comes any more; orders that it has not ended end as interrupted. Courier thread. */
 void mgmt_adaptor_remove(struct scl *scl, const struct mgmt_adaptor *adaptor);
+
+/* Calls look of every adaptor. Courier thread. */
+void mgmt_look(struct scl *scl);
 
 /* Percentage of an action that is done; stored when there is time. Courier thread. */
 void mgmt_order_progress(struct mgmt_order *order, int percent);

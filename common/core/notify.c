@@ -453,6 +453,7 @@ send_out(struct delivery *d, const struct owed *o)
 		                   .timeout_ms = timeout_ms(d), .answer_max = 65536,
 		                   .done = exchange_done, .owner = d };
 	d->ex.url = arena_copy(d->arena, o->to);
+	d->ex.named_by = arena_copy(d->arena, o->creator);
 	exchange_add_header(&d->ex, SLICE_LIT("Content-Type"), slice_of(o->codec->media_type));
 	exchange_add_issuer(&d->ex, scl, o->release);
 	courier_send(d->all->courier, &d->ex);
@@ -466,6 +467,10 @@ delivery_send(struct delivery *d, const struct owed *o, bool to_scl)
 	if (!owed_encode(d->all->scl, d->arena, o, &d->body)) {
 		LOG_ERROR(d->all->scl->log, "notify-too-large", LOG_N("subscription", d->subscription));
 		delivery_finished(d, REFUSED);
+	} else if (to_scl && in_the_name_of(d, o).n == 0 &&
+	           !courier_contact_ok(d->all->courier, o->creator, o->to)) {
+		/* This SCL would speak for it there. */
+		delivery_finished(d, FAILED);
 	} else if (to_scl) {
 		send_to_scl(d, o);
 	} else {

@@ -17,6 +17,7 @@
 #define EXCHANGE_COAP_TOKEN 4u
 
 struct courier;
+struct sockaddr; /* <sys/socket.h> */
 
 struct exchange_header {
 	struct slice name;
@@ -42,10 +43,23 @@ struct exchange {
 	unsigned char coap_token[EXCHANGE_COAP_TOKEN];
 	bool secret_answer; /* growth of answer leaves nothing of it behind; its owner wipes it */
 	/*
+	 * Empty, or requestingEntity of who has named url in a request: whether something goes there, and
+	 * by which credential, is then asked of the guard (core/guard.h, contact).
+	 */
+	struct slice named_by;
+	/*
+	 * NULL, or asked for each address that the host of url has, before a connection to it is made; a
+	 * false one is not tried. With a credential of its own alone: connections that others have made
+	 * were not asked about. http and https alone. Courier thread.
+	 */
+	bool (*address_ok)(void *arg, const struct sockaddr *to);
+	void *address_arg;
+	/*
 	 * By what TLS is made, alive until done; NULL: what port_conf.credential names for the URL. A
 	 * connection is used only by exchanges with the same credential.
 	 */
 	const struct credential *credential;
+	bool bare; /* it goes as it is, past port_conf.protect: its body proves itself */
 	/*
 	 * NULL, or the label of a TLS exporter without context (RFC 5705): when the session stands, and
 	 * before the request is sent, exported has its value. Without one (TLS 1.2 without extended
@@ -124,7 +138,7 @@ struct port_conf {
 	void *credential_arg;
 	/*
 	 * The way out and back of every exchange that goes to a port and for which its sender has named
-	 * no credential. Both or neither; the courier calls them, not the port. Courier thread.
+	 * no credential, unless it is bare. Both or neither; the courier calls them, not the port. Courier thread.
 	 *
 	 * protect may complete and replace what is sent: credential, headers, body. RC_OK, or the
 	 * exchange fails unsent with it. unprotect is called once for each RC_OK, with the answer or the

@@ -47,14 +47,14 @@ admit_body(struct req *rq)
 	struct slice type = media_essence(rq->in.content_type);
 
 	/* What the core sends is bounded where it is made. */
-	if (rq->in.has_length && rq->in.content_length > rq->conf->body_max && !rq->notification)
+	if (rq->in.has_length && rq->in.content_length > req_body_max(rq) && !rq->notification)
 		return req_fail(rq, RC_TOO_LARGE, "the body is over the limit of %zu octets",
-		                rq->conf->body_max);
+		                req_body_max(rq));
 	if (!write || rq->sealed || !has_body(rq))
 		return RC_OK;
 	rq->in_codec = type.n == 0 ? &codec_xml : media_codec(type);
 	if (rq->in_codec == NULL && !is_foreign(rq) && !path_takes_any_content(rq) &&
-	    !addresses_content(rq->uri.path))
+	    !addresses_content(rq->uri.path) && !config_is_doc(rq))
 		return req_fail(rq, RC_MEDIA_TYPE, "the media type of the body is not supported");
 	return RC_OK;
 }
@@ -108,8 +108,8 @@ admit_peer(struct req *rq)
 	const struct guard *g = rq->scl->guard;
 	struct slice reason = SLICE_NONE;
 
-	if ((rq->listener->serve & ~(unsigned)SERVE_TREE) != 0 &&
-	    (rq->listener->serve & SERVE_TREE) == 0)
+	if ((rq->listener->serve & ~(unsigned)SERVE_RESOURCES) != 0 &&
+	    (rq->listener->serve & SERVE_RESOURCES) == 0)
 		return req_fail(rq, RC_NOT_FOUND, "no resources are served on this listener");
 	if (g == NULL)
 		return RC_OK;
@@ -435,6 +435,7 @@ prepare_local(struct req *rq)
 		return rq->target.segment->serve(rq->target.segment, rq);
 	if (rq->target.kind == TARGET_APOC)
 		return forward_route(rq);
+	TRY(config_prepare(rq));
 	h = rq->target.type->hooks;
 	if (h != NULL && h->prepare != NULL)
 		TRY(h->prepare(rq));
@@ -610,13 +611,47 @@ commit_or_wait(struct req *rq)
 		req_finish(rq);
 }
 
+static void
+configured(struct guard_wait *w, enum rc rc, struct slice reason)
+{
+	struct req *rq = (struct req *)(void *)((char *)w - offsetof(struct req, wait));
+
+	if (guarded(rq, rc, reason) == RC_OK)
+		commit_or_wait(rq);
+	else
+		req_finish(rq);
+}
+
+/* RC_OK: nothing is to be waited for. */
+static enum rc
+configure(struct req *rq)
+{
+	const struct guard *g = rq->scl->guard;
+	struct slice reason = SLICE_NONE;
+	enum rc rc;
+
+	if (rq->config.object.p == NULL || g == NULL || g->configure == NULL)
+		return RC_OK;
+	rq->wait.then = configured;
+	rc = g->configure(g->arg, &rq->in, &rq->config, &rq->wait, &reason);
+	/* When it waits it may be over already. */
+	return rc == RC_PENDING ? rc : guarded(rq, rc, reason);
+}
+
 void
 req_submit(struct req *rq, req_done *done, void *arg)
 {
+	enum rc rc;
+
 	rq->done = done;
 	rq->done_arg = arg;
-	if (rq->take != NULL)
+	if (rq->take != NULL) {
 		rq->take(rq);
-	else
+		return;
+	}
+	rc = configure(rq);
+	if (rc == RC_OK)
 		commit_or_wait(rq);
+	else if (rc != RC_PENDING)
+		req_finish(rq);
 }

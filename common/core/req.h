@@ -34,10 +34,13 @@ enum req_serve {
 	SERVE_MSBF = 8, /* bootstrap (TS 102 690 clause 8) */
 	SERVE_MAS = 16, /* the MAS, for NSCLs and MSBFs */
 	SERVE_ADMIN = 32, /* administration of both */
-	SERVE_PROXY = 64 /* the store-and-forward proxy, for gateways of other providers */
+	SERVE_PROXY = 64, /* the store-and-forward proxy, for gateways of other providers */
+	SERVE_EDGE = 128 /* mIa for applications of others, by grants (cap/edge_gate.h); alone */
 };
-/* Those with a resource tree. */
+/* Those with a resource tree, as whoever is served there sees it whole. */
 #define SERVE_TREE (SERVE_MIA | SERVE_DIA | SERVE_MID)
+/* And as applications outside may see parts of it: what is told to everybody is not told there. */
+#define SERVE_RESOURCES (SERVE_TREE | SERVE_EDGE)
 
 /* Where a request came in; lives longer than every request from it. */
 struct req_listener {
@@ -84,11 +87,14 @@ struct req_input {
 	uint64_t connection_id;
 	bool was_sealed;
 	uint64_t seal_seq;
+	size_t body_max; /* set by the guard: octets of the body at most; 0: as is configured */
 	/* Of the security procedures (TS 102 690 clause 8). */
 	struct slice nonce; /* X-M2M-Nonce */
 	struct slice connection; /* X-M2M-Connection */
 	struct slice device_proof; /* X-M2M-Device-Proof */
 	struct slice ival_signature; /* X-M2M-IVal-Sig */
+	struct slice priority; /* X-M2M-Priority: a claim within a session */
+	struct slice indicator; /* X-M2M-Ind: a claim without one */
 	/*
 	 * X-M2M-SGA, the proof of a device for a security gateway application: the header, or the query
 	 * parameter x-m2m-sga, which req_admit takes out of target. Goes with what is passed on.

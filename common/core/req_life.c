@@ -142,8 +142,10 @@ req_free(struct req *rq)
 	free(rq->out.body);
 	decision_release(rq->decision);
 	decision_release(rq->old_decision);
-	if (rq->parked)
+	if (rq->parked) {
+		atomic_fetch_sub(&rq->scl->parked, 1);
 		arena_free(rq->arena);
+	}
 	memory_give(rq->scl, rq->parked ? NULL : rq->arena, rq);
 }
 
@@ -169,6 +171,7 @@ req_park(struct req *rq)
 	memory_give(rq->scl, rq->arena, NULL);
 	rq->arena = small;
 	rq->parked = true;
+	atomic_fetch_add(&rq->scl->parked, 1);
 	rq->in = (struct req_input){ .op = rq->in.op,
 		                     .head = rq->in.head,
 		                     .known_method = true,
@@ -212,7 +215,9 @@ req_answer(struct req *rq)
 size_t
 req_body_max(const struct req *rq)
 {
-	return rq->endpoint != NULL ? rq->endpoint->body_max : rq->conf->body_max;
+	size_t max = rq->endpoint != NULL ? rq->endpoint->body_max : rq->conf->body_max;
+
+	return rq->in.body_max != 0 && rq->in.body_max < max ? rq->in.body_max : max;
 }
 
 void

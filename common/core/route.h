@@ -3,6 +3,7 @@
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
 
+#include "core/neighbour.h"
 #include "core/scl_impl.h"
 
 /* A point of contact of the next SCL. */
@@ -53,6 +54,16 @@ struct slice domain_key(struct arena *a, struct slice domain);
 bool domain_is_public(struct slice host);
 /* True when this SCL stands in Via: the request goes round. */
 bool route_passed_here(const struct req *rq);
+
+/* NULL without memory. */
+struct neighbours *neighbours_new(void);
+/* NULL is fine. */
+void neighbours_free(struct neighbours *all);
+
+enum neighbour_way { NEIGHBOUR_NONE, NEIGHBOUR_REACHED, NEIGHBOUR_AWAY };
+
+/* Whether target (absolute URI) is a neighbour's, and whether it can be reached. a is for scratch. */
+enum neighbour_way neighbour_of(struct scl *scl, struct arena *a, struct slice target);
 
 /*
  * Stores onlineStatus of an m2mPoc (by what happened: TS 102 921 10.6); then, unless NULL, is called

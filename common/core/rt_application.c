@@ -40,7 +40,8 @@ application_check(struct req *rq, const struct target *parent, const struct res 
 {
 	int64_t point = rq->scl->conf.role == SCL_NSCL ? REFERENCE_MIA : REFERENCE_DIA;
 
-	if (old == NULL && !rq->own && (rq->listener->serve & (SERVE_MIA | SERVE_DIA)) == 0)
+	if (old == NULL && !rq->own &&
+	    (rq->listener->serve & (SERVE_MIA | SERVE_DIA | SERVE_EDGE)) == 0)
 		return req_fail(rq, RC_FORBIDDEN, "applications are not served on this listener");
 	if (old == NULL && rq->in.app_id.p != NULL && !slice_eq(self->name, rq->in.app_id))
 		return req_fail(rq, RC_FORBIDDEN, "SEC_IDENTITY");

@@ -104,17 +104,37 @@ put_adaptor(struct mgmt *m, const struct mgmt_adaptor *is, const struct mgmt_ada
 	return i < MGMT_ADAPTORS_MAX;
 }
 
+/* NULL: there is none at that place. */
+static const struct mgmt_adaptor *
+adaptor_at(struct mgmt *m, size_t i)
+{
+	const struct mgmt_adaptor *a;
+
+	pthread_mutex_lock(&m->adaptors_lock);
+	a = m->adaptors[i];
+	pthread_mutex_unlock(&m->adaptors_lock);
+	return a;
+}
+
 void
 mgmt_tell_changed(struct mgmt *m)
 {
 	for (size_t i = 0; i < MGMT_ADAPTORS_MAX; i++) {
-		const struct mgmt_adaptor *a;
+		const struct mgmt_adaptor *a = adaptor_at(m, i);
 
-		pthread_mutex_lock(&m->adaptors_lock);
-		a = m->adaptors[i];
-		pthread_mutex_unlock(&m->adaptors_lock);
 		if (a != NULL && a->changed != NULL)
 			a->changed(a);
+	}
+}
+
+void
+mgmt_look(struct scl *scl)
+{
+	for (size_t i = 0; i < MGMT_ADAPTORS_MAX; i++) {
+		const struct mgmt_adaptor *a = adaptor_at(scl->mgmt, i);
+
+		if (a != NULL && a->look != NULL)
+			a->look(a);
 	}
 }
 

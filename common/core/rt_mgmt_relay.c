@@ -10,6 +10,7 @@
 
 #include "core/route.h"
 #include "core/rt_mgmt.h"
+#include "sec/config_doc.h"
 
 struct relay {
 	struct scl_call call;
@@ -251,6 +252,11 @@ begin(struct req *rq, struct slice original)
 	r->call.target = uri;
 	r->call.via = rq->in.via;
 	r->call.content_type = r->call.accept = SLICE_LIT("application/xml");
+	/* What its provider has signed the device gets as it came. */
+	if (rq->config.doc != NULL) {
+		r->call.body = rq->config_text;
+		r->call.content_type = SLICE_LIT(CONFIG_MEDIA_TYPE);
+	}
 	r->call.done = relayed;
 	rq->take = take;
 	rq->taken = r;

@@ -277,6 +277,7 @@ send_out(struct saf_outlet *o, const struct delivery *d)
 
 	o->ex = (struct exchange){ .method = SLICE_LIT("POST"),
 		                   .url = d->r.head.contact,
+		                   .named_by = d->r.head.issuer,
 		                   .body = buf_view(&o->body),
 		                   .timeout_ms = scl_conf(scl)->notify_timeout_ms,
 		                   .answer_max = 65536,

@@ -4,6 +4,7 @@
 #include "core/announce.h"
 #include "core/channel.h"
 #include "core/group.h"
+#include "core/route.h"
 #include "core/saf.h"
 
 #include <ctype.h>
@@ -103,6 +104,8 @@ scl_new(const struct scl_conf *conf, const struct scl_parts *parts, struct scl *
 	if (rc == RC_OK && (scl->mgmt = mgmt_new(scl)) == NULL)
 		rc = RC_UNAVAILABLE;
 	if (rc == RC_OK && (scl->observers = observers_new(scl)) == NULL)
+		rc = RC_UNAVAILABLE;
+	if (rc == RC_OK && (scl->neighbours = neighbours_new()) == NULL)
 		rc = RC_UNAVAILABLE;
 	if (rc != RC_OK) {
 		scl_free(scl);
@@ -227,6 +230,7 @@ scl_free(struct scl *scl)
 		return;
 	courier_free(scl->courier);
 	saf_free(scl->saf);
+	neighbours_free(scl->neighbours);
 	announcer_free(scl->announcer);
 	groups_free(scl->groups);
 	mgmt_free(scl->mgmt);
@@ -275,6 +279,19 @@ exchange_add_issuer(struct exchange *ex, const struct scl *scl, int release)
 	if (release == 1)
 		return exchange_add_header(ex, SLICE_LIT("Authorization"), scl->own.credentials);
 	return exchange_add_header(ex, SLICE_LIT("From"), scl->own.base_uri);
+}
+
+void
+scl_load(struct scl *scl, struct scl_load *out)
+{
+	const struct scl_conf *conf = scl_conf(scl);
+	unsigned parked = atomic_load_explicit(&scl->parked, memory_order_relaxed);
+	unsigned all = atomic_load_explicit(&scl->requests, memory_order_relaxed);
+
+	*out = (struct scl_load){ .requests = all > parked ? all - parked : 0,
+		                  .requests_max = conf->pending_max,
+		                  .writes = committer_waiting(scl->committer),
+		                  .writes_max = conf->queue_max };
 }
 
 const char *

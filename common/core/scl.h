@@ -222,6 +222,15 @@ void scl_call_end(struct scl_call *call);
  */
 void scl_registered_anew(struct scl *scl, struct slice link);
 
+/* How much of the room for what waits is taken. */
+struct scl_load {
+	unsigned requests, requests_max; /* under way, without those that only wait (long polls) */
+	unsigned writes, writes_max; /* that wait for the committer */
+};
+
+/* Any thread, never blocks. From scl_start on. */
+void scl_load(struct scl *scl, struct scl_load *out);
+
 /* Facts that capabilities need; strings live as long as the scl. */
 
 /*

@@ -75,6 +75,7 @@ struct scl {
 	const struct guard *guard; /* NULL = none */
 	_Atomic bool admitting;
 	_Atomic unsigned requests; /* under way */
+	_Atomic unsigned parked; /* of them: long polls and the like, which only wait */
 	_Atomic uint64_t next_number; /* of requests, for the log */
 	unsigned subscriptions; /* stored, in all; these three are the committer thread's */
 	int subscriptions_changed, subscriptions_kept; /* by the present job, by the batch before it */
@@ -86,6 +87,7 @@ struct scl {
 	struct groups *groups;
 	struct mgmt *mgmt;
 	struct observers *observers;
+	struct neighbours *neighbours;
 };
 
 /* The current limits; valid for the whole run of the scl. */
@@ -203,6 +205,8 @@ struct req {
 	void (*take)(struct req *rq);
 	void *taken; /* of whoever takes it */
 	struct guard_wait wait; /* for the guard, before a write */
+	struct guard_config config; /* object absent: the guard is not asked about one */
+	struct slice config_text; /* the body as it came, when config.doc is there */
 	struct observer *observer; /* that it reads for, or NULL */
 	bool observer_new; /* the request's still */
 	bool watched; /* an endpoint's answer can be observed, by the key watch */
@@ -240,6 +244,16 @@ struct req *req_new_local(struct scl *scl, enum req_op op, struct slice target, 
 enum rc req_decode(struct req *rq);
 /* Methods that the target takes, as the value of Allow. */
 struct slice req_allow(struct req *rq);
+
+/* ---- req_config.c ---- */
+
+/* The body is a document of sec/config_doc.h. */
+bool config_is_doc(const struct req *rq);
+/*
+ * A change of device management: what came in a signed document is taken out of it, and what
+ * concerns this SCL itself is noted for the guard. On the serving thread, before the body is decoded.
+ */
+enum rc config_prepare(struct req *rq);
 
 /* ---- req_media.c ---- */
 
@@ -602,6 +616,11 @@ void courier_cancel(struct courier *c, struct scl_task *task);
  */
 bool courier_posted(const struct scl_task *task);
 void courier_send(struct courier *c, struct exchange *ex);
+/*
+ * Whether something may go to url because named_by (requestingEntity, may be empty) has said so
+ * (core/guard.h, contact): for what this SCL does there in its own name. Courier thread.
+ */
+bool courier_contact_ok(struct courier *c, struct slice named_by, struct slice url);
 /* True on the courier thread after courier_stop was called: nothing new is begun. */
 bool courier_stopping(const struct courier *c);
 struct scl *courier_scl(const struct courier *c);
