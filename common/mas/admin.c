@@ -16,7 +16,7 @@
 #define TOKEN_ACTOR "admin"
 
 static const struct admin_op *const tables[] = { admin_node_ops, admin_list_ops, admin_audit_ops,
-	                                         admin_device_ops };
+	                                         admin_device_ops, admin_group_ops };
 
 /* ---- the end of a call ---- */
 
@@ -92,8 +92,10 @@ admin_note(struct admin_call *c, const char *result, void (*then)(struct admin_c
 	};
 	if (a->conf.mas != NULL)
 		mas_note(a->conf.mas, &c->note);
-	else
+	else if (a->conf.msbf != NULL)
 		msbf_note(a->conf.msbf, &c->note);
+	else
+		then(c);
 }
 
 static void
@@ -198,7 +200,7 @@ authenticate(struct admin_call *c)
 static bool
 is_elsewhere(const struct admin *a, const struct admin_op *op)
 {
-	return op->at_mas && a->conf.mas == NULL;
+	return a->conf.mas == NULL && (op->at_mas || (op->at_store && a->conf.msbf == NULL));
 }
 
 static enum rc
@@ -241,6 +243,8 @@ find(struct admin_call *c)
 			return is_elsewhere(c->admin, op) ? refuse(c, RC_NOT_IMPLEMENTED, "NO_MAS")
 			                                  : RC_OK;
 		}
+	if (admin_more_find(c, path, &methods))
+		return RC_OK;
 	return methods != 0 ? refuse_method(c, methods) : refuse(c, RC_NOT_FOUND, "NOT_FOUND");
 }
 
@@ -253,6 +257,8 @@ read_query(struct admin_call *c)
 
 	if (c->op->method != REQ_RETRIEVE)
 		return query.n == 0;
+	if (c->more != NULL)
+		return true;
 	return mas_query_read(c->arena, query, c->op->fields, c->op->n_fields, &c->args);
 }
 
@@ -271,6 +277,8 @@ read_body(struct admin_call *c)
 		return RC_OK;
 	if (!slice_is(essence, MEDIA_JSON))
 		return RC_MEDIA_TYPE;
+	if (c->more != NULL)
+		return RC_OK;
 	return json_read(c->in->body, c->op->fields, c->op->n_fields, &c->args) ? RC_OK
 	                                                                          : RC_BAD_REQUEST;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The audits of MAS and MSBF, their counters, a new master key. */
+/* The audits of MAS and MSBF, their counters, a new master key, a new generator. */
 #include "config.h"
 
 #include "mas/admin_impl.h"
+
+#include "sec/b64url.h"
 
 #define NITEMS(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -90,9 +92,12 @@ page_check(struct admin_call *c)
 		return RC_BAD_REQUEST;
 	if (!admin_limit(c, MAS_PAGE_MAX, &limit))
 		return RC_BAD_REQUEST;
-	c->u.page = (struct mas_audit_page){ .after = after, .limit = limit,
-		                             .begin = page_begin, .row = page_row,
-		                             .done = page_done, .owner = c };
+	c->u.page = (struct mas_audit_page){ .after = after,
+		                             .limit = limit,
+		                             .begin = page_begin,
+		                             .row = page_row,
+		                             .done = page_done,
+		                             .owner = c };
 	return RC_OK;
 }
 
@@ -191,8 +196,9 @@ rewrapped_msbf(struct mas_rewrap *r)
 static void
 rewrap_msbf(struct admin_call *c)
 {
-	c->u.rewrap = (struct mas_rewrap){ .actor = c->actor, .source = c->source,
-		                           .done = rewrapped_msbf, .owner = c };
+	c->u.rewrap = (struct mas_rewrap){
+		.actor = c->actor, .source = c->source, .done = rewrapped_msbf, .owner = c
+	};
 	msbf_rewrap(c->admin->conf.msbf, &c->u.rewrap);
 }
 
@@ -220,9 +226,43 @@ rewrap_begin(struct admin_call *c)
 		rewrap_msbf(c);
 		return;
 	}
-	c->u.rewrap = (struct mas_rewrap){ .actor = c->actor, .source = c->source,
-		                           .done = rewrapped_mas, .owner = c };
+	c->u.rewrap = (struct mas_rewrap){
+		.actor = c->actor, .source = c->source, .done = rewrapped_mas, .owner = c
+	};
 	mas_rewrap(c->admin->conf.mas, &c->u.rewrap);
+}
+
+/* ---- the generator of small data ---- */
+
+static void
+generator_done(struct mas_generator *g)
+{
+	struct admin_call *c = g->owner;
+	char text[B64URL_LEN(IBAS_PUBLIC_SIZE)];
+
+	b64url_encode(text, g->q, IBAS_PUBLIC_SIZE);
+	buf_char(&c->out, '{');
+	json_put_text(&c->out, "generator", slice_make(text, sizeof(text)));
+	json_put_number(&c->out, "epoch", g->epoch);
+	buf_char(&c->out, '}');
+	admin_outcome(c, &g->outcome, RC_OK);
+}
+
+static void
+generator(struct admin_call *c)
+{
+	c->u.generator = (struct mas_generator){ .replace = c->op->method == REQ_CREATE,
+		                                 .actor = c->actor,
+		                                 .source = c->source,
+		                                 .done = generator_done,
+		                                 .owner = c };
+	mas_generator(c->admin->conf.mas, &c->u.generator);
+}
+
+static void
+generator_show(struct admin_call *c)
+{
+	admin_note(c, "ok", generator);
 }
 
 /* ---- counters ---- */
@@ -234,7 +274,10 @@ counters(struct admin_call *c)
 	if (c->admin->conf.mas != NULL)
 		mas_counters_visit(mas_counters_of(c->admin->conf.mas), json_put_counter, &c->out);
 	if (c->admin->conf.msbf != NULL)
-		mas_counters_visit(msbf_counters_of(c->admin->conf.msbf), json_put_counter, &c->out);
+		mas_counters_visit(msbf_counters_of(c->admin->conf.msbf), json_put_counter,
+		                   &c->out);
+	for (unsigned i = 0; i < c->admin->n_counters; i++)
+		mas_counters_visit(c->admin->counters[i], json_put_counter, &c->out);
 	buf_char(&c->out, '}');
 	admin_answer(c, RC_OK);
 }
@@ -252,8 +295,11 @@ const struct admin_op admin_audit_ops[] = {
 	  .begin = mas_page_begin, .at_mas = true },
 	{ REQ_RETRIEVE, "msbf/audit", "audit-msbf", FIELDS(page_fields), .check = page_check,
 	  .begin = msbf_page_begin, .at_msbf = true },
-	{ REQ_CREATE, "audit/verify", "audit-verify", .begin = verify_begin },
-	{ REQ_CREATE, "rewrap", "rewrap", .begin = rewrap_begin },
+	{ REQ_CREATE, "audit/verify", "audit-verify", .begin = verify_begin, .at_store = true },
+	{ REQ_CREATE, "rewrap", "rewrap", .begin = rewrap_begin, .at_store = true },
+	{ REQ_RETRIEVE, "generator", "generator", .begin = generator_show, .at_mas = true },
+	{ REQ_CREATE, "generator/replace", "generator-replace", .begin = generator,
+	  .at_mas = true },
 	{ REQ_RETRIEVE, "counters", "counters", .begin = counters_begin },
 	{ .path = NULL },
 };

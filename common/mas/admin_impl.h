@@ -24,6 +24,13 @@ struct admin {
 	pthread_rwlock_t lock; /* guards tokens */
 	struct tokens *tokens; /* NULL: none */
 	struct failures *failures;
+	const struct admin_more
+		*more[ADMIN_MORE_MAX]; /* not changed once the scl runs, as the next */
+	unsigned n_more;
+	const struct mas_counters *counters[ADMIN_COUNTERS_MAX];
+	unsigned n_counters;
+	void (*rotated)(void *arg, const char *scl_id, const char *actor); /* NULL: nobody */
+	void *rotated_arg;
 };
 
 struct admin_call;
@@ -48,10 +55,11 @@ struct admin_op {
 	/* The body may be application/x-ndjson, which is then not read into args. */
 	bool lines;
 	bool at_mas, at_msbf; /* it needs a MAS, a MSBF, of this process */
+	bool at_store; /* it needs one of both */
 };
 
 extern const struct admin_op admin_node_ops[], admin_list_ops[], admin_audit_ops[],
-	admin_device_ops[]; /* each ends with path NULL */
+	admin_device_ops[], admin_group_ops[]; /* each ends with path NULL */
 
 /* Arguments of all operations; texts lie in the request. */
 union admin_args {
@@ -75,6 +83,11 @@ union admin_args {
 		struct slice ppid, fingerprints, sub_id, note, old;
 		bool replace;
 	} device;
+	struct {
+		struct slice gid, members, networks, node;
+		int64_t window, expiry;
+		bool rekey_on_join;
+	} group;
 };
 
 /* In the arena of its request. */
@@ -107,6 +120,7 @@ struct admin_call {
 		struct mas_audit_page page;
 		struct mas_audit_verify verify;
 		struct mas_rewrap rewrap;
+		struct mas_generator generator;
 		struct msbf_change device;
 		struct msbf_query devices;
 	} u;
@@ -117,6 +131,9 @@ struct admin_call {
 	uint64_t number;
 	enum mas_priority priority;
 	void *state; /* of an operation */
+	const struct admin_more *more; /* NULL: op is one of ours */
+	struct admin_op more_op; /* what it is to the rest */
+	struct admin_ask ask;
 };
 
 /* Ends the call with what is in out. On any thread; c is gone afterwards. */
@@ -136,6 +153,8 @@ void admin_list_end(struct admin_call *c, const struct mas_outcome *o, const cha
 /* At most max fingerprints of a list of hex texts. */
 bool admin_fingerprints(struct slice list, struct device_fingerprint *out, unsigned max,
                         unsigned *n);
+/* An operation of another part of the process; *methods: that the path has. */
+bool admin_more_find(struct admin_call *c, struct slice path, unsigned *methods);
 /* A zero-terminated copy in c; NULL when it is longer than max. */
 const char *admin_text(struct admin_call *c, struct slice s, size_t max);
 

@@ -134,8 +134,11 @@ change_done(struct mas_change *ch)
 	struct admin_call *c = ch->owner;
 	struct mas_outcome outcome = ch->outcome;
 	enum mas_change_kind kind = ch->kind;
+	const struct admin *a = c->admin;
 
-	if (outcome.rc != RC_OK || c->admin->conf.msbf == NULL ||
+	if (kind == MAS_ROTATE && outcome.rc == RC_OK && a->rotated != NULL)
+		a->rotated(a->rotated_arg, ch->scl_id, c->actor);
+	if (outcome.rc != RC_OK || a->conf.msbf == NULL ||
 	    (kind != MAS_REVOKE_NODE && kind != MAS_UNLOCK))
 		admin_outcome(c, &outcome, RC_NO_CONTENT);
 	else

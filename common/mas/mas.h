@@ -11,6 +11,7 @@
 #ifndef MAS_MAS_H
 #define MAS_MAS_H
 
+#include "base/buf.h"
 #include "base/rc.h"
 #include "base/slice.h"
 #include "sec/ival.h"
@@ -18,6 +19,8 @@
 #include "sec/node_id.h"
 #include "sec/psk_id.h"
 #include "sec/secret.h"
+#include "sd/ibas.h"
+#include "sec/trigger.h"
 #include "store/tables_job.h"
 
 #include <stdbool.h>
@@ -27,6 +30,8 @@
 #define MAS_SOURCES_MAX 256
 #define MAS_REASON_MAX 32
 #define MAS_NSCL_MAX 64
+#define MAS_SERVING_MAX 32 /* serving networks of a group */
+#define MAS_NODE_GROUPS_MAX 16 /* groups that a node is in */
 
 /* securitymIdFlags. */
 enum mas_flag {
@@ -141,7 +146,7 @@ struct mas_provision {
 	void *owner;
 	struct tables_job job; /* the MAS's, as the following */
 	uint32_t asked_index;
-	bool is_new;
+	bool is_new, is_low;
 };
 
 /* live: all connections that are to be served, after a start. */
@@ -158,6 +163,136 @@ struct mas_live {
 	struct tables_job job; /* the MAS's */
 };
 
+/* ---- group authentication (Lai et al., group based authentication of MTC devices) ---- */
+
+/* Who asks for vectors. */
+enum mas_asker {
+	MAS_ASKER_NSCL, /* an NSCL, for itself: name is its SCL-ID */
+	MAS_ASKER_GATEWAY, /* a gateway, for itself: name is its SCL-ID */
+	MAS_ASKER_NODE /* an NSCL, for the node of one of its service connections */
+};
+
+/*
+ * gaka: one message of a serving network to the home network, T2 or T10 (gaka/message.h). The
+ * serving network that the message names has to be the asker: a node by its id, an NSCL by
+ * mas_serving_id of its SCL-ID.
+ */
+struct mas_gaka {
+	enum mas_asker asker;
+	struct slice name; /* of NSCL and GATEWAY; a MAS of another process goes by the certificate */
+	struct node_id node; /* of NODE */
+	struct slice nscl; /* as in mas_end: node has to have a connection with it */
+	struct slice message; /* lives until done */
+	struct slice source; /* as in mas_connect */
+
+	/*
+	 * RC_OK: there is an answer, which may be a T12. RC_BAD_REQUEST: message is neither;
+	 * RC_FORBIDDEN: the asker has no such node; RC_UNAVAILABLE.
+	 */
+	struct mas_outcome outcome;
+	struct buf answer; /* T3, T11 (secrets) or T12; the caller wipes it and calls buf_fini */
+	void (*done)(struct mas_gaka *g);
+	void *owner;
+	struct tables_job job; /* the MAS's, as the following */
+	unsigned counted;
+	int64_t now;
+};
+
+/* The key of a group, as a member has it. */
+struct mas_group_key {
+	uint64_t gid;
+	uint32_t epoch;
+	struct key gak;
+	unsigned window;
+	uint32_t previous_epoch; /* 0: none */
+	struct key previous;
+	int64_t previous_until;
+};
+
+/* group_keys: the keys of the groups that a node is in. */
+struct mas_group_keys {
+	struct node_id node;
+	struct slice nscl; /* as in mas_gaka */
+
+	struct mas_outcome outcome; /* RC_FORBIDDEN: as in mas_gaka, or the node is revoked */
+	unsigned n;
+	struct mas_group_key all[MAS_NODE_GROUPS_MAX]; /* the caller wipes them */
+	void (*done)(struct mas_group_keys *k);
+	void *owner;
+	struct tables_job job; /* the MAS's */
+};
+
+#define MAS_TRIGGER_TOKENS 2u
+#define MAS_TRIGGER_LIFETIME_MAX (30 * 86400u) /* seconds */
+
+/*
+ * trigger: tokens that wake a node and lead it to the NSCL that asks (sec/trigger.h), of one counter
+ * that never comes again. More than one where it is not known which Kmr the node has: all are sent.
+ */
+struct mas_trigger {
+	struct slice scl_id; /* of the node; empty: by node */
+	struct node_id node; /* in, or out */
+	enum trigger_reason reason;
+	uint64_t not_after; /* seconds since 1970; at most MAS_TRIGGER_LIFETIME_MAX from now */
+	enum trigger_scheme scheme;
+	uint16_t port;
+	struct slice host;
+	struct slice nscl; /* as in mas_connect */
+	const char *actor; /* for the audit; NULL = the NSCL */
+	struct slice source; /* the same */
+
+	/*
+	 * RC_NOT_FOUND UNKNOWN_NODE; RC_FORBIDDEN NODE_REVOKED; RC_CONFLICT NO_KEY: it has no Kmr that
+	 * counts; RC_BAD_REQUEST BAD_PARAM.
+	 */
+	struct mas_outcome outcome;
+	uint64_t counter;
+	unsigned n_tokens;
+	struct {
+		size_t n;
+		uint8_t v[TRIGGER_MAX];
+	} tokens[MAS_TRIGGER_TOKENS];
+	void (*done)(struct mas_trigger *c);
+	void *owner;
+	struct tables_job job; /* the MAS's */
+};
+
+/*
+ * identity: the key of a node in the identity-based scheme of small data (sd/ibas.h), for the month
+ * that it is at the MAS, and the generator's Q. The generator is made when it is first asked for.
+ */
+struct mas_identity {
+	bool generator; /* Q alone; node and nscl are not looked at */
+	struct node_id node;
+	struct slice nscl; /* as in mas_gaka */
+
+	/*
+	 * RC_FORBIDDEN: as in mas_group_keys; RC_NOT_IMPLEMENTED SD_ALG: the MAS was built without
+	 * pairing.
+	 */
+	struct mas_outcome outcome;
+	uint8_t q[IBAS_PUBLIC_SIZE];
+	char id[IBAS_ID_SIZE + 1];
+	uint8_t key[IBAS_KEY_SIZE]; /* the caller wipes it */
+	void (*done)(struct mas_identity *i);
+	void *owner;
+	struct tables_job job; /* the MAS's */
+};
+
+/* Names a serving network without saying who it is: H("m2m1 snid" || SCL-ID)[0..15]. */
+enum rc mas_serving_id(struct slice scl_id, struct node_id *out);
+
+/* Vectors that were given out for the group before are void. */
+struct mas_group_event {
+	uint64_t gid; /* 0: of any group, for what happened was lost */
+	uint32_t epoch; /* 0: the group is gone */
+	bool removed; /* node is no member any more */
+	struct node_id node;
+	/* mas_serving_id of those that may have vectors of it. */
+	unsigned n_serving;
+	struct node_id serving[MAS_SERVING_MAX];
+};
+
 /* Why a connection is not to be served any more. */
 enum mas_why {
 	MAS_REVOKED, /* the node, its Kmr, or this connection */
@@ -170,9 +305,23 @@ struct mas_watcher {
 	/* A node (id 0) or one of its connections is not to be served any more. */
 	void (*revoked)(struct mas_watcher *w, const struct node_id *node, uint64_t connection_id,
 	                enum mas_why why);
+	/*
+	 * Something may have ended that was not told: the MAS of another process is asked for the first
+	 * time, or was out of reach for longer than it remembers. NULL: not wanted.
+	 */
+	void (*lost)(struct mas_watcher *w);
 	/* The keys of psk have changed (mas_psk_feed). NULL: not wanted. */
 	void (*keys)(struct mas_watcher *w);
+	/* A group has changed. NULL: not wanted. */
+	void (*group)(struct mas_watcher *w, const struct mas_group_event *e);
 	struct mas_watcher *next; /* the MAS's */
+};
+
+/* What the MAS says of the subscription behind a Kmr. */
+struct mas_standing {
+	struct key indicator; /* K_ind (sec/indicator.h); wiped by whoever holds the struct */
+	bool low; /* the subscription is one of low priority */
+	bool active; /* a service connection was made by the Kmr, ever */
 };
 
 struct mas_ops {
@@ -182,11 +331,19 @@ struct mas_ops {
 	 * threads, by many at a time.
 	 */
 	bool (*psk)(void *mas, const struct psk_id *id, struct key *psk);
+	/*
+	 * The standing of a Kmr whose psk would be found, from memory alone as that; false and nothing in *out
+	 * when there is none. Any thread, by many at a time.
+	 */
+	bool (*indicator)(void *mas, const struct node_id *node, uint32_t kmr_index,
+	                  struct mas_standing *out);
 	void (*connect)(void *mas, struct mas_connect *c);
 	void (*end)(void *mas, struct mas_end *c);
 	void (*report)(void *mas, struct mas_report *c);
 	void (*provision)(void *mas, struct mas_provision *c);
 	void (*live)(void *mas, struct mas_live *l);
+	void (*gaka)(void *mas, struct mas_gaka *g);
+	void (*group_keys)(void *mas, struct mas_group_keys *k);
 	/* From then on, until unwatch; that waits for a call that is under way. */
 	void (*watch)(void *mas, struct mas_watcher *w);
 	void (*unwatch)(void *mas, struct mas_watcher *w);
@@ -195,6 +352,8 @@ struct mas_ops {
 	 * first ones end the older connection. Never blocks; unknown connections are ignored.
 	 */
 	void (*used)(void *mas, uint64_t connection_id, uint64_t requests, uint64_t octets);
+	void (*trigger)(void *mas, struct mas_trigger *c);
+	void (*identity)(void *mas, struct mas_identity *i);
 };
 
 /* One MAS: the functions and whose they are. */

@@ -49,7 +49,8 @@ struct mas_query {
 	void (*begin)(struct mas_query *q);
 	/* RC_BAD_REQUEST: after or limit; RC_NOT_FOUND: MAS_SHOW_NODE. */
 	struct mas_outcome outcome;
-	char next[MAS_CURSOR_MAX + 1]; /* "" = that was all; a page may be short, or empty, before that */
+	char next[MAS_CURSOR_MAX +
+	          1]; /* "" = that was all; a page may be short, or empty, before that */
 	void (*done)(struct mas_query *q);
 	void *owner;
 	struct tables_job job; /* the MAS's */
@@ -90,6 +91,7 @@ struct mas_change {
 	struct slice source;
 	const char *reason; /* of a revocation, a token; may be NULL */
 
+	char scl_id[MAS_SCL_ID_MAX + 1]; /* out, but for MAS_REVOKE_CONNECTION: of the node */
 	/* RC_NOT_FOUND; RC_BAD_REQUEST BAD_PARAM. Revoking again is RC_OK. */
 	struct mas_outcome outcome;
 	void (*done)(struct mas_change *c);
@@ -154,6 +156,30 @@ struct mas_audit_verify {
 
 /* The whole chain, in steps between other work. */
 void mas_audit_verify(struct mas_local *m, struct mas_audit_verify *v);
+
+/* ---- the generator of the identity-based scheme of small data ---- */
+
+struct mas_generator {
+	bool replace; /* by a new one, also when there is none; else it is only told */
+	const char *actor; /* for the audit of a change */
+	struct slice source;
+	uint32_t epoch; /* out: how many there have been */
+	uint8_t q[IBAS_PUBLIC_SIZE]; /* out */
+	/*
+	 * RC_NOT_FOUND: there is none yet; RC_NOT_IMPLEMENTED SD_ALG: built without pairing; RC_CONFLICT:
+	 * there is no next epoch.
+	 */
+	struct mas_outcome outcome;
+	void (*done)(struct mas_generator *g);
+	void *owner;
+	struct tables_job job; /* the MAS's */
+};
+
+/*
+ * With a new generator no key of the one before is good for anything: what was signed with it and
+ * is not at an NSCL yet is refused there, as soon as that has asked for the new Q.
+ */
+void mas_generator(struct mas_local *m, struct mas_generator *g);
 
 /* ---- a new master key ---- */
 

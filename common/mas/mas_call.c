@@ -55,6 +55,16 @@ mas_tell_keys(struct mas_local *m)
 	pthread_mutex_unlock(&m->watching);
 }
 
+static void
+tell_group(struct mas_local *m, const struct mas_group_event *e)
+{
+	pthread_mutex_lock(&m->watching);
+	for (struct mas_watcher *w = m->watchers; w != NULL; w = w->next)
+		if (w->group != NULL)
+			w->group(w, e);
+	pthread_mutex_unlock(&m->watching);
+}
+
 void
 mas_effects_apply(struct mas_local *m, const struct mas_effects *e)
 {
@@ -67,6 +77,9 @@ mas_effects_apply(struct mas_local *m, const struct mas_effects *e)
 		case EFFECT_KMR_GONE:
 			mas_psk_del(m->psk, &one->node, one->index);
 			keys = true;
+			break;
+		case EFFECT_CLASS:
+			keys = mas_psk_set_class(m->psk, &one->node, one->index, one->class) || keys;
 			break;
 		case EFFECT_CONN_ENDS:
 			mas_live_put(m->live, one->connection, MAS_LIVE_SAME, one->end);
@@ -82,6 +95,8 @@ mas_effects_apply(struct mas_local *m, const struct mas_effects *e)
 	}
 	if (keys)
 		mas_tell_keys(m);
+	for (size_t i = 0; i < e->n_groups; i++)
+		tell_group(m, &e->groups[i]);
 }
 
 /* ---- jobs ---- */
@@ -113,7 +128,7 @@ mas_job_effects(struct tables_job *j)
 	if (e == NULL)
 		j->memory = e = calloc(1, sizeof(*e));
 	else
-		e->n = 0;
+		e->n = e->n_groups = 0;
 	return e;
 }
 

@@ -2,7 +2,7 @@
 /* What an administrator changes: revocation, rotation, binding to devices, settings. */
 #include "config.h"
 
-#include "mas/mas_impl.h"
+#include "mas/mas_group_impl.h"
 
 struct work {
 	struct mas_local *m;
@@ -47,19 +47,25 @@ revoke_node(struct work *w)
 {
 	struct mas_conn_wish all = { .wants = mas_wants_all };
 	struct mas_effect gone = { .kind = EFFECT_NODE_GONE, .node = w->node.id, .why = MAS_REVOKED };
+	struct mas_trace t = { .actor = w->c->actor, .action = "group-leave",
+		               .result = w->c->reason, .source = w->c->source };
 	enum rc rc = revoke_kmrs(w, 0);
 
 	if (rc == RC_OK)
 		rc = mas_conns_end(w->m, w->tx, &w->node.id, &all, MAS_REVOKED, w->effects);
 	w->changed = w->changed || w->node.state != MAS_NODE_REVOKED;
 	w->node.state = MAS_NODE_REVOKED;
+	if (rc == RC_OK)
+		rc = mas_groups_leave(w->m, w->tx, &w->node.id, &t, w->effects);
 	return rc != RC_OK ? rc : mas_effect(w->effects, &gone);
 }
 
 static enum rc
 revoke_kmr(struct work *w)
 {
-	return revoke_kmrs(w, w->c->index);
+	enum rc rc = revoke_kmrs(w, w->c->index);
+
+	return rc == RC_OK && w->changed ? mas_groups_void(w->tx, &w->node.id, w->effects) : rc;
 }
 
 static enum rc
@@ -135,6 +141,23 @@ settings_ok(const struct mas_change *c)
 	       (c->priority == NULL || *c->priority <= MAS_PRIORITY_LOW);
 }
 
+/* Whoever has the keys in memory has the class beside them. */
+static enum rc
+tell_class(struct work *w)
+{
+	struct mas_kmrs kmrs;
+	enum rc rc = mas_kmrs_of(w->tx, &w->node.id, &kmrs);
+
+	for (size_t i = 0; i < kmrs.n && rc == RC_OK; i++) {
+		struct mas_effect e = { .kind = EFFECT_CLASS, .node = w->node.id,
+			                .index = kmrs.all[i].index,
+			                .class = mas_class_of(&w->node, &kmrs.all[i]) };
+
+		rc = mas_effect(w->effects, &e);
+	}
+	return rc;
+}
+
 static enum rc
 set(struct work *w)
 {
@@ -153,7 +176,7 @@ set(struct work *w)
 		w->node.ival_required = *c->ival_required;
 	if (c->priority != NULL)
 		w->node.priority = *c->priority;
-	return RC_OK;
+	return c->priority != NULL ? tell_class(w) : RC_OK;
 }
 
 static const struct kind kinds[] = {
@@ -189,6 +212,8 @@ change(struct work *w, const struct kind *k)
 {
 	enum rc rc = k->of_node ? mas_node_get(w->tx, &w->c->node, &w->node) : RC_OK;
 
+	if (rc == RC_OK && k->of_node)
+		(void)string_set(w->c->scl_id, MAS_SCL_ID_MAX, slice_of(w->node.scl_id));
 	if (rc == RC_OK)
 		rc = k->do_it(w);
 	if (rc == RC_OK && k->of_node && w->changed)

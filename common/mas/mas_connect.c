@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "mas/mas_impl.h"
+#include "mas/mas_group_impl.h"
 
 struct work {
 	struct mas_local *m;
@@ -279,7 +279,19 @@ retire_older(struct work *w, struct mas_kmr *older)
 	return rc != RC_OK ? rc : trace_kmr(w, "kmr-retired", older->index);
 }
 
-/* A key that is used for the first time puts the older ones out of use. */
+static enum rc
+tell_class(struct work *w)
+{
+	struct mas_effect e = { .kind = EFFECT_CLASS, .node = w->kmr.node, .index = w->kmr.index,
+		                .class = mas_class_of(&w->node, &w->kmr) };
+
+	return mas_effect(w->effects, &e);
+}
+
+/*
+ * A key that is used for the first time puts the older ones out of use, and vectors that were made
+ * with one of them.
+ */
 static enum rc
 activate(struct work *w)
 {
@@ -293,12 +305,16 @@ activate(struct work *w)
 	w->kmr.first_used = w->now;
 	rc = mas_kmr_store(w->tx, &w->kmr, &was);
 	if (rc == RC_OK)
+		rc = tell_class(w);
+	if (rc == RC_OK)
 		rc = trace_kmr(w, "kmr-activated", w->kmr.index);
 	if (rc == RC_OK)
 		rc = mas_kmrs_of(w->tx, &w->kmr.node, &kmrs);
 	for (size_t i = 0; rc == RC_OK && i < kmrs.n; i++)
 		if (kmrs.all[i].state == MAS_KMR_ACTIVE && kmrs.all[i].index != w->kmr.index)
 			rc = retire_older(w, &kmrs.all[i]);
+	if (rc == RC_OK && kmrs.n > 1)
+		rc = mas_groups_void(w->tx, &w->kmr.node, w->effects);
 	return rc;
 }
 

@@ -27,12 +27,14 @@ struct mas_local {
 	struct mas_psk *psk;
 	struct mas_live_table *live;
 	struct failures *failures;
+	struct failures *aka_failures; /* of devices and serving networks, mas_gaka.c */
+	struct failures *aka_singles; /* T10 of serving networks */
 	struct sign_key *reject_key; /* NULL: none */
 	struct key *next_kek; /* in secret memory; zero: none */
 	struct mas_tick *tick; /* the worker's, mas_timer.c */
 	struct mas_rewrap *rewrapping; /* the worker's; NULL: none is under way */
 	struct mas_rewrap resumed; /* that of an earlier start */
-	unsigned nodes; /* the worker's */
+	unsigned nodes, groups; /* the worker's */
 
 	pthread_mutex_t watching; /* guards watchers, held while they are told */
 	struct mas_watcher *watchers;
@@ -43,17 +45,21 @@ struct mas_local {
  * by done. Bounded; what does not fit makes the run fail (RC_NO_SPACE), and is done in parts.
  */
 struct mas_effect {
-	enum { EFFECT_KMR_GONE, EFFECT_CONN_GONE, EFFECT_NODE_GONE, EFFECT_CONN_ENDS } kind;
+	enum { EFFECT_KMR_GONE, EFFECT_CONN_GONE, EFFECT_NODE_GONE, EFFECT_CONN_ENDS,
+	       EFFECT_CLASS } kind;
 	struct node_id node;
 	uint32_t index;
 	uint64_t connection;
 	enum mas_why why;
 	int64_t end; /* EFFECT_CONN_ENDS: on clock_monotonic */
+	struct mas_psk_class class; /* EFFECT_CLASS: of that Kmr */
 };
 
 struct mas_effects {
 	size_t n;
 	struct mas_effect all[MAS_EFFECTS_MAX];
+	size_t n_groups;
+	struct mas_group_event groups[MAS_NODE_GROUPS_MAX];
 };
 
 enum rc mas_effect(struct mas_effects *e, const struct mas_effect *one);
@@ -122,6 +128,8 @@ enum rc mas_kmr_revoke(struct mas_local *m, struct tables_tx *tx, struct mas_kmr
 /* Record and connections are gone. */
 enum rc mas_kmr_erase(struct mas_local *m, struct tables_tx *tx, const struct mas_kmr *k,
                       enum mas_why why, struct mas_effects *e);
+/* The class that it has in memory: that of its node's subscription. */
+struct mas_psk_class mas_class_of(const struct mas_node *n, const struct mas_kmr *k);
 /* True when it has a key that a session A may be made with. */
 bool mas_kmr_alive(const struct mas_kmr *k, int64_t now);
 
@@ -132,6 +140,13 @@ void mas_local_provision(void *self, struct mas_provision *p);
 void mas_local_end(void *self, struct mas_end *c);
 void mas_local_report(void *self, struct mas_report *c);
 void mas_local_live(void *self, struct mas_live *l);
+void mas_local_trigger(void *self, struct mas_trigger *c);
+void mas_local_identity(void *self, struct mas_identity *i);
+/*
+ * The secret of the generator goes under the present master key. *changed: it was under the old one.
+ * RC_OK also when there is none.
+ */
+enum rc mas_generator_rewrap(struct mas_local *m, struct tables_tx *tx, bool *changed);
 /* A NSCL of another process has named a connection that is not its own. */
 void mas_log_foreign(struct mas_local *m, const char *call, struct slice nscl, uint64_t connection);
 /* What the NSCL gets of a record; the caller wipes it. */

@@ -9,7 +9,7 @@
 #include "sec/record.h"
 
 /* What a wrapped record is of. */
-enum record_type { TYPE_KMR = 1, TYPE_KMC };
+enum record_type { TYPE_KMR = 1, TYPE_KMC, TYPE_GAK, TYPE_GENERATOR };
 
 struct mas_keys {
 	struct key now, next;
@@ -224,4 +224,75 @@ mas_kmc_unwrap(const struct mas_keys *k, const struct mas_conn *from, struct key
 	struct record r = kmc_record(from, &name);
 
 	return unwrap(k, &from->wrapped, &r, out);
+}
+
+/* Without an end: the timer of the group decides. */
+static struct record
+gak_record(const struct mas_group *g, uint32_t epoch, struct table_key *name)
+{
+	*name = (struct table_key){ .n = 0 };
+	table_key_number(name, g->gid, 8);
+	return (struct record){ .type = TYPE_GAK, .index = epoch, .name = table_key_view(name) };
+}
+
+enum rc
+mas_gak_wrap(const struct mas_keys *k, const struct key *gak, struct mas_group *to)
+{
+	struct table_key name;
+	struct record r = gak_record(to, to->epoch, &name);
+	enum rc rc = key_check_value(gak, to->check);
+
+	return rc != RC_OK ? rc : wrap(k, &r, gak, &to->gak);
+}
+
+enum rc
+mas_gak_unwrap(const struct mas_keys *k, const struct mas_group *from, struct key *out)
+{
+	struct table_key name;
+	struct record r = gak_record(from, from->epoch, &name);
+
+	return unwrap(k, &from->gak, &r, out);
+}
+
+enum rc
+mas_previous_unwrap(const struct mas_keys *k, const struct mas_group *from, struct key *out)
+{
+	struct table_key name;
+	struct record r = gak_record(from, from->epoch - 1, &name);
+
+	return unwrap(k, &from->previous, &r, out);
+}
+
+enum rc
+mas_group_rewrap(const struct mas_keys *k, struct mas_group *g)
+{
+	struct table_key name;
+	struct record r = gak_record(g, g->epoch - 1, &name);
+	struct key gak;
+	enum rc rc = mas_gak_unwrap(k, g, &gak);
+
+	if (rc == RC_OK)
+		rc = mas_gak_wrap(k, &gak, g);
+	if (rc == RC_OK && g->previous.n > 0)
+		rc = mas_previous_unwrap(k, g, &gak);
+	if (rc == RC_OK && g->previous.n > 0)
+		rc = wrap(k, &r, &gak, &g->previous);
+	key_wipe(&gak);
+	return rc;
+}
+
+/* There is one of each MAS, without an end. */
+static const struct record generator_record = { .type = TYPE_GENERATOR,
+	                                        .name = SLICE_INIT("ibas") };
+
+enum rc
+mas_generator_wrap(const struct mas_keys *k, const struct key *secret, struct mas_wrapped *to)
+{
+	return wrap(k, &generator_record, secret, to);
+}
+
+enum rc
+mas_generator_unwrap(const struct mas_keys *k, const struct mas_wrapped *from, struct key *out)
+{
+	return unwrap(k, from, &generator_record, out);
 }

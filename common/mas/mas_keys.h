@@ -7,7 +7,7 @@
 #ifndef MAS_KEYS_H
 #define MAS_KEYS_H
 
-#include "mas/mas_table.h"
+#include "mas/mas_group_table.h"
 #include "sec/kek.h"
 
 struct mas_keys; /* in secret memory */
@@ -39,6 +39,21 @@ enum rc mas_kmr_wrap(const struct mas_keys *k, const struct key *kmr, struct mas
 enum rc mas_kmr_unwrap(const struct mas_keys *k, const struct mas_kmr *from, struct key *out);
 enum rc mas_kmc_wrap(const struct mas_keys *k, const struct key *kmc, struct mas_conn *to);
 enum rc mas_kmc_unwrap(const struct mas_keys *k, const struct mas_conn *from, struct key *out);
+
+/* The key of the current epoch of a group, as mas_kmr_wrap. */
+enum rc mas_gak_wrap(const struct mas_keys *k, const struct key *gak, struct mas_group *to);
+enum rc mas_gak_unwrap(const struct mas_keys *k, const struct mas_group *from, struct key *out);
+/* That of the epoch before. */
+enum rc mas_previous_unwrap(const struct mas_keys *k, const struct mas_group *from,
+                            struct key *out);
+/* Both keys that there are, under the present master key. */
+enum rc mas_group_rewrap(const struct mas_keys *k, struct mas_group *g);
+
+/* The secret of the generator of small data, as mas_kmr_wrap. */
+enum rc mas_generator_wrap(const struct mas_keys *k, const struct key *secret,
+                           struct mas_wrapped *to);
+enum rc mas_generator_unwrap(const struct mas_keys *k, const struct mas_wrapped *from,
+                             struct key *out);
 
 /* True when it is under the old key while that is being changed. */
 bool mas_wrapped_old(const struct mas_keys *k, const struct mas_wrapped *w);

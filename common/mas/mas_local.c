@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mas/mas_impl.h"
+#include "mas/mas_group_impl.h"
 
 #define QUEUE_MAX 4096u
 #define BATCH_MAX 64u
@@ -14,6 +14,11 @@
 #define CONNECTIONS_MAX 200000u
 #define FAILURES_SLOTS 4096u
 #define TICK CLOCK_SECOND
+/* Group authentication: refusals of one device, of one serving network, and its T10, in a minute. */
+#define AKA_FAILURES 3u
+#define AKA_NETWORK_FAILURES 60u
+#define AKA_SINGLES 60u /* unless it is configured */
+#define AKA_WINDOW (60 * CLOCK_SECOND)
 
 /* ---- options ---- */
 
@@ -112,6 +117,7 @@ read_reject_key(struct mas_local *m, const struct mas_conf *conf, char why[256])
 
 struct loading {
 	struct mas_local *m;
+	struct tables_tx *tx;
 	int64_t now, monotonic;
 	enum rc rc;
 	char *why; /* 256 octets */
@@ -128,18 +134,34 @@ load_node(void *arg, const struct mas_node *n)
 }
 
 static bool
+load_group(void *arg, const struct mas_group *g)
+{
+	struct loading *l = arg;
+
+	(void)g;
+	l->m->groups++;
+	return true;
+}
+
+static bool
 load_kmr(void *arg, const struct mas_kmr *k)
 {
 	struct loading *l = arg;
+	struct mas_node node;
 	struct key kmr;
 
 	if (!mas_kmr_alive(k, l->now))
 		return true;
-	l->rc = mas_psk_room(l->m->psk, 1);
+	l->rc = mas_node_get(l->tx, &k->node, &node);
+	if (l->rc == RC_NOT_FOUND)
+		l->rc = RC_INTERNAL;
+	if (l->rc == RC_OK)
+		l->rc = mas_psk_room(l->m->psk, 1);
 	if (l->rc == RC_OK)
 		l->rc = mas_kmr_unwrap(l->m->keys, k, &kmr);
 	if (l->rc == RC_OK) {
-		l->rc = mas_psk_put(l->m->psk, &k->node, k->index, &kmr, k->not_after);
+		l->rc = mas_psk_put(l->m->psk, &k->node, k->index, &kmr, k->not_after,
+		                    mas_class_of(&node, k));
 		key_wipe(&kmr);
 	}
 	return l->rc == RC_OK;
@@ -165,12 +187,17 @@ load_conn(void *arg, const struct mas_conn *c)
 static enum rc
 load(struct mas_local *m, struct tables_tx *tx, char why[256])
 {
-	struct loading l = { .m = m, .now = clock_now(m->conf.clock), .monotonic = clock_monotonic(),
+	struct loading l = { .m = m,
+		             .tx = tx,
+		             .now = clock_now(m->conf.clock),
+		             .monotonic = clock_monotonic(),
 		             .why = why };
 	enum rc rc = mas_counters_load(m->counters, tx);
 
 	if (rc == RC_OK)
 		rc = mas_node_scan(tx, NULL, 0, load_node, &l);
+	if (rc == RC_OK)
+		rc = mas_group_scan(tx, 0, 0, load_group, &l);
 	if (rc == RC_OK)
 		rc = mas_kmr_scan(tx, NULL, NULL, 0, load_kmr, &l);
 	if (rc == RC_OK && l.rc == RC_OK)
@@ -221,12 +248,30 @@ static const char *const counter_names[] = {
 };
 
 static enum rc
+make_limits(struct mas_local *m)
+{
+	struct failures_conf connect = { .clock = m->conf.clock,
+		                         .per_subject = m->conf.failures_max,
+		                         .per_source = FAILURES_PER_SOURCE,
+		                         .window = FAILURES_WINDOW,
+		                         .slots = FAILURES_SLOTS };
+	struct failures_conf aka = { .clock = m->conf.clock,
+		                     .per_subject = AKA_FAILURES,
+		                     .per_source = AKA_NETWORK_FAILURES,
+		                     .window = AKA_WINDOW,
+		                     .slots = FAILURES_SLOTS };
+	struct failures_conf singles = aka;
+	enum rc rc = failures_new(&connect, &m->failures);
+
+	singles.per_subject = m->conf.gaka_singles == 0 ? AKA_SINGLES : m->conf.gaka_singles;
+	if (rc == RC_OK)
+		rc = failures_new(&aka, &m->aka_failures);
+	return rc == RC_OK ? failures_new(&singles, &m->aka_singles) : rc;
+}
+
+static enum rc
 make_tables(struct mas_local *m)
 {
-	struct failures_conf failures = { .clock = m->conf.clock, .per_subject = m->conf.failures_max,
-		                          .per_source = FAILURES_PER_SOURCE,
-		                          .window = FAILURES_WINDOW, .slots = FAILURES_SLOTS };
-
 	m->counters = mas_counters_new(counter_names, MAS_COUNTERS);
 	m->psk = mas_psk_new(m->conf.clock);
 	m->live = mas_live_new(m->conf.connections_max);
@@ -234,7 +279,7 @@ make_tables(struct mas_local *m)
 	if (m->counters == NULL || m->psk == NULL || m->live == NULL || m->next_kek == NULL ||
 	    mas_tick_new(m) != RC_OK)
 		return RC_UNAVAILABLE;
-	return failures_new(&failures, &m->failures);
+	return make_limits(m);
 }
 
 static enum rc
@@ -314,6 +359,8 @@ mas_close(struct mas_local *m)
 	mas_psk_free(m->psk);
 	mas_live_free(m->live);
 	failures_free(m->failures);
+	failures_free(m->aka_failures);
+	failures_free(m->aka_singles);
 	mas_counters_free(m->counters);
 	sign_key_free(m->reject_key);
 	mas_tick_free(m);
@@ -395,6 +442,15 @@ local_psk(void *self, const struct psk_id *id, struct key *psk)
 	return found;
 }
 
+static bool
+local_indicator(void *self, const struct node_id *node, uint32_t kmr_index,
+                struct mas_standing *out)
+{
+	struct mas_local *m = self;
+
+	return mas_psk_standing(m->psk, node, kmr_index, out);
+}
+
 static void
 local_watch(void *self, struct mas_watcher *w)
 {
@@ -441,14 +497,19 @@ mas_used_by(struct mas_local *m, struct slice nscl, uint64_t connection_id, uint
 
 static const struct mas_ops local_ops = {
 	.psk = local_psk,
+	.indicator = local_indicator,
 	.connect = mas_local_connect,
 	.end = mas_local_end,
 	.report = mas_local_report,
 	.provision = mas_local_provision,
 	.live = mas_local_live,
+	.gaka = mas_local_gaka,
+	.group_keys = mas_local_group_keys,
 	.watch = local_watch,
 	.unwatch = local_unwatch,
 	.used = local_used,
+	.trigger = mas_local_trigger,
+	.identity = mas_local_identity,
 };
 
 struct mas

@@ -41,6 +41,7 @@ struct mas_conf {
 	int64_t audit_keep; /* how old audit records become; 0 = for ever */
 	unsigned flags; /* of new nodes; 0 = MAS_CHANNEL */
 	uint64_t ival_required; /* the same */
+	unsigned gaka_singles; /* T10 of a serving network in a minute; 0 = 60 */
 	unsigned failures_max; /* refused connects of a node in an hour, then OVERLOAD */
 };
 

@@ -284,6 +284,7 @@ run(struct tables_job *j, struct tables_tx *tx)
 	if (rc != RC_OK || p->outcome.rc != RC_OK)
 		return rc;
 	p->is_new = w.is_new;
+	p->is_low = w.node.priority == MAS_PRIORITY_LOW;
 	p->node = w.node.id;
 	memcpy(p->scl_id, w.node.scl_id, sizeof(p->scl_id));
 	return RC_OK;
@@ -297,7 +298,8 @@ done(struct tables_job *j, enum rc rc)
 
 	mas_job_settle(j, rc);
 	if (rc == RC_OK && p->outcome.rc == RC_OK)
-		rc = mas_psk_put(m->psk, &p->node, p->kmr_index, &p->kmr, p->expires);
+		rc = mas_psk_put(m->psk, &p->node, p->kmr_index, &p->kmr, p->expires,
+		                 (struct mas_psk_class){ .low = p->is_low });
 	if (rc != RC_OK)
 		mas_outcome_failed(&p->outcome, rc);
 	if (p->outcome.rc == RC_OK) {

@@ -10,17 +10,15 @@
 
 #define CHANGES 4096u /* that the feed remembers; a power of 2 */
 
-struct pair {
-	struct key psk2, psk3;
-};
-
 /* A Kmr; free ones are linked by next as well. */
 struct entry {
 	struct entry *next; /* of its bucket */
 	struct node_id node;
 	uint32_t index;
 	int64_t not_after;
-	struct key_slot *psk2, *psk3; /* also of a free one: what there is room for can be put */
+	struct mas_psk_class class;
+	/* Also of a free one: what there is room for can be put. */
+	struct key_slot *psk2, *psk3, *indicator;
 };
 
 struct change {
@@ -120,9 +118,11 @@ add_entry(struct mas_psk *t)
 		return false;
 	e->psk2 = key_slabs_take(&t->keys);
 	e->psk3 = key_slabs_take(&t->keys);
-	if (e->psk2 == NULL || e->psk3 == NULL) {
+	e->indicator = key_slabs_take(&t->keys);
+	if (e->psk2 == NULL || e->psk3 == NULL || e->indicator == NULL) {
 		key_slabs_give(&t->keys, e->psk2);
 		key_slabs_give(&t->keys, e->psk3);
+		key_slabs_give(&t->keys, e->indicator);
 		free(e);
 		return false;
 	}
@@ -198,8 +198,8 @@ take_free(struct mas_psk *t)
 }
 
 static enum rc
-put_locked(struct mas_psk *t, const struct node_id *node, uint32_t index, const struct pair *keys,
-           int64_t not_after)
+put_locked(struct mas_psk *t, const struct node_id *node, uint32_t index,
+           const struct mas_psk_keys *keys, int64_t not_after)
 {
 	struct entry **at = place_of(t, node, index);
 
@@ -210,19 +210,23 @@ put_locked(struct mas_psk *t, const struct node_id *node, uint32_t index, const 
 	(*at)->not_after = not_after;
 	*(*at)->psk2->key = keys->psk2;
 	*(*at)->psk3->key = keys->psk3;
+	*(*at)->indicator->key = keys->indicator;
+	(*at)->class = keys->class;
 	note_change(t, node, index);
 	return RC_OK;
 }
 
 enum rc
 mas_psk_put(struct mas_psk *t, const struct node_id *node, uint32_t index, const struct key *kmr,
-            int64_t not_after)
+            int64_t not_after, struct mas_psk_class class)
 {
-	struct pair keys;
+	struct mas_psk_keys keys = { .class = class };
 	enum rc rc = psk_mr(kmr, PSK_TLS_1_2, node, index, &keys.psk2);
 
 	if (rc == RC_OK)
 		rc = psk_mr(kmr, PSK_TLS_1_3, node, index, &keys.psk3);
+	if (rc == RC_OK)
+		rc = indicator_key(kmr, node, &keys.indicator);
 	if (rc == RC_OK) {
 		pthread_rwlock_wrlock(&t->lock);
 		rc = put_locked(t, node, index, &keys, not_after);
@@ -234,16 +238,32 @@ mas_psk_put(struct mas_psk *t, const struct node_id *node, uint32_t index, const
 
 enum rc
 mas_psk_put_keys(struct mas_psk *t, const struct node_id *node, uint32_t index,
-                 const struct key *psk2, const struct key *psk3, int64_t not_after)
+                 const struct mas_psk_keys *keys, int64_t not_after)
 {
-	struct pair keys = { *psk2, *psk3 };
 	enum rc rc;
 
 	pthread_rwlock_wrlock(&t->lock);
-	rc = put_locked(t, node, index, &keys, not_after);
+	rc = put_locked(t, node, index, keys, not_after);
 	pthread_rwlock_unlock(&t->lock);
-	secret_wipe(&keys, sizeof(keys));
 	return rc;
+}
+
+bool
+mas_psk_set_class(struct mas_psk *t, const struct node_id *node, uint32_t index,
+                  struct mas_psk_class class)
+{
+	struct entry *e;
+	bool changed;
+
+	pthread_rwlock_wrlock(&t->lock);
+	e = *place_of(t, node, index);
+	changed = e != NULL && (e->class.low != class.low || e->class.active != class.active);
+	if (changed) {
+		e->class = class;
+		note_change(t, node, index);
+	}
+	pthread_rwlock_unlock(&t->lock);
+	return changed;
 }
 
 void
@@ -258,6 +278,7 @@ mas_psk_del(struct mas_psk *t, const struct node_id *node, uint32_t index)
 		*at = e->next;
 		key_wipe(e->psk2->key);
 		key_wipe(e->psk3->key);
+		key_wipe(e->indicator->key);
 		e->next = t->free;
 		t->free = e;
 		t->used--;
@@ -285,6 +306,25 @@ mas_psk_find(struct mas_psk *t, const struct psk_id *id, struct key *psk)
 	return found;
 }
 
+bool
+mas_psk_standing(struct mas_psk *t, const struct node_id *node, uint32_t index,
+                 struct mas_standing *out)
+{
+	int64_t now = clock_now(t->clock);
+	const struct entry *e;
+	bool found;
+
+	pthread_rwlock_rdlock(&t->lock);
+	e = *place_of(t, node, index);
+	found = e != NULL && now < e->not_after && !key_is_zero(e->indicator->key);
+	if (found)
+		*out = (struct mas_standing){ .indicator = *e->indicator->key,
+			                      .low = e->class.low,
+			                      .active = e->class.active };
+	pthread_rwlock_unlock(&t->lock);
+	return found;
+}
+
 static void
 visit(struct mas_psk_feed *f, const struct node_id *node, uint32_t index, const struct entry *e)
 {
@@ -292,8 +332,10 @@ visit(struct mas_psk_feed *f, const struct node_id *node, uint32_t index, const 
 
 	if (e != NULL) {
 		c.not_after = e->not_after;
-		c.psk2 = *e->psk2->key;
-		c.psk3 = *e->psk3->key;
+		c.keys = (struct mas_psk_keys){ .psk2 = *e->psk2->key,
+			                        .psk3 = *e->psk3->key,
+			                        .indicator = *e->indicator->key,
+			                        .class = e->class };
 	}
 	f->visit(f, &c);
 	secret_wipe(&c, sizeof(c));

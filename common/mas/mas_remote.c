@@ -116,6 +116,7 @@ start_call(struct mas_remote *r, struct tables_job *j)
 		return;
 	}
 	f->kind = kind;
+	f->media_type = kind->media_type;
 	f->call = call;
 	f->landed = call_landed;
 	r->n_flights++;
@@ -235,6 +236,19 @@ remote_psk(void *self, const struct psk_id *id, struct key *psk)
 	return found;
 }
 
+static bool
+remote_indicator(void *self, const struct node_id *node, uint32_t kmr_index,
+                 struct mas_standing *out)
+{
+	struct mas_remote *r = self;
+	bool found;
+
+	pthread_rwlock_rdlock(&r->keys_lock);
+	found = mas_psk_standing(r->keys, node, kmr_index, out);
+	pthread_rwlock_unlock(&r->keys_lock);
+	return found;
+}
+
 static void
 remote_connect(void *self, struct mas_connect *c)
 {
@@ -266,6 +280,33 @@ remote_live(void *self, struct mas_live *l)
 }
 
 static void
+remote_gaka(void *self, struct mas_gaka *g)
+{
+	buf_init(&g->answer, REMOTE_ANSWER_MAX);
+	g->answer.secret = true;
+	push(self, &remote_gaka_kind, g);
+}
+
+static void
+remote_group_keys(void *self, struct mas_group_keys *k)
+{
+	k->n = 0;
+	push(self, &remote_group_keys_kind, k);
+}
+
+static void
+remote_trigger(void *self, struct mas_trigger *c)
+{
+	push(self, &remote_trigger_kind, c);
+}
+
+static void
+remote_identity(void *self, struct mas_identity *i)
+{
+	push(self, &remote_identity_kind, i);
+}
+
+static void
 remote_watch(void *self, struct mas_watcher *w)
 {
 	struct mas_remote *r = self;
@@ -292,14 +333,19 @@ remote_unwatch(void *self, struct mas_watcher *w)
 
 static const struct mas_ops remote_ops = {
 	.psk = remote_psk,
+	.indicator = remote_indicator,
 	.connect = remote_connect,
 	.end = remote_end,
 	.report = remote_report,
 	.provision = remote_provision,
 	.live = remote_live,
+	.gaka = remote_gaka,
+	.group_keys = remote_group_keys,
 	.watch = remote_watch,
 	.unwatch = remote_unwatch,
 	.used = remote_used,
+	.trigger = remote_trigger,
+	.identity = remote_identity,
 };
 
 static void
@@ -396,6 +442,7 @@ mas_remote_start(struct mas_remote *r, struct scl *scl)
 	if (!r->conf.feeds)
 		return;
 	remote_feed_start(r);
+	remote_news_start(r);
 	scl_post(scl, &r->use_task, USE_PERIOD);
 }
 

@@ -23,7 +23,7 @@ struct scl;
 struct mas_remote_conf {
 	const char *uri; /* https://host:port/mas/v1 */
 	const char *ca, *crl, *certificate, *key; /* PEM files; by them it proves its role */
-	bool feeds; /* it asks for keys: a NSCL, no MSBF */
+	bool feeds; /* it asks for keys and what has ended: a NSCL or a gateway, no MSBF */
 	unsigned connections_max; /* 0 = 200000 */
 	const struct clock *clock;
 	struct log *log;

@@ -8,21 +8,6 @@
 
 #include "sec/hex.h"
 
-/* The functions of a kind that depend on its struct alone. */
-#define KIND_COMMON(prefix, type)                                                                  \
-	static struct mas_outcome *prefix##_outcome(void *call)                                    \
-	{                                                                                          \
-		return &((type *)call)->outcome;                                                   \
-	}                                                                                          \
-	static void prefix##_done(void *call)                                                      \
-	{                                                                                          \
-		((type *)call)->done(call);                                                        \
-	}
-#define KIND(prefix, type, how)                                                                    \
-	.name = #prefix, .method = how, .job = offsetof(type, job), .path = prefix##_path,         \
-	.write = prefix##_write, .read = prefix##_read, .outcome = prefix##_outcome,               \
-	.done = prefix##_done
-
 static void
 put_given(struct buf *b, const char *name, struct slice s)
 {

@@ -138,6 +138,16 @@ tell_keys(struct mas_remote *r)
 	pthread_mutex_unlock(&r->watching);
 }
 
+static void
+tell_lost(struct mas_remote *r)
+{
+	pthread_mutex_lock(&r->watching);
+	for (struct mas_watcher *w = r->watchers; w != NULL; w = w->next)
+		if (w->lost != NULL)
+			w->lost(w);
+	pthread_mutex_unlock(&r->watching);
+}
+
 /* ---- the list of all connections ---- */
 
 static void list_next(struct mas_remote *r);
@@ -311,7 +321,7 @@ struct wire_key {
 	struct slice node;
 	int64_t index, not_after;
 	bool gone;
-	struct key psk2, psk3;
+	struct mas_psk_keys keys;
 };
 
 static bool
@@ -322,8 +332,11 @@ take_key(struct mas_psk *to, struct slice item)
 		JSON_FIELD(struct wire_key, index, "index", JSON_NUMBER, true),
 		JSON_FIELD(struct wire_key, not_after, "notAfter", JSON_NUMBER, false),
 		JSON_FIELD(struct wire_key, gone, "gone", JSON_FLAG, false),
-		JSON_FIELD(struct wire_key, psk2, "psk2", JSON_KEY, false),
-		JSON_FIELD(struct wire_key, psk3, "psk3", JSON_KEY, false),
+		JSON_FIELD(struct wire_key, keys.psk2, "psk2", JSON_KEY, false),
+		JSON_FIELD(struct wire_key, keys.psk3, "psk3", JSON_KEY, false),
+		JSON_FIELD(struct wire_key, keys.indicator, "ind", JSON_KEY, false),
+		JSON_FIELD(struct wire_key, keys.class.low, "low", JSON_FLAG, false),
+		JSON_FIELD(struct wire_key, keys.class.active, "active", JSON_FLAG, false),
 	};
 	struct wire_key w = { .gone = false };
 	struct node_id node;
@@ -333,10 +346,9 @@ take_key(struct mas_psk *to, struct slice item)
 	if (ok && w.gone)
 		mas_psk_del(to, &node, (uint32_t)w.index);
 	else if (ok)
-		ok = !key_is_zero(&w.psk2) && !key_is_zero(&w.psk3) &&
+		ok = !key_is_zero(&w.keys.psk2) && !key_is_zero(&w.keys.psk3) &&
 		     mas_psk_room(to, 1) == RC_OK &&
-		     mas_psk_put_keys(to, &node, (uint32_t)w.index, &w.psk2, &w.psk3,
-		                      w.not_after) == RC_OK;
+		     mas_psk_put_keys(to, &node, (uint32_t)w.index, &w.keys, w.not_after) == RC_OK;
 	secret_wipe(&w, sizeof(w));
 	return ok;
 }
@@ -435,6 +447,7 @@ take_events(struct mas_remote *r, const struct wire_feed *w)
 			return false;
 	if (w->events_reset) {
 		note_lost(&r->feed);
+		tell_lost(r);
 		r->feed.relist = r->feed.n_known > 0 || r->feed.list != NULL;
 	}
 	if (w->events_reset || (uint64_t)w->events > r->feed.events)

@@ -37,6 +37,7 @@ struct remote_flight {
 	struct exchange ex;
 	char url[REMOTE_URL_MAX];
 	struct buf body; /* wiped at the end */
+	const char *media_type; /* of both bodies; NULL: JSON */
 	uint64_t ended; /* feed.n_ended when it was sent */
 	/* On the courier thread; the flight is freed by its caller afterwards. */
 	void (*landed)(struct remote_flight *f);
@@ -70,6 +71,14 @@ struct remote_feed {
 	size_t n_known, size_known;
 };
 
+/* group-feed; the courier's. */
+struct remote_groups {
+	struct scl_task task;
+	struct remote_flight *poll; /* under way, or NULL */
+	uint64_t since;
+	int64_t pause;
+};
+
 struct mas_remote {
 	struct mas_remote_conf conf; /* uri alone is to be used */
 	char uri[REMOTE_URL_MAX / 2];
@@ -96,6 +105,7 @@ struct mas_remote {
 	struct mas_watcher *watchers;
 
 	struct remote_feed feed;
+	struct remote_groups news;
 };
 
 /* ---- mas_remote_send.c ---- */
@@ -108,6 +118,10 @@ void remote_free(struct remote_flight *f);
 bool remote_stopping(struct mas_remote *r);
 /* The outcome of a flight that landed; RC_OK: its answer is to be read. */
 void remote_outcome(const struct remote_flight *f, struct mas_outcome *o);
+
+/* ---- mas_remote_group.c ---- */
+
+void remote_news_start(struct mas_remote *r);
 
 /* ---- mas_remote_feed.c ---- */
 

@@ -39,19 +39,20 @@ remote_flight(struct mas_remote *r, const char *method, const char *path)
 	f->ex.answer_max = REMOTE_ANSWER_MAX;
 	f->ex.done = landed;
 	f->ex.owner = f;
-	(void)exchange_add_header(&f->ex, SLICE_LIT("Accept"), SLICE_LIT("application/json"));
 	return f;
 }
 
 void
 remote_send(struct remote_flight *f, unsigned timeout_ms)
 {
+	const char *type = f->media_type == NULL ? "application/json" : f->media_type;
+
 	f->ended = f->r->feed.n_ended;
 	f->ex.timeout_ms = timeout_ms;
 	f->ex.body = buf_view(&f->body);
+	(void)exchange_add_header(&f->ex, SLICE_LIT("Accept"), slice_of(type));
 	if (f->body.n > 0)
-		(void)exchange_add_header(&f->ex, SLICE_LIT("Content-Type"),
-		                          SLICE_LIT("application/json"));
+		(void)exchange_add_header(&f->ex, SLICE_LIT("Content-Type"), slice_of(type));
 	scl_send(f->r->scl, &f->ex);
 }
 

@@ -39,6 +39,12 @@ rest_answer(struct rest_call *c, enum rc rc)
 		finish(c, endpoint_answer(c->rq, rc, MEDIA_JSON, buf_view(&c->out)));
 }
 
+void
+rest_answer_octets(struct rest_call *c, const char *media_type, struct slice body)
+{
+	finish(c, endpoint_answer(c->rq, RC_OK, media_type, body));
+}
+
 /* What the caller has to know beside the code stands behind the token: mas_remote.c reads it. */
 static struct slice
 reason_of(struct rest_call *c, const struct mas_outcome *o)
@@ -66,7 +72,8 @@ roles_of(const struct peer *peer)
 		enum rest_role role;
 	} roles[] = { { "urn:m2m:role:nscl", ROLE_NSCL_URI },
 		      { "urn:m2m:role:msbf", ROLE_MSBF_URI },
-		      { "urn:m2m:role:admin", ROLE_ADMIN_URI } };
+		      { "urn:m2m:role:admin", ROLE_ADMIN_URI },
+		      { "urn:m2m:role:gw", ROLE_GW_URI } };
 	unsigned found = 0;
 
 	for (size_t i = 0; i < peer->n_uris; i++)
@@ -115,10 +122,20 @@ read_arguments(struct rest_call *c)
 {
 	struct slice query = endpoint_query(c->rq);
 
-	if (c->op->method != REQ_RETRIEVE)
+	/* A message is no JSON: its fields are those of the query. */
+	if (c->op->method != REQ_RETRIEVE && c->op->begin != rest_gaka_begin)
 		return query.n == 0 &&
 		       json_read(c->in->body, c->op->fields, c->op->n_fields, &c->args);
 	return mas_query_read(c->arena, query, c->op->fields, c->op->n_fields, &c->args);
+}
+
+/* Errors are JSON then: who asks for octets need not say that of them. */
+static bool
+takes_octets(const struct req_input *in)
+{
+	static const char octets[] = "application/octet-stream";
+
+	return in->accept.n > 0 && memmem(in->accept.p, in->accept.n, octets, strlen(octets)) != NULL;
 }
 
 static void
@@ -135,7 +152,7 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 	struct arena *arena = req_arena(rq);
 	struct rest_call *c = ARENA_NEW(arena, struct rest_call);
 	bool json;
-	enum rc rc = endpoint_accept(rq, true, &json);
+	enum rc rc = takes_octets(in) ? RC_OK : endpoint_accept(rq, true, &json);
 
 	if (rc != RC_OK)
 		return rc;
@@ -151,7 +168,9 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 		return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("AUTH_FAILED"));
 	if (rc != RC_OK)
 		return endpoint_refuse(rq, rc, SLICE_NONE);
-	if (c->op->roles == ROLE_NSCL_URI && !name_nscl(c, in->peer))
+	c->gateway = (roles_of(in->peer) & ROLE_NSCL_URI) == 0;
+	if ((c->op->roles & ~(unsigned)(ROLE_NSCL_URI | ROLE_GW_URI)) == 0 &&
+	    !name_nscl(c, in->peer))
 		return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("AUTH_FAILED"));
 	buf_init(&c->out, REST_ANSWER_MAX);
 	c->out.secret = true;
@@ -204,5 +223,6 @@ mas_rest_close(struct mas_rest *r)
 	rest_feed_stop(r);
 	pthread_mutex_destroy(&r->feed.lock);
 	pthread_cond_destroy(&r->feed.wake);
+	mas_group_news_free(r->feed.news);
 	free(r);
 }

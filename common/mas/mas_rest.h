@@ -2,19 +2,25 @@
 /*
  * The MAS for NSCLs and MSBFs in other processes: /mas/v1/ on the listeners that serve it, mutual
  * TLS, JSON, keys in base64url. The certificate of a client says what it may do (subjectAltName URI
- * urn:m2m:role:nscl or urn:m2m:role:msbf) and which NSCL it is (its first dNSName, else its
- * subject; 1 to 64 octets, or it is refused with 403). The other side is mas_remote.h.
+ * urn:m2m:role:nscl, urn:m2m:role:gw or urn:m2m:role:msbf) and which NSCL or gateway it is (its first
+ * dNSName, of a gateway its SCL-ID, else its subject; 1 to 64 octets, or it is refused with 403). The other side is mas_remote.h.
  *
  *   POST nodes                    msbf   a new Kmr of a node
  *   POST nodes/{nodeId}/revoke    msbf   its Kmr
  *   PUT  nodes/{nodeId}/fingerprints  msbf
  *   POST verdict                  msbf   what is known about an identity
  *   GET  psk-feed                 nscl   changes of PSK_mr, and connections that have ended
+ *                                 gw     no key, and of what has ended the nodes that were revoked
  *   POST connect                  nscl
  *   GET  connections              nscl   those to be served, after a start
  *   POST connections/{id}/end     nscl
  *   POST connections/{id}/report  nscl   an integrity report
  *   POST used                     nscl   requests and octets of connections
+ *   POST gaka                     nscl, gw  T2 or T10 (gaka/message.h), application/octet-stream; the
+ *                                 serving network is the client, or (nscl) that of ?node=
+ *   GET  nodes/{nodeId}/groupKeys nscl   for a node that has a connection with it
+ *   GET  group-feed               nscl, gw  groups whose vectors are void; gw: of its own
+ *   POST trigger                  nscl   tokens that wake a node
  *   GET  stats                    any of them, and urn:m2m:role:admin
  *
  * A NSCL names its own connections alone: end and report of another's are answered as those of one

@@ -480,11 +480,18 @@ stats_begin(struct rest_call *c)
 
 /* ---- all calls ---- */
 
+static const struct json_field gaka_fields[] = { FIELD("node", node, JSON_TEXT, false) };
+
 static const struct json_field feed_fields[] = {
 	FIELD("since", since, JSON_TEXT, false),
 	FIELD("events", events, JSON_TEXT, false),
 	FIELD("wait", wait, JSON_TEXT, false), /* seconds */
 	FIELD("after", after, JSON_TEXT, false),
+};
+
+static const struct json_field news_fields[] = {
+	FIELD("since", since, JSON_TEXT, false),
+	FIELD("wait", wait, JSON_TEXT, false), /* seconds */
 };
 
 #define FIELDS(f) f, NITEMS(f)
@@ -498,8 +505,8 @@ const struct rest_op rest_ops[] = {
 	  change_begin },
 	{ REQ_CREATE, "verdict", ROLE_MSBF_URI, FIELDS(verdict_fields), verdict_check,
 	  verdict_begin },
-	{ REQ_RETRIEVE, "psk-feed", ROLE_NSCL_URI, FIELDS(feed_fields), rest_feed_check,
-	  rest_feed_begin },
+	{ REQ_RETRIEVE, "psk-feed", ROLE_NSCL_URI | ROLE_GW_URI, FIELDS(feed_fields),
+	  rest_feed_check, rest_feed_begin },
 	{ REQ_CREATE, "connect", ROLE_NSCL_URI, FIELDS(connect_fields), connect_check,
 	  connect_begin },
 	{ REQ_RETRIEVE, "connections", ROLE_NSCL_URI, FIELDS(live_fields), live_check, live_begin },
@@ -508,6 +515,18 @@ const struct rest_op rest_ops[] = {
 	{ REQ_CREATE, "connections/*/report", ROLE_NSCL_URI, FIELDS(report_fields), report_check,
 	  report_begin },
 	{ REQ_CREATE, "used", ROLE_NSCL_URI, FIELDS(used_fields), used_check, used_begin },
+	{ REQ_CREATE, "gaka", ROLE_NSCL_URI | ROLE_GW_URI, FIELDS(gaka_fields), rest_gaka_check,
+	  rest_gaka_begin },
+	{ REQ_RETRIEVE, "nodes/*/groupKeys", ROLE_NSCL_URI, NULL, 0, rest_group_keys_check,
+	  rest_group_keys_begin },
+	{ REQ_RETRIEVE, "group-feed", ROLE_NSCL_URI | ROLE_GW_URI, FIELDS(news_fields),
+	  rest_news_check, rest_feed_begin },
+	{ REQ_CREATE, "trigger", ROLE_NSCL_URI, rest_trigger_fields, REST_TRIGGER_FIELDS,
+	  rest_trigger_check, rest_trigger_begin },
+	{ REQ_RETRIEVE, "nodes/*/identity", ROLE_NSCL_URI, NULL, 0, rest_identity_check,
+	  rest_identity_begin },
+	{ REQ_RETRIEVE, "generator", ROLE_NSCL_URI, NULL, 0, rest_generator_check,
+	  rest_identity_begin },
 	{ REQ_RETRIEVE, "stats", ROLE_NSCL_URI | ROLE_MSBF_URI | ROLE_ADMIN_URI, NULL, 0,
 	  stats_check, stats_begin },
 	{ .path = NULL },

@@ -96,8 +96,11 @@ put_key(struct buf *b, const struct mas_psk_change *c)
 		json_put_flag(b, "gone", true);
 	} else {
 		json_put_number(b, "notAfter", c->not_after);
-		json_put_key(b, "psk2", &c->psk2);
-		json_put_key(b, "psk3", &c->psk3);
+		json_put_key(b, "psk2", &c->keys.psk2);
+		json_put_key(b, "psk3", &c->keys.psk3);
+		json_put_key(b, "ind", &c->keys.indicator);
+		json_put_flag(b, "low", c->keys.class.low);
+		json_put_flag(b, "active", c->keys.class.active);
 	}
 	buf_char(b, '}');
 }
@@ -142,28 +145,54 @@ put_keys(struct rest_call *c, struct page *p)
 	json_put_flag(&c->out, "reset", f.reset);
 }
 
+/* A gateway that serves groups of nodes is told which are revoked; connections are not its matter. */
+static bool
+is_for_gateways(const struct rest_event *e)
+{
+	return e->connection == 0 && e->why == MAS_REVOKED;
+}
+
+/* Something that the caller would have been told is forgotten. Locked. */
+static bool
+is_lost(const struct rest_feed *f, const struct rest_call *c)
+{
+	if (c->events > f->next)
+		return true;
+	return c->gateway ? c->events < f->begun || c->events < f->gateway_forgotten
+	                  : c->events < f->first;
+}
+
+static void
+put_event(struct buf *b, const struct rest_event *e)
+{
+	char id[CONN_ID_HEX];
+
+	json_put_open(b, NULL, '{');
+	json_put_hex(b, "node", e->node.v, NODE_ID_BYTES);
+	if (e->connection != 0) {
+		conn_id_hex(e->connection, id);
+		json_put_text(b, "connection", slice_of(id));
+	}
+	json_put_number(b, "why", e->why);
+	buf_char(b, '}');
+}
+
 static void
 put_events(struct rest_call *c)
 {
 	struct rest_feed *f = &c->rest->feed;
+	uint64_t from;
 	bool reset;
 
 	json_put_open(&c->out, "ended", '[');
 	pthread_mutex_lock(&f->lock);
-	reset = c->events < f->first || c->events > f->next;
-	for (uint64_t i = c->events; !reset && i < f->next; i++) {
+	reset = is_lost(f, c);
+	from = c->events > f->first ? c->events : f->first;
+	for (uint64_t i = from; !reset && i < f->next; i++) {
 		const struct rest_event *e = &f->events[i % REST_EVENTS];
 
-		json_put_open(&c->out, NULL, '{');
-		json_put_hex(&c->out, "node", e->node.v, NODE_ID_BYTES);
-		if (e->connection != 0) {
-			char id[CONN_ID_HEX];
-
-			conn_id_hex(e->connection, id);
-			json_put_text(&c->out, "connection", slice_of(id));
-		}
-		json_put_number(&c->out, "why", e->why);
-		buf_char(&c->out, '}');
+		if (!c->gateway || is_for_gateways(e))
+			put_event(&c->out, e);
 	}
 	buf_char(&c->out, ']');
 	json_put_number(&c->out, "events", (int64_t)f->next);
@@ -188,10 +217,26 @@ read_after(struct slice text, struct place *p)
 	return true;
 }
 
+/* upTo is not 0, or it would ask again at once. */
+static void
+put_no_keys(struct rest_call *c)
+{
+	json_put_open(&c->out, "keys", '[');
+	buf_char(&c->out, ']');
+	json_put_number(&c->out, "upTo", (int64_t)(c->since == 0 ? 1 : c->since));
+	json_put_flag(&c->out, "reset", false);
+}
+
 static void
 answer(struct rest_call *c)
 {
-	struct page *p = calloc(1, sizeof(*p));
+	struct page *p;
+
+	if (c->news) {
+		rest_news_answer(c);
+		return;
+	}
+	p = calloc(1, sizeof(*p));
 
 	if (p == NULL) {
 		c->out.failed = true;
@@ -203,7 +248,10 @@ answer(struct rest_call *c)
 	/* Events first: a node or a connection that has ended is never told before its key has gone. */
 	buf_char(&c->out, '{');
 	put_events(c);
-	put_keys(c, p);
+	if (c->gateway)
+		put_no_keys(c);
+	else
+		put_keys(c, p);
 	buf_char(&c->out, '}');
 	secret_wipe(p, sizeof(*p));
 	free(p);
@@ -216,8 +264,14 @@ answer(struct rest_call *c)
 static bool
 is_due(const struct rest_feed *f, const struct rest_call *c, int64_t now)
 {
-	return f->stopping || now >= c->deadline || c->events != f->next ||
-	       c->args.after.n > 0 || mas_psk_news(mas_psk_of(f->rest->conf.mas), c->since);
+	if (f->stopping || now >= c->deadline)
+		return true;
+	if (c->news)
+		return mas_group_news_are(f->news, c->since, rest_news_serving(c));
+	if (c->gateway)
+		return c->events < f->gateway_last || is_lost(f, c);
+	return c->events != f->next || c->args.after.n > 0 ||
+	       mas_psk_news(mas_psk_of(f->rest->conf.mas), c->since);
 }
 
 /* Takes out one that is due, or sets when the next one will be. Locked. */
@@ -288,12 +342,18 @@ told_revoked(struct mas_watcher *w, const struct node_id *node, uint64_t connect
              enum mas_why why)
 {
 	struct rest_feed *f = feed_of(w);
+	struct rest_event *e;
 
 	pthread_mutex_lock(&f->lock);
-	f->events[f->next++ % REST_EVENTS] =
-		(struct rest_event){ .node = *node, .connection = connection, .why = why };
-	if (f->next - f->first > REST_EVENTS)
-		f->first = f->next - REST_EVENTS;
+	e = &f->events[f->next % REST_EVENTS];
+	if (f->next - f->first == REST_EVENTS && is_for_gateways(e))
+		f->gateway_forgotten = f->first + 1;
+	if (f->next - f->first == REST_EVENTS)
+		f->first++;
+	*e = (struct rest_event){ .node = *node, .connection = connection, .why = why };
+	f->next++;
+	if (is_for_gateways(e))
+		f->gateway_last = f->next;
 	pthread_cond_signal(&f->wake);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -306,6 +366,15 @@ told_keys(struct mas_watcher *w)
 	pthread_mutex_lock(&f->lock);
 	pthread_cond_signal(&f->wake);
 	pthread_mutex_unlock(&f->lock);
+}
+
+static void
+told_group(struct mas_watcher *w, const struct mas_group_event *e)
+{
+	struct rest_feed *f = feed_of(w);
+
+	mas_group_news_add(f->news, e);
+	told_keys(w);
 }
 
 /* ---- polls ---- */
@@ -326,7 +395,8 @@ rest_feed_check(struct rest_call *c)
 
 	if (!number_of(c->args.since, INT64_MAX, &c->since) ||
 	    !number_of(c->args.events, INT64_MAX, &c->events) ||
-	    !number_of(c->args.wait, MAS_REST_WAIT_MAX, &wait) || !read_after(c->args.after, &place))
+	    !number_of(c->args.wait, MAS_REST_WAIT_MAX, &wait) || !read_after(c->args.after, &place) ||
+	    (c->gateway && place.given))
 		return false;
 	c->deadline = clock_monotonic() + (int64_t)wait * CLOCK_SECOND;
 	return true;
@@ -360,17 +430,22 @@ rest_feed_start(struct mas_rest *r)
 	struct mas mas = mas_of(r->conf.mas);
 
 	f->rest = r;
+	f->news = mas_group_news_new();
+	if (f->news == NULL)
+		return RC_UNAVAILABLE;
 	pthread_mutex_init(&f->lock, NULL);
 	(void)clock_cond_init(&f->wake);
 	/* Numbers of an earlier start are below those of this one. */
-	f->first = f->next = (uint64_t)clock_now(&clock_system) + 1;
+	f->begun = f->first = f->next = (uint64_t)clock_now(&clock_system) + 1;
 	if (pthread_create(&f->thread, NULL, feed_main, f) != 0) {
 		pthread_mutex_destroy(&f->lock);
 		pthread_cond_destroy(&f->wake);
+		mas_group_news_free(f->news);
 		return RC_UNAVAILABLE;
 	}
 	f->started = true;
-	f->watcher = (struct mas_watcher){ .revoked = told_revoked, .keys = told_keys };
+	f->watcher = (struct mas_watcher){ .revoked = told_revoked, .keys = told_keys,
+		                           .group = told_group };
 	mas.ops->watch(mas.self, &f->watcher);
 	return RC_OK;
 }

@@ -122,14 +122,16 @@ mas_master_open(struct tables_tx *tx, const struct key *kek, unsigned n, struct 
 /* ---- the change ---- */
 
 struct progress {
-	enum { NAME_NEXT, KMRS, CONNECTIONS, LAST } phase, next_phase;
+	enum { NAME_NEXT, KMRS, CONNECTIONS, GROUPS, GENERATOR, LAST } phase, next_phase;
 	struct mas_kmr kmr_at, kmr_next; /* wrapped up to there; index 0: none yet */
 	uint64_t conn_at, conn_next;
+	uint64_t group_at, group_next;
 	uint64_t count, next_count;
 	bool own; /* begun by this call */
 	size_t n;
 	struct mas_kmr kmrs[STEP];
 	struct mas_conn conns[STEP];
+	struct mas_group groups[STEP];
 };
 
 static enum rc
@@ -212,7 +214,7 @@ connections(struct mas_local *m, struct tables_tx *tx, struct progress *p)
 
 	p->n = 0;
 	rc = mas_conn_scan(tx, p->conn_at, STEP, collect_conn, p);
-	p->next_phase = p->n == STEP ? CONNECTIONS : LAST;
+	p->next_phase = p->n == STEP ? CONNECTIONS : GROUPS;
 	if (p->n > 0)
 		p->conn_next = p->conns[p->n - 1].id;
 	for (size_t i = 0; i < p->n && rc == RC_OK; i++)
@@ -220,6 +222,48 @@ connections(struct mas_local *m, struct tables_tx *tx, struct progress *p)
 			rc = wrap_conn(m, tx, &p->conns[i]);
 			p->next_count++;
 		}
+	return rc;
+}
+
+static bool
+collect_group(void *arg, const struct mas_group *g)
+{
+	struct progress *p = arg;
+
+	p->groups[p->n++] = *g;
+	return true;
+}
+
+/* A key of the epoch before may be older than the change, the current one younger. */
+static enum rc
+groups(struct mas_local *m, struct tables_tx *tx, struct progress *p)
+{
+	enum rc rc;
+
+	p->n = 0;
+	rc = mas_group_scan(tx, p->group_at, STEP, collect_group, p);
+	p->next_phase = p->n == STEP ? GROUPS : GENERATOR;
+	for (size_t i = 0; i < p->n && rc == RC_OK; i++) {
+		struct mas_group *g = &p->groups[i];
+
+		p->group_next = g->gid;
+		if (!mas_wrapped_old(m->keys, &g->gak) && !mas_wrapped_old(m->keys, &g->previous))
+			continue;
+		p->next_count++;
+		rc = mas_group_rewrap(m->keys, g);
+		rc = rc == RC_OK ? mas_group_put(tx, g) : rc;
+	}
+	return rc;
+}
+
+static enum rc
+generator(struct mas_local *m, struct tables_tx *tx, struct progress *p)
+{
+	bool changed;
+	enum rc rc = mas_generator_rewrap(m, tx, &changed);
+
+	p->next_phase = LAST;
+	p->next_count += changed;
 	return rc;
 }
 
@@ -244,6 +288,7 @@ step(struct mas_local *m, struct tables_tx *tx, struct mas_rewrap *r, struct pro
 	p->next_phase = p->phase;
 	p->kmr_next = p->kmr_at;
 	p->conn_next = p->conn_at;
+	p->group_next = p->group_at;
 	p->next_count = p->count;
 	switch (p->phase) {
 	case NAME_NEXT:
@@ -254,6 +299,12 @@ step(struct mas_local *m, struct tables_tx *tx, struct mas_rewrap *r, struct pro
 		break;
 	case CONNECTIONS:
 		rc = connections(m, tx, p);
+		break;
+	case GROUPS:
+		rc = groups(m, tx, p);
+		break;
+	case GENERATOR:
+		rc = generator(m, tx, p);
 		break;
 	default:
 		return last(m, tx, r);
@@ -314,6 +365,7 @@ stored(struct tables_job *j)
 	p->phase = p->next_phase;
 	p->kmr_at = p->kmr_next;
 	p->conn_at = p->conn_next;
+	p->group_at = p->group_next;
 	p->count = p->next_count;
 }
 

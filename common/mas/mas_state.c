@@ -273,6 +273,13 @@ mas_kmr_erase(struct mas_local *m, struct tables_tx *tx, const struct mas_kmr *k
 	return rc != RC_OK ? rc : kmr_gone(m, tx, k, why, e);
 }
 
+struct mas_psk_class
+mas_class_of(const struct mas_node *n, const struct mas_kmr *k)
+{
+	return (struct mas_psk_class){ .low = n->priority == MAS_PRIORITY_LOW,
+		                       .active = k->first_used != 0 };
+}
+
 bool
 mas_kmr_alive(const struct mas_kmr *k, int64_t now)
 {

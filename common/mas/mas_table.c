@@ -491,7 +491,7 @@ due_read(struct slice key, struct mas_due *d)
 	struct unpack u = unpack_of(slice_from(key, 1));
 
 	d->when = unpack_time(&u);
-	d->kind = unpack_enum(&u, MAS_TIMER_CONN);
+	d->kind = unpack_enum(&u, MAS_TIMER_GROUP);
 	unpack_into(&u, d->node.v, NODE_ID_BYTES);
 	d->index = (uint32_t)unpack_number(&u, 4, UINT32_MAX);
 	d->connection = unpack_number(&u, 8, UINT64_MAX);

@@ -124,7 +124,7 @@ enum rc mas_conn_ids(struct tables_tx *tx, const struct node_id *node, uint64_t 
 
 /* ---- timers ---- */
 
-enum mas_timer { MAS_TIMER_KMR = 1, MAS_TIMER_CONN };
+enum mas_timer { MAS_TIMER_KMR = 1, MAS_TIMER_CONN, MAS_TIMER_GROUP };
 
 /* What is to be looked at when its time has come; what there is to do says the record. */
 struct mas_due {
@@ -132,7 +132,7 @@ struct mas_due {
 	enum mas_timer kind;
 	struct node_id node; /* MAS_TIMER_KMR */
 	uint32_t index; /* the same */
-	uint64_t connection; /* MAS_TIMER_CONN */
+	uint64_t connection; /* MAS_TIMER_CONN; MAS_TIMER_GROUP: GID */
 };
 
 enum rc mas_due_put(struct tables_tx *tx, const struct mas_due *d);

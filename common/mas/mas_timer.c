@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "mas/mas_impl.h"
+#include "mas/mas_group_impl.h"
 
 #define DUE_MAX 64u /* timers of one transaction */
 #define USES_MAX 256u /* connections of one transaction whose use is stored */
@@ -92,6 +92,19 @@ conn_time(struct mas_local *m, struct tables_tx *tx, const struct mas_due *d, in
 	return expire(m, tx, &c, "connection-expired");
 }
 
+static enum rc
+due(struct mas_local *m, struct tables_tx *tx, const struct mas_due *d, int64_t now)
+{
+	switch (d->kind) {
+	case MAS_TIMER_KMR:
+		return kmr_time(m, tx, d, now);
+	case MAS_TIMER_CONN:
+		return conn_time(m, tx, d, now);
+	default:
+		return mas_group_time(m, tx, d, now);
+	}
+}
+
 static bool
 has_room(const struct mas_local *m)
 {
@@ -104,11 +117,8 @@ dues(struct mas_local *m, struct tables_tx *tx, int64_t now, bool *more)
 	size_t n, i;
 	enum rc rc = mas_due_list(tx, now, m->tick->dues, DUE_MAX, &n);
 
-	for (i = 0; i < n && rc == RC_OK && has_room(m); i++) {
-		const struct mas_due *d = &m->tick->dues[i];
-
-		rc = d->kind == MAS_TIMER_KMR ? kmr_time(m, tx, d, now) : conn_time(m, tx, d, now);
-	}
+	for (i = 0; i < n && rc == RC_OK && has_room(m); i++)
+		rc = due(m, tx, &m->tick->dues[i], now);
 	*more = *more || i < n || n == DUE_MAX;
 	return rc;
 }

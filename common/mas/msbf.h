@@ -44,6 +44,14 @@ struct msbf_mas msbf_mas_of(struct mas_local *m);
  * Strings, lists and files are read by msbf_open only, but for nscls and mas_address, which live
  * until msbf_close, as log and clock do. NULL, 0 = absent, the default.
  */
+/* A bootstrap that may have to wait. */
+struct msbf_load {
+	/* The request, with what it claims; NULL the second time, when the device is known. */
+	const struct req_input *in;
+	const struct node_id *node; /* that the device has already; NULL: none that is known */
+	uint32_t kmr_index; /* with node: of its last Kmr */
+};
+
 struct msbf_conf {
 	const struct store_ops *engine;
 	struct store_conf store; /* a directory of its own */
@@ -68,6 +76,12 @@ struct msbf_conf {
 	bool ocsp; /* certificates of devices have to be good by their responder */
 	const char *ocsp_responder; /* http URI in place of those of the certificates */
 	int64_t ocsp_timeout; /* us; of an exchange with it; 0: 5 s */
+	/*
+	 * True: a bootstrap is put off for *retry_after seconds, for there is too much to do. On serving
+	 * threads when the device has proved itself, then on the worker; never blocks. NULL: never.
+	 */
+	bool (*put_off)(void *arg, const struct msbf_load *load, unsigned *retry_after);
+	void *put_off_arg;
 };
 
 /* As mas_open. */

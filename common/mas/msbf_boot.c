@@ -164,6 +164,15 @@ reserve(struct boot *b, struct tables_tx *tx)
 	return rc != RC_OK ? rc : trace(b, tx, "kmr-reserve", NULL);
 }
 
+/* Of the device, which is known by now, the subscription may be one of low priority. */
+static bool
+waits(struct boot *b)
+{
+	const struct msbf_load load = { .node = &b->device.node, .kmr_index = b->device.kmr_index };
+
+	return b->device.has_node && msbf_boot_put_off(b, &load);
+}
+
 static enum rc
 reserve_run(struct tables_job *j, struct tables_tx *tx)
 {
@@ -175,7 +184,9 @@ reserve_run(struct tables_job *j, struct tables_tx *tx)
 	rc = check_ival(b);
 	if (rc != RC_OK)
 		return rc;
-	return b->refusal.rc != RC_OK ? trace_refusal(b, tx) : reserve(b, tx);
+	if (b->refusal.rc != RC_OK)
+		return trace_refusal(b, tx);
+	return waits(b) ? RC_OK : reserve(b, tx);
 }
 
 static void provision(struct boot *b);

@@ -37,6 +37,7 @@ struct boot {
 	struct ocsp_question *question; /* about its certificate; NULL: none is asked */
 	struct msbf_ocsp_check ocsp;
 	struct msbf_refusal before; /* without the store */
+	unsigned retry_after; /* of a refusal for overload; 0: the usual */
 	bool proved; /* that it is the device with ppid, or the node of that device */
 
 	/* What comes of it. */
@@ -57,6 +58,8 @@ struct boot {
 enum rc msbf_boot_read(struct boot *b, const struct req_input *in);
 void msbf_boot_prove(struct boot *b, const struct peer *peer);
 
+/* True: it is put off, which is the refusal then. load: as in msbf_conf. */
+bool msbf_boot_put_off(struct boot *b, const struct msbf_load *load);
 /* Answers as b says, and frees it. Any thread. */
 void msbf_boot_finish(struct boot *b);
 /* Begins to work on it. Any thread. */

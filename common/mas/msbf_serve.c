@@ -107,6 +107,19 @@ raise_alarm(struct boot *b)
 	         LOG_Z("reason", b->refusal.truth));
 }
 
+/* ---- overload ---- */
+
+bool
+msbf_boot_put_off(struct boot *b, const struct msbf_load *load)
+{
+	const struct msbf_conf *conf = &b->m->conf;
+
+	if (conf->put_off == NULL || !conf->put_off(conf->put_off_arg, load, &b->retry_after))
+		return false;
+	b->refusal = (struct msbf_refusal){ RC_UNAVAILABLE, "OVERLOAD", "OVERLOAD" };
+	return true;
+}
+
 /* ---- the answer ---- */
 
 static enum rc
@@ -180,6 +193,9 @@ answer_refusal(struct boot *b)
 {
 	const struct msbf_refusal *r = &b->refusal;
 	unsigned retry_after = r->rc == RC_UNAVAILABLE ? MAS_RETRY_AFTER : 0;
+
+	if (b->retry_after != 0)
+		retry_after = b->retry_after;
 
 	count_refusal(b->m, r->reason);
 	raise_alarm(b);
@@ -281,6 +297,9 @@ serve(struct boot *b, const struct req_input *in)
 		return msbf_refuse_load(b->rq, retry_after);
 	}
 	msbf_boot_prove(b, in->peer);
+	if (b->op == BOOT_POST && b->before.rc == RC_OK &&
+	    msbf_boot_put_off(b, &(struct msbf_load){ .in = in }))
+		return answer_refusal(b);
 	if (b->before.rc != RC_OK) {
 		count_failure(b, &b->before);
 	} else if (b->op != BOOT_GET && !run_begin(b)) {
