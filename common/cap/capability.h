@@ -7,14 +7,23 @@
 #define CAP_CAPABILITY_H
 
 #include "base/rc.h"
+#include "cap/gaka_conf.h"
+#include "cap/mpa_conf.h"
+#include "cap/edge_conf.h"
+#include "cap/edge_gate.h"
+#include "cap/geo_conf.h"
+#include "cap/geo_gate.h"
 #include "cap/proxy_conf.h"
+#include "cap/sd_conf.h"
 #include "cap/sga_conf.h"
+#include "cap/trigger_conf.h"
 #include "model/attr.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct gate; /* cap/gate.h */
+struct sec_access; /* cap/sec_access.h */
 struct log;
 struct scl;
 struct scl_peer; /* core/scl.h */
@@ -40,6 +49,7 @@ struct capability_rem {
 	struct capability_packages firmware, software;
 	const char *const *reboot_command; /* restarts the operating system */
 	bool factory_reset; /* is allowed */
+	bool signed_only; /* configuration has to be signed: what is fetched is described by its hash */
 	size_t log_bytes;
 	const char *system_log; /* file */
 	/*
@@ -67,8 +77,13 @@ struct capability_conf {
 	bool channel; /* it does not: requests come through a channel that is polled */
 	const char *const *search_strings; /* NULL-terminated */
 	const char *mgmt_protocol;
+	bool on_trigger; /* it connects only when it is triggered; the registration stays at the end */
 	int nscl_release; /* 1 or 2: that the NSCLs speak */
-	const char *const *announce_to; /* SCLs that the NSCL is to announce this one to; NULL-terminated */
+	const char *const
+		*announce_to; /* SCLs that the NSCL is to announce this one to; NULL-terminated */
+
+	/* What may be asked of the security capability; never NULL. */
+	const struct sec_access *sec;
 
 	/* What has to stand before an NSCL is spoken to; NULL: nothing. */
 	const struct gate *gate;
@@ -84,6 +99,14 @@ struct capability_conf {
 	struct capability_rem rem;
 	struct proxy_conf proxy;
 	struct sga_conf sga;
+	struct gaka_conf gaka;
+	struct mpa_conf mpa;
+	struct sd_conf sd;
+	struct edge_conf edge;
+	struct edge_seat *edge_seat; /* never NULL; cap/edge_gate.h has what it is asked */
+	struct trigger_conf trigger;
+	struct geo_conf geo;
+	struct geo_seat *geo_seat; /* never NULL; cap/geo_gate.h has what it is asked */
 };
 
 struct capability {

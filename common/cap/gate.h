@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stands between a node and its NSCLs: the service connection that must be there before an
- * NSCL is spoken to (TS 102 690 clause 8). All functions on the courier thread.
+ * NSCL is spoken to (TS 102 690 clause 8), and what calls it there. All functions on the courier
+ * thread.
  */
 #ifndef CAP_GATE_H
 #define CAP_GATE_H
@@ -18,6 +19,11 @@ struct gate_listener {
 	void (*changed)(void *owner, const char *nscl, bool up);
 	/* A new report about the integrity of this node is to be sent. */
 	void (*report)(void *owner);
+	/*
+	 * This node is wanted at the NSCL of that sclBase URI (NULL: at any): it registers there, or again,
+	 * at once.
+	 */
+	void (*wake)(void *owner, const char *nscl);
 	void *owner;
 };
 
@@ -36,6 +42,8 @@ struct gate {
 	const char *const *(*nscls)(void *arg);
 	/* Appends the attribute integrityValResults for the own scl resource, or nothing. */
 	void (*report)(void *arg, struct buf *to);
+	/* Hands wake of the listener on; false: nobody listens. */
+	bool (*wake)(void *arg, const char *nscl);
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define ASKED_MAX 86400u /* seconds of Retry-After; beyond, it is not looked at */
 #define TIMEOUT_MS 10000u
 #define ANSWER_MAX 65536u
 #define STOP_WAIT_S 3
@@ -87,17 +88,21 @@ retry_later(struct registrar *r)
 	/* A round through all candidates is one failure. */
 	for (size_t i = n; i < r->failures && delay < r->conf.retry_max_us; i += n)
 		delay *= 2;
+	/* Where there is another one, that is asked meanwhile. */
+	if (n == 1 && delay < r->asked)
+		delay = r->asked;
+	r->asked = 0;
 	if (delay > r->conf.retry_max_us)
 		delay = r->conf.retry_max_us;
 	/* What has failed may have been on the connection that was lost. */
-	scl_post(r->scl, &r->task, r->back ? 0 : with_jitter(delay));
-	r->back = false;
+	scl_post(r->scl, &r->task, r->back || r->woken ? 0 : with_jitter(delay));
+	r->back = r->woken = false;
 }
 
 static void
 settle(struct registrar *r)
 {
-	int64_t left_us = r->granted - wall_now();
+	int64_t left_us = r->granted - wall_now(), delay;
 
 	if (!r->registered)
 		LOG_INFO(r->conf.log, "registered", LOG_Z("nscl", nscl_uri(r)),
@@ -110,7 +115,9 @@ settle(struct registrar *r)
 	end_order(r, NULL);
 	if (r->poller != NULL)
 		poller_poll(r->poller, slice_of(r->polled), slice_of(r->mirror));
-	scl_post(r->scl, &r->task, left_us > 2 * CLOCK_SECOND ? left_us / 2 : CLOCK_SECOND);
+	delay = left_us > 2 * CLOCK_SECOND ? left_us / 2 : CLOCK_SECOND;
+	scl_post(r->scl, &r->task, r->woken ? 0 : delay);
+	r->woken = false;
 }
 
 /*
@@ -204,6 +211,16 @@ step_outcome(struct registrar *r, enum rc rc, const struct buf *answer, const ch
 	                                : row->failed);
 }
 
+/* Retry-After in seconds; a date is not looked at. */
+static int64_t
+asked_by(const struct exchange *ex)
+{
+	struct slice after = exchange_answer_header(ex, "retry-after");
+	uint64_t seconds;
+
+	return slice_number(after, ASKED_MAX, &seconds) ? (int64_t)seconds * CLOCK_SECOND : 0;
+}
+
 static void
 exchange_done(struct exchange *ex)
 {
@@ -213,6 +230,7 @@ exchange_done(struct exchange *ex)
 	char failure[sizeof(ex->failure)];
 
 	memcpy(failure, ex->failure, sizeof(failure));
+	r->asked = ex->rc == RC_OK && ex->http_status == 503 ? asked_by(ex) : 0;
 	buf_fini(&ex->answer_text);
 	buf_init(&ex->answer, 0);
 	step_outcome(r, rc, &answer, failure);
@@ -311,6 +329,7 @@ run(struct scl_task *task)
 	struct registrar *r =
 		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, task));
 
+	r->asleep = false;
 	registrar_wish_read(&r->wish, r->scl, &r->conf);
 	r->contact[0] = r->polled[0] = '\0';
 	if (r->enrolled && !registrar_wish_has(&r->wish, r->home, &r->candidate)) {
@@ -342,7 +361,7 @@ gate_changed(void *owner, const char *nscl, bool up)
 	size_t at;
 
 	r->back = r->busy && (up || r->back);
-	if (r->busy || r->leaving || r->withdrawn)
+	if (r->busy || r->leaving || r->withdrawn || r->asleep)
 		return;
 	if (awaited && !up) {
 		r->awaiting = false;
@@ -363,6 +382,28 @@ gate_report(void *owner)
 
 	if (r->registered && !r->busy && !r->leaving && !r->withdrawn)
 		scl_post(r->scl, &r->task, 0);
+}
+
+/* Somebody who has proved it wants this SCL: what is under way goes on, and then there again. */
+static void
+gate_wake(void *owner, const char *nscl)
+{
+	struct registrar *r = owner;
+	size_t at;
+
+	if (r->leaving || r->withdrawn)
+		return;
+	r->asleep = false;
+	r->failures = 0;
+	r->woken = r->busy;
+	if (r->busy)
+		return;
+	/* Names that the provider has given since count as well. */
+	registrar_wish_read(&r->wish, r->scl, &r->conf);
+	if (nscl != NULL && registrar_wish_has(&r->wish, nscl, &at))
+		r->candidate = at;
+	r->awaiting = false;
+	scl_post(r->scl, &r->task, 0);
 }
 
 /* ---- the actions of EtsiSclMo (TS 102 690 annex E) ---- */
@@ -403,8 +444,28 @@ objects_changed(const struct mgmt_adaptor *self)
 {
 	struct registrar *r = self->owner;
 
-	if (r->wish.n == 0 && !r->busy && !r->withdrawn && !r->leaving)
+	if (r->wish.n == 0 && !r->busy && !r->withdrawn && !r->leaving && !r->asleep)
 		scl_post(r->scl, &r->task, 0);
+}
+
+/*
+ * A node that is to connect only when it is called: as long as the registration of an earlier run
+ * stands, by which it is called. The own tree has it until it ends there.
+ */
+static bool
+sleeps(struct registrar *r)
+{
+	struct slice link;
+	unsigned which;
+
+	arena_reset(r->arena);
+	r->asleep = r->conf.on_trigger &&
+	            mgmt_registered_with(r->scl, r->arena, &link, &which) == RC_OK;
+	if (!r->asleep)
+		return false;
+	LOG_INFO(r->conf.log, "waiting-for-trigger", LOG_S("nscl", link));
+	scl_post(r->scl, &r->task, r->conf.lifetime_us / 4);
+	return true;
 }
 
 static void
@@ -417,7 +478,8 @@ adapt_run(struct scl_task *task)
 		r->conf.gate->listen(r->conf.gate->arg, &r->at_gate);
 	if (mgmt_adaptor_add(r->scl, &r->adaptor) != RC_OK)
 		LOG_ERROR(r->conf.log, "management-adaptor", LOG_Z("reason", "there are too many"));
-	run(&r->task);
+	if (!sleeps(r))
+		run(&r->task);
 }
 
 /* The channel went, maybe with the registration. */
@@ -439,7 +501,7 @@ leave_run(struct scl_task *task)
 		(struct registrar *)(void *)((char *)task - offsetof(struct registrar, leave));
 
 	r->leaving = true;
-	r->stays = r->begins_again;
+	r->stays = r->begins_again || r->conf.on_trigger;
 	if (r->conf.gate != NULL)
 		r->conf.gate->listen(r->conf.gate->arg, NULL);
 	scl_cancel(r->scl, &r->task);
@@ -494,7 +556,7 @@ registrar_start(struct scl *scl, const struct capability_conf *conf, void **stat
 	r->leave.run = leave_run;
 	r->adapt.run = adapt_run;
 	r->at_gate = (struct gate_listener){ .changed = gate_changed, .report = gate_report,
-		                             .owner = r };
+		                             .wake = gate_wake, .owner = r };
 	r->adaptor = (struct mgmt_adaptor){ .name = "registration",
 		                            .claims = claims,
 		                            .start = action_start,

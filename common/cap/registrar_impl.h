@@ -46,6 +46,7 @@ struct registrar {
 	size_t candidate;
 	char nscl[REGISTRAR_URI_MAX + 1]; /* sclBase of the NSCL that it is about now */
 	unsigned failures;
+	int64_t asked; /* us that the NSCL has asked to wait (Retry-After); 0: it has not */
 	bool registered; /* all steps were done */
 	bool fresh; /* the NSCL had to make the registration */
 	bool enrolled; /* the NSCL may have the own scl resource */
@@ -54,6 +55,8 @@ struct registrar {
 	bool awaiting; /* at the gate, for the service connection with nscl */
 	bool back; /* a service connection has come back since the step in progress was begun */
 	struct gate_listener at_gate;
+	bool asleep; /* until it is called, or the registration of an earlier run gets old */
+	bool woken; /* it was called while a step was under way */
 	bool leaving; /* no step is begun but those of leaving */
 	bool begins_again; /* the daemon does; the stopping thread's until leave is posted */
 	bool stays; /* for that the registration waits */

@@ -118,10 +118,19 @@ put_report(struct registrar *r, struct buf *b)
 		r->conf.gate->report(r->conf.gate->arg, b);
 }
 
+/* By what this SCL is woken. */
+static void
+put_trigger_address(struct registrar *r, struct buf *b)
+{
+	if (r->conf.trigger.enabled && r->conf.trigger.take.uri != NULL)
+		put_text(b, "remTriggerAddr", r->conf.trigger.take.uri);
+}
+
 static void
 body_refresh(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN ">", "scl");
+	put_trigger_address(r, b);
 	put_granted(r, b);
 	put_protocol(r, b);
 	put_report(r, b);
@@ -133,6 +142,7 @@ static void
 body_register(struct registrar *r, struct buf *b)
 {
 	buf_printf(b, OPEN " sclId=\"%s\">", "scl", r->conf.scl_id);
+	put_trigger_address(r, b);
 	put_text(b, "link", r->conf.base_uri);
 	put_granted(r, b);
 	put_protocol(r, b);

@@ -174,6 +174,14 @@ own_changed(const struct mgmt_adaptor *self)
 		rem_push_begin(r->push);
 }
 
+static void
+own_look(const struct mgmt_adaptor *self)
+{
+	struct rem *r = self->owner;
+
+	tick_run(&r->tick);
+}
+
 void
 rem_governed(struct rem *r, enum rc rc)
 {
@@ -292,6 +300,7 @@ rem_start(struct scl *scl, const struct capability_conf *conf, void **state,
 		                         .start = rem_job_start,
 		                         .cancel = rem_job_cancel,
 		                         .changed = own_changed,
+		                         .look = own_look,
 		                         .owner = r };
 	r->begin.run = begin_run;
 	r->tick.run = tick_run;

@@ -10,6 +10,7 @@
 #include "cap/rem/rem_host.h"
 #include "cap/rem/rem_log.h"
 #include "cap/rem/rem_package.h"
+#include "cap/rem/rem_sign.h"
 #include "cap/rem/rem_worker.h"
 #include "core/mgmt.h"
 
@@ -123,6 +124,8 @@ struct rem_plan {
 	enum rem_source source;
 	char file[REM_NAME_MAX + 1];
 	char url[REM_URL_MAX + 1];
+	bool pinned; /* it was said which package it has to be */
+	unsigned char digest[REM_DIGEST_SIZE];
 	int64_t wait; /* microseconds */
 	enum rem_log_type log;
 };

@@ -77,6 +77,8 @@ work_step(struct rem_job *j)
 	struct rem_packages *set = j->r->packages[p->kind];
 	uint64_t version;
 
+	if (set != NULL)
+		rem_package_expect(set, p->pinned ? p->digest : NULL);
 	switch (p->steps[j->at]) {
 	case REM_IDLE:
 		return RC_OK;

@@ -37,6 +37,8 @@ struct rem_packages {
 	int home, staging, kept, stored; /* the private directory and its own */
 	pthread_mutex_t lock; /* of record, against rem_packages_list */
 	struct rem_record record;
+	bool expects; /* of the worker, as what follows */
+	unsigned char expected[REM_DIGEST_SIZE];
 };
 
 /* The action of the command for what is begun, and the one that undoes it. */
@@ -367,7 +369,16 @@ stage_of(const struct rem_packages *p, char why[REM_WHY_MAX])
 		                   .size_max = p->conf.size_max,
 		                   .cancel = p->conf.cancel,
 		                   .stop = p->conf.stop,
+		                   .expected = p->expects ? p->expected : NULL,
 		                   .why = why };
+}
+
+void
+rem_package_expect(struct rem_packages *p, const unsigned char *digest)
+{
+	p->expects = digest != NULL;
+	if (digest != NULL)
+		memcpy(p->expected, digest, REM_DIGEST_SIZE);
 }
 
 /* Leaves the verified copy in staging. */

@@ -53,6 +53,12 @@ void rem_packages_close(struct rem_packages *p);
  */
 void rem_packages_recover(struct rem_packages *p);
 
+/*
+ * The SHA-256 (REM_DIGEST_SIZE octets) that the package of what is called next has to have, until it
+ * is called again; NULL: any that is signed. Else RC_FORBIDDEN.
+ */
+void rem_package_expect(struct rem_packages *p, const unsigned char *digest);
+
 /* Where the file of a package is looked for. */
 enum rem_source { REM_FROM_DIRECTORY, REM_FROM_STORED };
 

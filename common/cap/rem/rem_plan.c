@@ -12,6 +12,7 @@
 #include "base/uri.h"
 #include "cap/rem/rem_impl.h"
 #include "cap/rem/rem_stage.h"
+#include "sec/hex.h"
 
 /* Time for the answer, and for what it causes, before the daemon is gone. */
 #define RESTART_WAIT (CLOCK_SECOND / 2)
@@ -57,6 +58,28 @@ set_http(struct rem_plan *p, struct slice url, char why[REM_WHY_MAX])
 {
 	if (!is_http(url) || !copy_text(p->url, sizeof(p->url), url))
 		return refuse(why, "the URL is neither file:NAME nor http(s)");
+	return true;
+}
+
+/*
+ * A URL may end with #sha256=HEX, the SHA-256 of the package: who has signed the URL has then signed
+ * what is fetched by it. False: it is none.
+ */
+static bool
+take_digest(struct rem_plan *p, struct slice *url)
+{
+	const struct slice mark = SLICE_LIT("#sha256=");
+	size_t end = mark.n + 2 * REM_DIGEST_SIZE;
+	struct slice tail;
+
+	if (url->n == 0 || memmem(url->p, url->n, mark.p, mark.n) == NULL)
+		return true;
+	tail = url->n < end ? SLICE_NONE : slice_from(*url, url->n - end);
+	if (!slice_starts(tail, mark) ||
+	    !hex_decode(slice_from(tail, mark.n), p->digest, REM_DIGEST_SIZE))
+		return false;
+	p->pinned = true;
+	*url = slice_head(*url, url->n - end);
 	return true;
 }
 
@@ -137,8 +160,12 @@ plan_package(const struct rem *r, enum rem_kind kind, unsigned parts, struct sli
 	if (!rem_has_packages(r, kind))
 		return refuse(why, "no command for that kind of packages is configured");
 	if (parts & (PART_DOWNLOAD | PART_INSTALL)) {
+		if (!take_digest(p, &url))
+			return refuse(why, "the URL has no usable sha256");
 		if (!set_package(p, name, url, why))
 			return false;
+		if (r->conf.rem.signed_only && !p->pinned && p->source == REM_FROM_STORED)
+			return refuse(why, "the URL says no sha256 of the package");
 	} else if (!rem_name_valid(name)) {
 		return refuse(why, "not a name of a package");
 	}

@@ -60,6 +60,8 @@ check_signature(const struct rem_stage *s, struct slice signature,
 	struct buf key;
 	enum rc rc;
 
+	if (s->expected != NULL && memcmp(s->expected, digest, REM_DIGEST_SIZE) != 0)
+		return rem_fail(s->why, RC_FORBIDDEN, "it is not the package that was described");
 	if (!rem_sign_parse(signature, &sig))
 		return rem_fail(s->why, RC_FORBIDDEN, "the signature has the wrong form");
 	buf_init(&key, REM_KEY_MAX);

@@ -10,6 +10,8 @@ struct rem_stage {
 	const char *key_file;
 	uint64_t size_max;
 	int cancel, stop; /* as of rem_packages_conf */
+	const unsigned char
+		*expected; /* REM_DIGEST_SIZE octets: the SHA-256 that it has to have; NULL: any */
 	char *why; /* REM_WHY_MAX octets */
 };
 

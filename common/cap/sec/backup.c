@@ -3,11 +3,13 @@
 
 #include "cap/sec/backup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "cap/sec/node_keys.h"
 #include "sec/keystore.h"
 #include "store/copy.h"
 
@@ -28,6 +30,36 @@ is_there(const char *path)
 	return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+static bool
+is_directory(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return (size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) < sizeof(path) &&
+	       stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The stores of capabilities that go with the key store; other directories are none of ours. */
+static enum rc
+copy_books(const struct sec_conf *conf, const char *to, char why[SEC_WHY_MAX])
+{
+	DIR *dir = opendir(conf->keystore.path);
+	const struct dirent *entry;
+	enum rc rc = RC_OK;
+
+	if (dir == NULL) {
+		snprintf(why, SEC_WHY_MAX, "%.160s cannot be read", conf->keystore.path);
+		return RC_UNAVAILABLE;
+	}
+	while (rc == RC_OK && (entry = readdir(dir)) != NULL)
+		if (is_directory(conf->keystore.path, entry->d_name) &&
+		    node_book_name(slice_of(entry->d_name)))
+			rc = store_copy(conf->engine, conf->keystore.path, to, entry->d_name, why);
+	closedir(dir);
+	return rc;
+}
+
 static enum rc
 copy_keystore(const struct sec_conf *conf, const char *to, char why[SEC_WHY_MAX])
 {
@@ -46,7 +78,7 @@ copy_keystore(const struct sec_conf *conf, const char *to, char why[SEC_WHY_MAX]
 		snprintf(why, SEC_WHY_MAX, "key store: %.230s", text);
 		return rc;
 	}
-	return store_copy(conf->engine, conf->keystore.path, to_path, SEC_KMA_STORE, why);
+	return copy_books(conf, to_path, why);
 }
 
 /* A role that was never started has no store. */

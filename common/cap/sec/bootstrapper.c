@@ -18,6 +18,7 @@
 #include "cap/sec/node_impl.h"
 #include "cap/sec/root_check.h"
 #include "sec/derive.h"
+#include "sec/indicator.h"
 #include "sec/ival.h"
 
 #define ARENA_MAX (1u << 18)
@@ -261,6 +262,8 @@ ask_set(struct bootstrapper *b)
 		                   .owner = b };
 	exchange_add_header(&b->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	exchange_add_header(&b->ex, SLICE_LIT(REJECT_NONCE_HEADER), slice_of(b->nonce_text));
+	if (conf->low_priority)
+		exchange_add_header(&b->ex, SLICE_LIT(PRIORITY_HEADER), SLICE_LIT("low"));
 	if (b->body.n > 0)
 		exchange_add_header(&b->ex, SLICE_LIT("Content-Type"), SLICE_LIT("application/xml"));
 	scl_send(b->n->scl, &b->ex);

@@ -129,9 +129,11 @@ answer_refusal(const struct making *m)
 	const struct mas_outcome *o = &m->call.outcome;
 	struct req_answer *out = req_answer(m->rq);
 
+	unsigned cause = o->reject == 0 && o->rc == RC_UNAVAILABLE ? REJECT_OVERLOAD : o->reject;
+
 	out->retry_after = o->retry_after;
-	if (o->reject != 0)
-		mid_reject(m->e->conf.mid, req_input(m->rq), &m->call.node, o->reject, o->permanent,
+	if (cause != 0)
+		mid_reject(m->e->conf.mid, req_input(m->rq), &m->call.node, cause, o->permanent,
 		           req_arena(m->rq), out);
 	return endpoint_refuse(m->rq, o->rc, arena_copy(req_arena(m->rq), slice_of(o->reason)));
 }
@@ -272,6 +274,27 @@ sends_json(const struct req_input *in)
 	       strncasecmp(in->content_type.p, codec_json.media_type, n) == 0;
 }
 
+/* Whoever is on session A has proved which node it is: its claim counts. */
+static enum rc
+put_off(const struct conn_endpoints *e, struct req *rq, const struct psk_id *id,
+        const struct req_input *in)
+{
+	struct mid_load load = { .kind = OVERLOAD_REGISTRATION,
+		                 .of = { .node = &id->node, .kmr_index = id->index, .session = true } };
+	const struct mas *mas = e->conf.mas;
+	struct slice reason = SLICE_NONE;
+	struct mas_standing s;
+	enum rc rc;
+
+	if (mas->ops->indicator(mas->self, &id->node, id->index, &s)) {
+		load.of.low = s.low;
+		load.active = s.active;
+		secret_wipe(&s, sizeof(s));
+	}
+	rc = mid_put_off(e->conf.mid, in, &load, req_arena(rq), req_answer(rq), &reason);
+	return rc == RC_OK ? RC_OK : endpoint_refuse(rq, rc, reason);
+}
+
 static enum rc
 prepare(struct making *m, const struct psk_id *id, const struct req_input *in)
 {
@@ -280,6 +303,8 @@ prepare(struct making *m, const struct psk_id *id, const struct req_input *in)
 
 	if (rc == RC_OK)
 		rc = read_parameters(m->rq, &m->call.scl_id);
+	if (rc == RC_OK)
+		rc = put_off(m->e, m->rq, id, in);
 	if (rc == RC_OK)
 		rc = read_report(m, in);
 	if (rc == RC_OK)
@@ -326,6 +351,9 @@ session_b(const struct conn_endpoints *e, const struct req_listener *listener, s
 	*conn = peer.conn;
 	if (rc == RC_OK && (peer.proof != MID_SCL || peer.conn.id == 0))
 		return endpoint_refuse(rq, RC_DENIED, SLICE_LIT("AUTH_FAILED"));
+	if (rc == RC_OK)
+		rc = mid_put_off_peer(e->conf.mid, listener, in, &peer, req_arena(rq), req_answer(rq),
+		                      &reason);
 	if (rc == RC_OK && !listener->secure) {
 		in->connection_id = peer.conn.id;
 		rc = mid_open(e->conf.mid, listener, in, req_arena(rq), req_answer(rq), &reason);

@@ -7,7 +7,6 @@
 
 #include "cap/sec/connector.h"
 
-#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "cap/sec/bootstrapper.h"
 #include "cap/sec/connector_impl.h"
 #include "cap/sec/integrity.h"
+#include "cap/sec/secure_name.h"
 #include "sec/jose.h"
 
 /* Both clocks are looked at at least as often. */
@@ -129,13 +129,21 @@ post_tick(struct connector *c)
 /* ---- down and up ---- */
 
 static void
+set_connection(struct connector *c, const struct mas_connection *conn)
+{
+	pthread_mutex_lock(&c->n->shared);
+	c->conn = *conn;
+	pthread_mutex_unlock(&c->n->shared);
+}
+
+static void
 go_down(struct connector *c)
 {
 	credential_unref(c->credential);
 	c->credential = NULL;
 	if (c->conn.id != 0)
 		live_end(c->n->live, c->conn.id, LIVE_ENDED);
-	c->conn = (struct mas_connection){ 0 };
+	set_connection(c, &(struct mas_connection){ 0 });
 	c->up = false;
 	c->cuts = 0;
 }
@@ -160,7 +168,7 @@ connector_up(struct connector *c, const struct node_link *link, int64_t left)
 		live_end_at(c->n->live, c->conn.id, node_now(c->n) + OVERLAP);
 	credential_unref(c->credential);
 	c->credential = credential;
-	c->conn = conn;
+	set_connection(c, &conn);
 	c->up = true;
 	c->lost = false;
 	c->cuts = 0;
@@ -373,6 +381,14 @@ connector_want(struct connector *c)
 }
 
 void
+connector_renew(struct connector *c)
+{
+	if (c->up)
+		c->mono_renew = clock_monotonic();
+	connector_look(c);
+}
+
+void
 connector_look(struct connector *c)
 {
 	if (!c->busy && !c->waiting && !c->pausing)
@@ -472,29 +488,6 @@ connector_id(const struct connector *c)
 
 /* ---- names and life ---- */
 
-/*
- * The name of a connection, in lower case: host:port, for that of HTTP; a port of UDP is another one,
- * so it has the scheme before it. False for what has no TLS or DTLS, or is too long.
- */
-static bool
-name_of(struct slice url, char name[NODE_NAME_MAX + 1], struct uri *u)
-{
-	struct slice port;
-	bool coap;
-	int n;
-
-	if (!uri_is_secure(url) || !uri_parse(url, u))
-		return false;
-	coap = tolower((unsigned char)u->scheme.p[0]) == 'c';
-	port = u->port.n > 0 ? u->port : coap ? SLICE_LIT("5684") : SLICE_LIT("443");
-	n = snprintf(name, NODE_NAME_MAX + 1, "%s%.*s:%.*s", coap ? "coaps://" : "",
-	             (int)u->host.n, u->host.p, (int)port.n, port.p);
-	for (char *p = name; *p != '\0'; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p - 'A' + 'a');
-	return n > 0 && n <= NODE_NAME_MAX;
-}
-
 /* Numbers of objects and tags are not kept: a connection that counts them goes with the process. */
 static bool
 counts(const struct mas_connection *conn)
@@ -529,8 +522,8 @@ connector_new(struct sec *n, const char *base)
 	struct uri u;
 
 	if (c == NULL || (c->link = secret_alloc(sizeof(*c->link))) == NULL ||
-	    (c->arena = arena_new(1u << 18)) == NULL ||
-	    strlen(base) > NODE_URI_MAX || !name_of(slice_of(base), c->name, &u)) {
+	    (c->arena = arena_new(1u << 18)) == NULL || strlen(base) > NODE_URI_MAX ||
+	    !secure_name(slice_of(base), c->name, &u)) {
 		if (c != NULL)
 			connector_free(c);
 		return NULL;
@@ -579,7 +572,7 @@ connector_is_for(const struct connector *c, struct slice url)
 	char name[NODE_NAME_MAX + 1];
 	struct uri u;
 
-	return name_of(url, name, &u) && strcmp(name, c->name) == 0;
+	return secure_name(url, name, &u) && strcmp(name, c->name) == 0;
 }
 
 /* ---- the way without TLS ---- */

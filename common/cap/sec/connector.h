@@ -36,6 +36,8 @@ bool connector_is_clear(const struct connector *c, struct slice url);
 
 /* Somebody wants it: true when it stands, otherwise it is being made from now on. */
 bool connector_want(struct connector *c);
+/* It is made anew as soon as that is possible, whatever its time. */
+void connector_renew(struct connector *c);
 /* It was needed and is over by one of the clocks: it is looked after now. */
 void connector_look(struct connector *c);
 /* An end of what it waits for: a root was stored, a measurement taken. */

@@ -13,6 +13,7 @@
 #include "cap/sec/connector_impl.h"
 #include "cap/sec/integrity.h"
 #include "sec/derive.h"
+#include "sec/indicator.h"
 
 #define LIFETIME_MAX (7 * 86400 * CLOCK_SECOND)
 /* After so many sessions that were not made the provider is asked why. */
@@ -341,6 +342,8 @@ connector_session(struct connector *c)
 		                   .owner = c };
 	exchange_add_header(&c->ex, SLICE_LIT("Accept"), SLICE_LIT("application/xml"));
 	exchange_add_header(&c->ex, SLICE_LIT(REJECT_NONCE_HEADER), slice_of(c->nonce_text));
+	if (n->conf->low_priority)
+		exchange_add_header(&c->ex, SLICE_LIT(PRIORITY_HEADER), SLICE_LIT("low"));
 	if (c->body.n > 0)
 		exchange_add_header(&c->ex, SLICE_LIT("Content-Type"), SLICE_LIT("application/xml"));
 	scl_send(n->scl, &c->ex);

@@ -161,25 +161,64 @@ by_certificate(const struct peer *p, struct issuer *issuer)
 }
 
 static enum rc
-by_psk(struct issuers *s, const struct peer *p, struct arena *arena, struct issuer *issuer,
+proved(enum issuer_by by, struct slice app_id, struct arena *arena, struct issuer *issuer)
+{
+	*issuer = (struct issuer){ by, arena_copy(arena, app_id) };
+	return issuer->app_id.p == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+/* Nothing more is served on the session. */
+static enum rc
+over(bool revoked, struct req_answer *out, struct slice *reason)
+{
+	out->close = true;
+	return revoked ? refuse(RC_FORBIDDEN, "SEC_REVOKED", reason)
+	               : refuse(RC_DENIED, "SEC_KMC_EXPIRED", reason);
+}
+
+/* Its name is that of its node, whatever it calls itself. */
+static enum rc
+by_node(const struct sec_psk *source, const struct psk_id *id, struct arena *arena,
+        struct issuer *issuer, struct req_answer *out, struct slice *reason)
+{
+	char text[NODE_ID_TEXT];
+	struct node_id node;
+
+	if (!source->stands(source->arg, id))
+		return over(true, out, reason);
+	if (!source->node(source->arg, id, &node))
+		return over(false, out, reason);
+	node_id_text(&node, text);
+	return proved(ISSUER_NODE, slice_of(text), arena, issuer);
+}
+
+static enum rc
+by_kma(struct issuers *s, const struct psk_id *id, struct arena *arena, struct issuer *issuer,
        struct req_answer *out, struct slice *reason)
 {
 	char app_id[APP_ID_MAX + 1];
-	enum live_state state;
-	struct psk_id id;
-	size_t n;
+	size_t n = app_table_find(s->apps, id->app, app_id);
+	enum live_state state = live_find(s->conf.live, id->connection, id->index, NULL);
 
-	if (s->apps == NULL || !psk_id_parse(p->psk_identity, &id) || id.kind != PSK_MA)
+	if (n > 0 && state == LIVE_OK)
+		return proved(ISSUER_PSK, slice_make(app_id, n), arena, issuer);
+	return over(state == LIVE_REVOKED, out, reason);
+}
+
+static enum rc
+by_psk(struct issuers *s, const struct peer *p, struct arena *arena, struct issuer *issuer,
+       struct req_answer *out, struct slice *reason)
+{
+	const struct sec_psk *source;
+	struct psk_id id;
+
+	if (!psk_id_parse(p->psk_identity, &id))
 		return RC_OK;
-	n = app_table_find(s->apps, id.app, app_id);
-	state = live_find(s->conf.live, id.connection, id.index, NULL);
-	if (n > 0 && state == LIVE_OK) {
-		*issuer = (struct issuer){ ISSUER_PSK, arena_copy(arena, slice_make(app_id, n)) };
-		return issuer->app_id.p == NULL ? RC_UNAVAILABLE : RC_OK;
-	}
-	out->close = true;
-	return state == LIVE_REVOKED ? refuse(RC_FORBIDDEN, "SEC_REVOKED", reason)
-	                             : refuse(RC_DENIED, "SEC_KMC_EXPIRED", reason);
+	source = psk_sources_of(s->conf.sources, id.kind);
+	if (source != NULL)
+		return by_node(source, &id, arena, issuer, out, reason);
+	return s->apps == NULL || id.kind != PSK_MA ? RC_OK
+	                                            : by_kma(s, &id, arena, issuer, out, reason);
 }
 
 static void

@@ -3,7 +3,9 @@
  * Applications: by what they prove who they are on dIa and mIa.
  *
  *   a client certificate      subjectAltName URI urn:m2m:app:<App-ID>, one of them
- *   a TLS pre-shared key      identity ma<v>, of a Kma that was handed out (kma.h)
+ *   a TLS pre-shared key      identity ma<v>, of a Kma that was handed out (kma.h); ga<v> and mp<v>,
+ *                             of a node after group or multiparty authentication: its App-ID is its
+ *                             node id in hex
  *   a UNIX socket             the user of the process, by the configuration
  *   a bearer token            Authorization: Bearer, by the file of hashed tokens
  *
@@ -14,6 +16,7 @@
 
 #include "base/arena.h"
 #include "cap/sec/app_table.h"
+#include "cap/sec/psk_sources.h"
 #include "cap/sec/sec.h"
 #include "core/peer.h"
 #include "sec/psk_id.h"
@@ -28,6 +31,7 @@ struct issuers_conf {
 	 * at the network: whoever knows Kmc of a node could be any application there.
 	 */
 	struct live *live;
+	const struct psk_sources *sources; /* of the identities ga and mp; NULL: there are none */
 };
 
 /*
@@ -47,7 +51,14 @@ void issuers_reload(struct issuers *issuers);
  */
 bool issuers_psk(void *arg, const struct psk_id *id, struct key *out);
 /* By what an application has proved who it is. */
-enum issuer_by { ISSUER_NOBODY, ISSUER_CERTIFICATE, ISSUER_PSK, ISSUER_USER, ISSUER_TOKEN };
+enum issuer_by {
+	ISSUER_NOBODY,
+	ISSUER_CERTIFICATE,
+	ISSUER_PSK,
+	ISSUER_NODE, /* by group or multiparty authentication: app_id is its node id in hex; on dIa alone */
+	ISSUER_USER,
+	ISSUER_TOKEN
+};
 
 struct issuer {
 	enum issuer_by by;
@@ -60,8 +71,8 @@ struct issuer {
  *
  * RC_OK, also for ISSUER_NOBODY. RC_DENIED AUTH_FAILED: there is a token, but it is not known, is
  * sent where it can be read on the way, or its source has failed too often (retry_after); RC_DENIED
- * SEC_KMC_EXPIRED, RC_FORBIDDEN SEC_REVOKED, with close: the service connection that Kma is of is
- * over; RC_FORBIDDEN SEC_IDENTITY: the token is of another application than the connection;
+ * SEC_KMC_EXPIRED, RC_FORBIDDEN SEC_REVOKED, with close: the service connection that Kma is of, or
+ * the key that group or multiparty authentication has given, is over; RC_FORBIDDEN SEC_IDENTITY: the token is of another application than the connection;
  * RC_UNAVAILABLE.
  */
 enum rc issuers_identify(struct issuers *issuers, struct req_input *in, struct arena *arena,

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "cap/sec/kma.h"
+#include "cap/sec/kma_impl.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/times.h"
 #include "base/uri.h"
-#include "cap/sec/kma_book.h"
-#include "core/endpoint.h"
 #include "core/identity.h"
 #include "core/scl.h"
 #include "sec/b64url.h"
@@ -20,15 +17,6 @@
 #define TAIL "/kma"
 #define LOOK_ARENA (16u << 20)
 #define DOC_MAX 256u
-
-struct kma {
-	struct kma_conf conf;
-	struct scl *scl;
-	pthread_rwlock_t lock; /* guards book */
-	struct kma_book *book; /* NULL: at the network, and when it has stopped */
-	struct endpoint endpoint;
-	char *path;
-};
 
 /* ---- the key ---- */
 
@@ -55,7 +43,7 @@ derive(const struct kma *k, const struct mas_connection *conn, struct slice app_
 	struct key kmc;
 	enum rc rc;
 
-	if (!live_kmc(k->conf.live, conn->id, conn->kmc_index, &kmc))
+	if (!live_kmc(k->live, conn->id, conn->kmc_index, &kmc))
 		return RC_UNAVAILABLE;
 	rc = kma_derive(&kmc, app_id, slice_of(conn->scl_id), conn->kmc_index, out);
 	key_wipe(&kmc);
@@ -66,11 +54,11 @@ derive(const struct kma *k, const struct mas_connection *conn, struct slice app_
 static enum rc
 may_get(const struct kma *k, const struct mas_connection *conn, struct slice app_id)
 {
-	struct app_table *apps = issuers_apps(k->conf.issuers);
+	struct app_table *apps = k->apps;
 	enum rc rc = app_table_add(apps, app_id);
 
 	if (rc == RC_UNAVAILABLE) {
-		app_table_sweep(apps, is_gone, k->conf.live);
+		app_table_sweep(apps, is_gone, k->live);
 		rc = app_table_add(apps, app_id);
 	}
 	return rc == RC_OK && app_table_has(apps, app_id, conn->id, conn->kmc_index) ? RC_CONFLICT
@@ -125,7 +113,7 @@ give(const struct kma *k, struct req *rq, const struct mas_connection *conn, str
 	enum rc rc = derive(k, conn, app_id, &kma);
 
 	if (rc == RC_OK)
-		rc = app_table_give(issuers_apps(k->conf.issuers), app_id, conn->id, conn->kmc_index);
+		rc = app_table_give(k->apps, app_id, conn->id, conn->kmc_index);
 	if (rc == RC_OK) {
 		LOG_INFO(k->conf.sec->log, "kma-given", LOG_S("application", app_id),
 		         LOG_N("connection", conn->id), LOG_N("kmc", conn->kmc_index));
@@ -174,29 +162,35 @@ source_of(struct arena *a, const struct req_input *in)
 	return arena_copy(a, in->peer->address);
 }
 
-static enum rc
-hand_out(struct kma *k, struct req *rq, const struct req_input *in, struct slice app_id)
+enum rc
+kma_hand_out(struct kma *k, struct req *rq, const struct req_input *in, struct slice app_id,
+             const struct mas_connection *conn)
 {
 	struct giving *g = ARENA_NEW(req_arena(rq), struct giving);
-	struct mas_connection conn = { .id = 0 };
-	enum rc rc;
+	enum rc rc = g == NULL ? RC_UNAVAILABLE : may_get(k, conn, app_id);
 
-	live_each(k->conf.live, is_newer, &conn);
-	key_wipe(&conn.kmc);
-	if (conn.id == 0)
-		return endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_LIT("SEC_NO_CONNECTION"));
-	rc = g == NULL ? RC_UNAVAILABLE : may_get(k, &conn, app_id);
 	if (rc != RC_OK)
 		return refuse(k, rq, app_id, rc);
 	*g = (struct giving){
-		.kma = k, .rq = rq, .conn = conn,
+		.kma = k, .rq = rq, .conn = *conn,
 		.entry = { .app_id = arena_copy(req_arena(rq), app_id),
-		           .source = source_of(req_arena(rq), in), .connection = conn.id,
-		           .kmc_index = conn.kmc_index, .expires = conn.expires,
+		           .source = source_of(req_arena(rq), in), .connection = conn->id,
+		           .kmc_index = conn->kmc_index, .expires = conn->expires,
 		           .done = entered },
 	};
 	return g->entry.app_id.p == NULL ? refuse(k, rq, app_id, RC_UNAVAILABLE)
 	                                 : endpoint_pend(rq, enter, g);
+}
+
+static enum rc
+hand_out(struct kma *k, struct req *rq, const struct req_input *in, struct slice app_id)
+{
+	struct mas_connection conn = { .id = 0 };
+
+	live_each(k->live, is_newer, &conn);
+	key_wipe(&conn.kmc);
+	return conn.id == 0 ? endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_LIT("SEC_NO_CONNECTION"))
+	                    : kma_hand_out(k, rq, in, app_id, &conn);
 }
 
 /* ---- who asks ---- */
@@ -232,6 +226,8 @@ serve(void *arg, struct req *rq, const struct req_input *in)
 	/* HEAD would use the key up for nothing. */
 	if (in->op != REQ_RETRIEVE || in->head)
 		return endpoint_not_allowed(rq, "GET");
+	if (endpoint_listener(rq)->serve & SERVE_EDGE)
+		return kma_serve_edge(k, rq);
 	rc = issuers_identify(k->conf.issuers, &asked, req_arena(rq), &issuer, req_answer(rq),
 	                      &reason);
 	if (rc != RC_OK)
@@ -257,31 +253,29 @@ was_given(void *arg, struct slice app_id, uint64_t connection, uint32_t kmc_inde
 	const struct kma *k = arg;
 
 	/* More than there is room for is in the book all the same. */
-	(void)app_table_give(issuers_apps(k->conf.issuers), app_id, connection, kmc_index);
+	(void)app_table_give(k->apps, app_id, connection, kmc_index);
 }
 
-static enum rc
-open_book(struct kma *k, const struct kma_conf *conf, char why[SEC_WHY_MAX])
+enum rc
+kma_open_book(struct kma *k, const char *dir, const struct key *seal, char why[SEC_WHY_MAX])
 {
-	const struct store_ops *engine = conf->sec->engine;
-	struct kma_book_conf book = { .dir = conf->book, .engine = engine, .seal = conf->seal,
-		                      .clock = conf->sec->clock, .log = conf->sec->log,
+	const struct store_ops *engine = k->conf.sec->engine;
+	struct kma_book_conf book = { .dir = dir, .engine = engine, .seal = seal,
+		                      .clock = k->conf.sec->clock, .log = k->conf.sec->log,
 		                      .given = was_given, .arg = k };
-	struct key seal = { { 0 } };
+	struct key random = { { 0 } };
 	enum rc rc = RC_OK;
 
-	if (conf->live == NULL)
-		return RC_OK;
 	/* Kmc outlives the process by the key store alone. */
 	if (engine == NULL || engine == &store_memory)
 		book.engine = &store_lmdb;
-	if (conf->book == NULL) {
-		rc = secret_random(seal.v, sizeof(seal.v));
-		book.seal = &seal;
+	if (dir == NULL) {
+		rc = secret_random(random.v, sizeof(random.v));
+		book.seal = &random;
 	}
 	if (rc == RC_OK)
 		rc = kma_book_open(&book, &k->book, why);
-	key_wipe(&seal);
+	key_wipe(&random);
 	return rc;
 }
 
@@ -306,9 +300,11 @@ kma_add(const struct kma_conf *conf, struct scl *scl, struct kma **out, char why
 	k->conf.book = NULL;
 	k->conf.seal = NULL;
 	k->scl = scl;
+	k->apps = issuers_apps(conf->issuers);
+	k->live = conf->live;
 	k->endpoint = (struct endpoint){ .path = k->path, .tail = TAIL, .serve_request = serve,
-		                         .serve = SERVE_MIA | SERVE_DIA, .arg = k };
-	rc = open_book(k, conf, why);
+		                         .serve = SERVE_MIA | SERVE_DIA | SERVE_EDGE, .arg = k };
+	rc = conf->live == NULL ? RC_OK : kma_open_book(k, conf->book, conf->seal, why);
 	if (rc == RC_OK)
 		rc = endpoint_add(scl, &k->endpoint);
 	if (rc == RC_OK)
@@ -327,7 +323,7 @@ take_up(void *arg, struct slice app_id)
 enum rc
 kma_start(struct kma *k)
 {
-	struct app_table *apps = issuers_apps(k->conf.issuers);
+	struct app_table *apps = k->apps;
 	struct arena *arena;
 	enum rc rc;
 
@@ -361,6 +357,7 @@ kma_free(struct kma *k)
 	if (k == NULL)
 		return;
 	kma_stop(k);
+	app_table_free(k->own_apps);
 	pthread_rwlock_destroy(&k->lock);
 	free(k->path);
 	free(k);

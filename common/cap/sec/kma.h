@@ -12,12 +12,19 @@
 #include "cap/sec/issuer.h"
 #include "cap/sec/live.h"
 
+struct edge_seat; /* cap/edge_gate.h */
 struct kma;
 
 struct kma_conf {
 	const struct sec_conf *sec;
 	struct issuers *issuers;
 	struct live *live; /* as in issuers_conf: NULL at the network, where nobody gets a Kma */
+	/*
+	 * At the network: the service connections of nodes, and the seat of the gateway for applications
+	 * outside, who alone get a Kma there (kma_open_edge). NULL at a node.
+	 */
+	struct live *network;
+	const struct edge_seat *edge;
 	/* Where hand-outs are entered (kma_book.h): copied; NULL: in memory, for this run. */
 	const char *book;
 	const struct key *seal; /* with book */
@@ -29,6 +36,14 @@ struct kma_conf {
  */
 enum rc kma_add(const struct kma_conf *conf, struct scl *scl, struct kma **out,
                 char why[SEC_WHY_MAX]);
+/*
+ * At the network: applications outside get their Kma from now on, on listeners that serve edge, by
+ * GET .../kma?scl=<SCL-ID of the node>, with a grant for that SCL (cap/edge_gate.h). dir and seal as
+ * book and seal of struct kma_conf. Once, after kma_add and before the first request is admitted;
+ * waits for the disk. As kma_book_open.
+ */
+enum rc kma_open_edge(struct kma *k, const char *dir, const struct key *seal,
+                      char why[SEC_WHY_MAX]);
 /*
  * Applications that got their Kma in an earlier run are known again: those that are registered, as
  * many as there is room for. After scl_start; looks into the store.

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/uri.h"
+#include "cap/geo_gate.h"
 #include "cap/sec/mid_impl.h"
 
 #define STRANGERS_RATE 20u /* requests of a source in a second */
+#define STRANGERS_BODY 65536u /* octets */
 #define VERDICTS_RATE 10u
 #define ROLE_URI "urn:m2m:role:scl"
 #define SCL_URI "urn:m2m:scl:" /* and the SCL-ID */
@@ -128,6 +130,19 @@ mid_psk(struct mid *mid, const struct psk_id *id, struct key *out)
 	return id->kind == PSK_MC && connection_psk(mid, id, out);
 }
 
+/* Also false while the sessions of its node are to be cut, for where it is. */
+static bool
+connection_stands(struct mid *mid, const struct psk_id *id)
+{
+	const struct geo_seat *seat = mid->conf.sec->geo;
+	struct mas_connection conn;
+	enum live_state state = live_find(mid->conf.live, id->connection, id->index, &conn);
+
+	if (state != LIVE_OK || seat == NULL || seat->gate == NULL)
+		return state != LIVE_REVOKED;
+	return !seat->gate->cuts(seat->gate->arg, &conn.node);
+}
+
 bool
 mid_stands(struct mid *mid, const struct psk_id *id)
 {
@@ -135,7 +150,7 @@ mid_stands(struct mid *mid, const struct psk_id *id)
 	bool known;
 
 	if (id->kind != PSK_MR)
-		return live_find(mid->conf.live, id->connection, id->index, NULL) != LIVE_REVOKED;
+		return connection_stands(mid, id);
 	known = mid_psk(mid, id, &key);
 	key_wipe(&key);
 	return known;
@@ -294,6 +309,9 @@ admit_scl(struct mid *mid, const struct req_listener *listener, struct req_input
 	/* Without TLS it counts when it is proved. */
 	if (peer->conn.id != 0 && listener->secure)
 		rc = mid_limit(mid, in, &peer->conn, arena, out, reason);
+	/* Nobody is known until the body is there. */
+	else if (peer->conn.id != 0 && !in->peer->loopback)
+		in->body_max = STRANGERS_BODY;
 	if (rc == RC_OK)
 		rc = mid_check_issuer(mid, in, peer, arena, reason);
 	if (rc != RC_OK)

@@ -8,6 +8,8 @@
 #define CAP_SEC_MID_H
 
 #include "cap/sec/live.h"
+#include "cap/sec/overload.h"
+#include "cap/sec/priority.h"
 #include "cap/sec/sec.h"
 #include "core/peer.h"
 #include "sec/psk_id.h"
@@ -28,6 +30,9 @@ struct mid_conf {
 	               unsigned cause, bool permanent, uint32_t retry_after,
 	               char out[REJECT_TEXT_MAX + 1]);
 	void *reject_arg;
+	/* MID_NETWORK: both or neither. */
+	struct overload *overload;
+	struct priority *priority;
 };
 
 /* Copies conf, not what it points to. RC_OK, RC_UNAVAILABLE. */
@@ -89,6 +94,25 @@ enum rc mid_open(struct mid *mid, const struct req_listener *listener, struct re
                  struct arena *arena, struct req_answer *out, struct slice *reason);
 bool mid_seal(struct mid *mid, const struct req_input *in, struct arena *arena,
               struct req_answer *out);
+
+/* What decides whether a request is put off, where that is not what its connection says alone. */
+struct mid_load {
+	enum overload_kind kind;
+	struct priority_of of;
+	bool active; /* as in struct overload_ask */
+};
+
+/*
+ * Whether the request is put off, for there is too much to do: RC_OK, or RC_UNAVAILABLE OVERLOAD with
+ * out->retry_after and, for a node with a nonce, a signed reject. Once for each request, for what it
+ * claims counts once; before anything that takes work. Without overload control: RC_OK.
+ */
+enum rc mid_put_off(struct mid *mid, const struct req_input *in, const struct mid_load *load,
+                    struct arena *arena, struct req_answer *out, struct slice *reason);
+/* The same of whom mid_identify has found. */
+enum rc mid_put_off_peer(struct mid *mid, const struct req_listener *listener,
+                         const struct req_input *in, const struct mid_peer *peer,
+                         struct arena *arena, struct req_answer *out, struct slice *reason);
 
 /* Tells the MAS what the connections were used since the last call. Any thread. */
 void mid_tell_use(struct mid *mid);

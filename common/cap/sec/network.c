@@ -2,56 +2,19 @@
 /* The security capability of the network: MAS, service connections, guard and keys of an NSCL. */
 #include "config.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/uri.h"
 #include "cap/sec/conn_endpoint.h"
-#include "cap/sec/guard.h"
-#include "cap/sec/kma.h"
-#include "cap/sec/network_roles.h"
-#include "cap/sec/node_credentials.h"
+#include "cap/sec/network_impl.h"
 #include "cap/sec/object_exchange.h"
-#include "cap/sec/psk.h"
-#include "cap/sec/sec.h"
-#include "core/scl.h"
 
 #define CONNECTIONS_MAX 262144u
 #define REMEMBER (3600 * CLOCK_SECOND)
 #define TICK CLOCK_SECOND
+#define BOOK_PATH_MAX 4096
 #define TICKS_TO_FORGET 60u
-
-/* Service connections of an earlier run, as the MAS tells them. */
-struct resuming {
-	struct mas_live call; /* first */
-	struct sec *sec;
-	unsigned n, left; /* taken up; for which there was no room */
-	pthread_mutex_t lock; /* of over */
-	pthread_cond_t changed;
-	bool over; /* no call is under way */
-};
-
-struct sec {
-	struct sec_conf conf;
-	struct network_roles roles;
-	struct mas_watcher watcher;
-	bool watching;
-	struct live *live;
-	struct resuming resuming;
-	struct mid *mid;
-	struct issuers *issuers;
-	struct kma *kma;
-	struct sec_guard *guard;
-	struct psk_front *psk;
-	struct conn_endpoints *endpoints; /* NULL without a MAS */
-	struct node_credentials *credentials;
-	struct scl *scl;
-	struct scl_task tick;
-	unsigned ticks;
-	_Atomic bool stopping;
-};
 
 /* ---- what the MAS says ends ---- */
 
@@ -76,6 +39,16 @@ revoked(struct mas_watcher *w, const struct node_id *node, uint64_t connection_i
 		live_end(s->live, connection_id, state_of(why));
 	else
 		live_end_node(s->live, node, 0, state_of(why));
+	if (why == MAS_REVOKED)
+		watchers_tell(&s->watchers, node, connection_id);
+}
+
+static void
+lost(struct mas_watcher *w)
+{
+	struct sec *s = (struct sec *)(void *)((char *)w - offsetof(struct sec, watcher));
+
+	watchers_tell_lost(&s->watchers);
 }
 
 /* ---- connections of an earlier run ---- */
@@ -106,10 +79,13 @@ resumed(struct mas_live *l)
 	struct resuming *r = (struct resuming *)(void *)l;
 
 	if (l->outcome.rc == RC_OK && r->n > 0)
-		LOG_INFO(r->sec->conf.log, "service-connections-resumed", LOG_N("connections", r->n));
+		LOG_INFO(r->sec->conf.log, "service-connections-resumed",
+		         LOG_N("connections", r->n));
 	if (r->left > 0)
-		LOG_WARN(r->sec->conf.log, "service-connections-dropped", LOG_N("connections", r->left),
-		         LOG_Z("reason", "no memory that can be locked, or too many: these nodes connect anew"));
+		LOG_WARN(r->sec->conf.log, "service-connections-dropped",
+		         LOG_N("connections", r->left),
+		         LOG_Z("reason", "no memory that can be locked, or too many: these nodes "
+		                         "connect anew"));
 	pthread_mutex_lock(&r->lock);
 	r->over = true;
 	pthread_cond_signal(&r->changed);
@@ -176,6 +152,8 @@ open_mid(struct sec *s)
 		.sec = &s->conf,
 		.reject = network_roles_reject,
 		.reject_arg = &s->roles,
+		.overload = s->overload,
+		.priority = s->priority,
 	};
 
 	return mid_new(&conf, &s->mid);
@@ -184,17 +162,22 @@ open_mid(struct sec *s)
 static enum rc
 open_parts(struct sec *s, char why[SEC_WHY_MAX])
 {
-	const struct live_conf live = { .clock = s->conf.clock, .max = CONNECTIONS_MAX,
-		                        .remember = REMEMBER, .rate = s->conf.rate.rate,
+	const struct live_conf live = { .clock = s->conf.clock,
+		                        .max = CONNECTIONS_MAX,
+		                        .remember = REMEMBER,
+		                        .rate = s->conf.rate.rate,
 		                        .burst = s->conf.rate.burst };
 	enum rc rc;
 
 	s->live = live_new(&live);
-	if (s->live == NULL)
+	s->authorities = authorities_new();
+	if (s->live == NULL || s->authorities == NULL)
 		return RC_UNAVAILABLE;
-	rc = network_roles_open(&s->roles, &s->conf, why);
+	s->watcher = (struct mas_watcher){ .revoked = revoked, .lost = lost };
+	rc = network_load_open(s);
+	if (rc == RC_OK)
+		rc = network_roles_open(&s->roles, &s->conf, why);
 	if (rc == RC_OK && s->roles.mas.ops != NULL) {
-		s->watcher.revoked = revoked;
 		s->roles.mas.ops->watch(s->roles.mas.self, &s->watcher);
 		s->watching = true;
 	}
@@ -203,14 +186,25 @@ open_parts(struct sec *s, char why[SEC_WHY_MAX])
 	if (rc == RC_OK)
 		rc = open_mid(s);
 	if (rc == RC_OK)
-		rc = issuers_new(&(struct issuers_conf){ .sec = &s->conf }, &s->issuers, why);
+		rc = issuers_new(&(struct issuers_conf){ .sec = &s->conf, .sources = &s->sources },
+		                 &s->issuers, why);
 	if (rc == RC_OK)
-		rc = psk_front_new(s->mid, issuers_psk, s->issuers, &s->psk);
+		rc = psk_front_new(&(struct psk_front_conf){ .mid = s->mid,
+		                                             .app = issuers_psk,
+		                                             .app_arg = s->issuers,
+		                                             .sources = &s->sources },
+		                   &s->psk);
 	if (rc != RC_OK)
 		return rc;
-	s->guard = sec_guard_new(&(struct sec_guard_conf){
-		.mid = s->mid, .live = s->live, .mas = s->roles.mas.ops == NULL ? NULL : &s->roles.mas,
-		.issuers = s->issuers });
+	network_access_init(s);
+	network_access_init(s);
+	s->guard = sec_guard_new(
+		&(struct sec_guard_conf){ .mid = s->mid,
+	                                  .live = s->live,
+	                                  .mas = s->roles.mas.ops == NULL ? NULL : &s->roles.mas,
+	                                  .issuers = s->issuers,
+	                                  .edge = s->conf.edge,
+	                                  .geo = s->conf.geo });
 	s->credentials = node_credentials_new(s->live, s->conf.static_credentials);
 	return s->guard == NULL || s->credentials == NULL ? RC_UNAVAILABLE : RC_OK;
 }
@@ -226,6 +220,7 @@ network_open(const struct sec_conf *conf, struct sec **sec, char why[SEC_WHY_MAX
 		return RC_UNAVAILABLE;
 	s->conf = *conf;
 	s->resuming.sec = s;
+	watchers_init(&s->watchers);
 	pthread_mutex_init(&s->resuming.lock, NULL);
 	pthread_cond_init(&s->resuming.changed, NULL);
 	if (conf->open_on_loopback)
@@ -254,11 +249,21 @@ network_psk(struct sec *s)
 	return psk_front_source(s->psk);
 }
 
+static const struct sec_access *
+network_access(struct sec *s)
+{
+	return &s->access;
+}
+
 static enum rc
 network_credential(void *arg, struct slice url, struct credential **out)
 {
 	struct sec *s = arg;
+	struct credential *agreed = authorities_find(s->authorities, url);
 
+	*out = agreed == NULL ? NULL : credential_ref(agreed);
+	if (agreed != NULL)
+		return RC_OK;
 	return node_credentials_find(s->credentials, url, out);
 }
 
@@ -276,6 +281,9 @@ network_protect(void *arg, struct exchange *ex)
 	enum rc rc;
 
 	ex->protection = NULL;
+	/* What a capability has agreed on with that peer is in network_credential. */
+	if (authorities_find(s->authorities, ex->url) != NULL)
+		return RC_OK;
 	rc = node_credentials_connection(s->credentials, ex->url, &conn);
 	if (rc == RC_NOT_FOUND || (rc == RC_DENIED && s->conf.open_on_loopback))
 		return RC_OK;
@@ -313,8 +321,9 @@ network_unprotect(void *arg, struct exchange *ex)
 static enum rc
 network_attach(struct sec *s, struct scl *scl, char why[SEC_WHY_MAX])
 {
-	const struct conn_conf conf = { .mid = s->mid, .live = s->live, .mas = &s->roles.mas,
-		                        .sec = &s->conf };
+	const struct conn_conf conf = {
+		.mid = s->mid, .live = s->live, .mas = &s->roles.mas, .sec = &s->conf
+	};
 	enum rc rc = RC_OK;
 
 	s->scl = scl;
@@ -324,13 +333,17 @@ network_attach(struct sec *s, struct scl *scl, char why[SEC_WHY_MAX])
 	if (s->roles.mas.ops != NULL)
 		rc = conn_endpoints_add(&conf, scl, &s->endpoints);
 	if (rc == RC_OK)
-		rc = kma_add(&(struct kma_conf){ .sec = &s->conf, .issuers = s->issuers }, scl, &s->kma,
-		             why);
+		rc = kma_add(&(struct kma_conf){ .sec = &s->conf,
+		                                 .issuers = s->issuers,
+		                                 .network = s->live,
+		                                 .edge = s->conf.edge },
+		             scl, &s->kma, why);
 	if (rc == RC_OK)
 		rc = network_roles_attach(&s->roles, &s->conf, scl);
+	if (rc == RC_OK)
+		rc = network_load_attach(s);
 	if (rc != RC_OK)
-		snprintf(why, SEC_WHY_MAX, "security cannot be served: %s",
-		         status_of(rc)->text);
+		snprintf(why, SEC_WHY_MAX, "security cannot be served: %s", status_of(rc)->text);
 	return rc;
 }
 
@@ -350,11 +363,34 @@ tick(struct scl_task *task)
 	scl_post(s->scl, task, TICK);
 }
 
+/* Applications outside get keys below those of nodes: who has got which is kept. */
+static enum rc
+start_kma(struct sec *s, char why[SEC_WHY_MAX])
+{
+	char dir[BOOK_PATH_MAX];
+	struct key seal;
+	enum rc rc;
+
+	if (s->conf.edge == NULL || s->conf.edge->gate == NULL)
+		return RC_OK;
+	rc = s->access.book(s->access.arg, "kmaedge", &seal, dir, sizeof(dir));
+	if (rc == RC_OK || rc == RC_NOT_FOUND)
+		rc = kma_open_edge(s->kma, rc == RC_OK ? dir : NULL, &seal, why);
+	else
+		snprintf(why, SEC_WHY_MAX, "the key store: %s", status_of(rc)->text);
+	key_wipe(&seal);
+	return rc;
+}
+
 static enum rc
 network_start(struct sec *s, char why[SEC_WHY_MAX])
 {
-	(void)why;
+	enum rc rc = start_kma(s, why);
+
+	if (rc != RC_OK)
+		return rc;
 	network_roles_start(&s->roles, s->scl);
+	overload_start(s->overload, s->scl);
 	/* Only who serves them asks for connections: a process that is the MSBF alone may not. */
 	if (s->roles.remote != NULL && s->conf.network.nscl)
 		resume(s);
@@ -377,7 +413,9 @@ static void
 network_stop(struct sec *s)
 {
 	atomic_store(&s->stopping, true);
+	overload_stop(s->overload);
 	mid_tell_use(s->mid);
+	kma_stop(s->kma);
 	network_roles_stop(&s->roles);
 }
 
@@ -394,7 +432,11 @@ network_close(struct sec *s)
 	if (s->watching)
 		s->roles.mas.ops->unwatch(s->roles.mas.self, &s->watcher);
 	network_roles_close(&s->roles);
+	network_load_close(s);
 	live_free(s->live);
+	node_keys_close(s->keys);
+	authorities_free(s->authorities);
+	watchers_fini(&s->watchers);
 	pthread_cond_destroy(&s->resuming.changed);
 	pthread_mutex_destroy(&s->resuming.lock);
 	free(s);
@@ -404,6 +446,7 @@ const struct sec_ops sec_network = {
 	.open = network_open,
 	.guard = network_guard,
 	.psk = network_psk,
+	.access = network_access,
 	.credential = network_credential,
 	.protect = network_protect,
 	.unprotect = network_unprotect,

@@ -44,6 +44,7 @@ open_mas(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY_
 		.audit_keep = conf->network.limits.audit_keep,
 		.flags = conf->network.limits.flags,
 		.ival_required = conf->network.limits.ival_required,
+		.gaka_singles = conf->network.gaka_singles,
 	};
 	enum rc rc = store_path(conf, SEC_MAS_STORE, path, &mas.store.path);
 
@@ -87,7 +88,8 @@ open_remote(struct network_roles *r, const struct sec_conf *conf, char why[SEC_W
 	enum rc rc = mas_remote_open(&remote, &r->remote);
 
 	if (rc == RC_BAD_REQUEST)
-		snprintf(why, SEC_WHY_MAX, "mas.uri %.160s is no URI of a MAS", conf->network.mas_uri);
+		snprintf(why, SEC_WHY_MAX, "mas.uri %.160s is no URI of a MAS",
+		         conf->network.mas_uri);
 	if (rc != RC_OK)
 		return rc;
 	r->mas = mas_of_remote(r->remote);
@@ -120,6 +122,8 @@ open_msbf(struct network_roles *r, const struct sec_conf *conf, char why[SEC_WHY
 		.ocsp = conf->network.ocsp,
 		.ocsp_responder = conf->network.ocsp_responder,
 		.ocsp_timeout = conf->network.ocsp_timeout,
+		.put_off = r->put_off,
+		.put_off_arg = r->put_off_arg,
 	};
 	enum rc rc = store_path(conf, SEC_MSBF_STORE, path, &msbf.store.path);
 
@@ -150,14 +154,16 @@ network_roles_open(struct network_roles *r, const struct sec_conf *conf, char wh
 {
 	enum rc rc = RC_OK;
 
-	*r = (struct network_roles){ .log = conf->log };
+	*r = (struct network_roles){ .log = conf->log,
+		                     .put_off = r->put_off,
+		                     .put_off_arg = r->put_off_arg };
 	if (conf->network.mas)
 		rc = open_mas(r, conf, why);
 	else if (conf->network.mas_uri != NULL)
 		rc = open_remote(r, conf, why);
 	if (rc == RC_OK && conf->network.msbf)
 		rc = open_msbf(r, conf, why);
-	if (rc == RC_OK && (r->local != NULL || r->msbf != NULL))
+	if (rc == RC_OK && (r->local != NULL || r->msbf != NULL || conf->network.nscl))
 		rc = open_admin(r, conf, why);
 	return rc;
 }
@@ -189,7 +195,9 @@ network_roles_reject(void *arg, const struct node_id *node, const uint8_t nonce[
                      char out[REJECT_TEXT_MAX + 1])
 {
 	const struct network_roles *r = arg;
-	struct reject v = { .cause = cause, .permanent = permanent, .node = *node,
+	struct reject v = { .cause = cause,
+		            .permanent = permanent,
+		            .node = *node,
 		            .time = (uint64_t)(clock_now(&clock_system) / CLOCK_SECOND),
 		            .retry_after = retry_after };
 	uint8_t octets[REJECT_MAX];

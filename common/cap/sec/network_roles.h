@@ -13,6 +13,7 @@
 
 struct admin;
 struct mas_remote;
+struct msbf_load;
 struct mas_rest;
 struct msbf;
 
@@ -26,6 +27,9 @@ struct network_roles {
 	struct mas_rest *rest;
 	struct msbf *msbf;
 	struct admin *admin;
+	/* For msbf_conf; set before network_roles_open. */
+	bool (*put_off)(void *arg, const struct msbf_load *load, unsigned *retry_after);
+	void *put_off_arg;
 };
 
 /* conf outlives it. What was opened before a failure is closed by network_roles_close. */

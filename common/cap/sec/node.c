@@ -13,6 +13,7 @@
 #include "cap/sec/bootstrapper.h"
 #include "cap/sec/connector.h"
 #include "cap/sec/integrity.h"
+#include "cap/sec/node_access.h"
 #include "cap/sec/node_impl.h"
 #include "cap/sec/node_protect.h"
 #include "core/scl.h"
@@ -24,38 +25,6 @@
 #define LIVE_MAX 256u
 
 /* ---- helpers of the parts ---- */
-
-const struct sign_public *
-node_reject_key(const struct sec *n)
-{
-	if (n->has_reject)
-		return &n->reject;
-	return n->root.has_reject ? &n->root.reject : NULL;
-}
-
-bool
-node_read_reject(const struct sec *n, const struct exchange *ex,
-                 const uint8_t nonce[REJECT_NONCE_SIZE], struct reject *out)
-{
-	struct slice text = exchange_answer_header(ex, "x-m2m-reject");
-	const struct reject_check check = { .pinned = node_reject_key(n),
-		                            .node = &n->root.node,
-		                            .nonce = nonce,
-		                            .now = node_now(n) / CLOCK_SECOND };
-	uint8_t space[REJECT_MAX];
-
-	if (text.n == 0 || check.pinned == NULL || !node_has_root(n) ||
-	    reject_verify_text(text, &check, space, out) != RC_OK)
-		return false;
-	out->sp_id = SLICE_NONE;
-	return true;
-}
-
-bool
-node_is_void(const struct reject *r)
-{
-	return r->permanent && (r->cause == REJECT_UNKNOWN || r->cause == REJECT_REVOKED);
-}
 
 bool
 node_nonce(uint8_t nonce[REJECT_NONCE_SIZE], char text[NODE_NONCE_TEXT])
@@ -132,18 +101,36 @@ add_connector(struct sec *n, const char *base)
 {
 	struct connector *c;
 
-	if (n->n_connectors == NODE_CONNECTORS_MAX ||
-	    find_connector(n, slice_of(base)) != NULL || (c = connector_new(n, base)) == NULL)
+	if (n->n_connectors == NODE_CONNECTORS_MAX || find_connector(n, slice_of(base)) != NULL ||
+	    (c = connector_new(n, base)) == NULL)
 		return;
+	pthread_mutex_lock(&n->shared);
 	n->connectors[n->n_connectors++] = c;
+	pthread_mutex_unlock(&n->shared);
 }
 
 static void
 add_clear(struct sec *n, const char *uri)
 {
-	for (unsigned i = 0; i < n->n_connectors; i++)
-		if (connector_add_clear(n->connectors[i], uri))
-			return;
+	bool added = false;
+
+	pthread_mutex_lock(&n->shared);
+	for (unsigned i = 0; i < n->n_connectors && !added; i++)
+		added = connector_add_clear(n->connectors[i], uri);
+	pthread_mutex_unlock(&n->shared);
+}
+
+/* kmr NULL: there is none any more. */
+static void
+set_root(struct sec *n, const struct node_root *root, const struct key *kmr)
+{
+	pthread_mutex_lock(&n->shared);
+	n->root = *root;
+	if (kmr != NULL)
+		*n->kmr = *kmr;
+	else
+		key_wipe(n->kmr);
+	pthread_mutex_unlock(&n->shared);
 }
 
 /* Those with TLS first: the others are ways to them. */
@@ -173,8 +160,7 @@ node_take_root(struct sec *n, const struct node_root *root, const struct key *km
 {
 	unsigned known = n->n_connectors;
 
-	n->root = *root;
-	*n->kmr = *kmr;
+	set_root(n, root, kmr);
 	n->open = false;
 	view_nscls(n);
 	add_connectors(n);
@@ -208,14 +194,15 @@ node_erase(struct sec *n)
 {
 	if (!node_has_root(n) || n->erase.job.busy)
 		return;
-	LOG_ERROR(n->conf->log, "credentials-void", LOG_Z("note", "the provider has said so, signed"));
+	LOG_ERROR(n->conf->log, "credentials-void",
+	          LOG_Z("note", "the provider has said so, signed"));
 	n->erase.node = n->root.node;
 	n->erase.kmr_index = n->root.kmr_index;
-	n->root = (struct node_root){ .node = n->root.node };
-	key_wipe(n->kmr);
+	set_root(n, &(struct node_root){ .node = n->erase.node }, NULL);
 	view_nscls(n);
 	for (unsigned i = 0; i < n->n_connectors; i++)
 		connector_drop(n->connectors[i]);
+	watchers_tell(&n->watchers, &n->erase.node, 0);
 	n->erase.job = (struct node_job){ .run = erase_run, .done = erase_done, .owner = n };
 	n->erase.keys = n->keys;
 	n->erase.log = n->conf->log;
@@ -270,6 +257,17 @@ gate_report(void *arg, struct buf *to)
 
 	if (n->integrity != NULL && integrity_is_known(n->integrity) && node_has_root(n))
 		(void)integrity_report(n->integrity, false, to);
+}
+
+static bool
+gate_wake(void *arg, const char *nscl)
+{
+	struct sec *n = arg;
+
+	if (n->listener == NULL)
+		return false;
+	n->listener->wake(n->listener->owner, nscl);
+	return true;
 }
 
 static const struct gate *
@@ -357,24 +355,33 @@ open_keys(struct sec *n, char why[SEC_WHY_MAX])
 static enum rc
 open_rules(struct sec *n, char why[SEC_WHY_MAX])
 {
-	const struct live_conf live = { .clock = n->conf->clock, .max = LIVE_MAX,
-		                        .remember = REMEMBER, .rate = n->conf->rate.rate,
+	const struct live_conf live = { .clock = n->conf->clock,
+		                        .max = LIVE_MAX,
+		                        .remember = REMEMBER,
+		                        .rate = n->conf->rate.rate,
 		                        .burst = n->conf->rate.burst };
 	enum rc rc;
 
 	n->live = live_new(&live);
 	if (n->live == NULL)
 		return RC_UNAVAILABLE;
-	rc = mid_new(&(struct mid_conf){ .side = MID_NODE, .live = n->live, .sec = n->conf }, &n->mid);
+	rc = mid_new(&(struct mid_conf){ .side = MID_NODE, .live = n->live, .sec = n->conf },
+	             &n->mid);
 	if (rc == RC_OK)
-		rc = issuers_new(&(struct issuers_conf){ .sec = n->conf, .live = n->live }, &n->issuers,
-		                 why);
+		rc = issuers_new(&(struct issuers_conf){ .sec = n->conf,
+		                                         .live = n->live,
+		                                         .sources = &n->sources },
+		                 &n->issuers, why);
 	if (rc == RC_OK)
-		rc = psk_front_new(n->mid, issuers_psk, n->issuers, &n->psk);
+		rc = psk_front_new(&(struct psk_front_conf){ .mid = n->mid,
+		                                             .app = issuers_psk,
+		                                             .app_arg = n->issuers,
+		                                             .sources = &n->sources },
+		                   &n->psk);
 	if (rc != RC_OK)
 		return rc;
-	n->guard = sec_guard_new(&(struct sec_guard_conf){ .mid = n->mid, .live = n->live,
-		                                           .issuers = n->issuers });
+	n->guard = sec_guard_new(
+		&(struct sec_guard_conf){ .mid = n->mid, .live = n->live, .issuers = n->issuers });
 	return n->guard == NULL ? RC_UNAVAILABLE : RC_OK;
 }
 
@@ -383,10 +390,14 @@ open_parts(struct sec *n, char why[SEC_WHY_MAX])
 {
 	enum rc rc = open_factory(n, why);
 
+	if (rc == RC_OK && (n->authorities = authorities_new()) == NULL)
+		rc = RC_UNAVAILABLE;
 	if (rc == RC_OK)
 		rc = open_keys(n, why);
 	if (rc == RC_OK)
 		rc = open_rules(n, why);
+	if (rc == RC_OK)
+		rc = node_mas_open(n, why);
 	if (rc == RC_OK)
 		rc = integrity_new(n, &n->integrity, why);
 	if (rc == RC_OK && n->conf->bootstrap.msbf != NULL &&
@@ -406,11 +417,15 @@ node_open(const struct sec_conf *conf, struct sec **sec, char why[SEC_WHY_MAX])
 		return RC_UNAVAILABLE;
 	n->settings = *conf;
 	n->conf = &n->settings;
+	pthread_mutex_init(&n->shared, NULL);
+	watchers_init(&n->watchers);
+	node_access_init(n);
 	n->gate = (struct gate){ .arg = n,
 		                 .enter = gate_enter,
 		                 .listen = gate_listen,
 		                 .nscls = gate_nscls,
-		                 .report = gate_report };
+		                 .report = gate_report,
+		                 .wake = gate_wake };
 	rc = open_parts(n, why);
 	if (rc != RC_OK) {
 		if (why[0] == '\0')
@@ -446,13 +461,22 @@ static enum rc
 node_credential(void *arg, struct slice url, struct credential **out)
 {
 	struct sec *n = arg;
+	struct credential *agreed = authorities_find(n->authorities, url);
 	const struct connector *c = n->open ? NULL : find_connector(n, url);
 
-	*out = NULL;
+	*out = agreed == NULL ? NULL : credential_ref(agreed);
+	if (agreed != NULL)
+		return RC_OK;
 	if (c == NULL)
 		return RC_OK;
 	*out = connector_credential(c);
 	return *out == NULL ? RC_UNAVAILABLE : RC_OK;
+}
+
+static const struct sec_access *
+node_access(struct sec *n)
+{
+	return &n->access;
 }
 
 static enum rc
@@ -461,7 +485,7 @@ add_kma(struct sec *n, struct scl *scl, char why[SEC_WHY_MAX])
 	struct kma_conf conf = { .sec = n->conf, .issuers = n->issuers, .live = n->live };
 	char dir[PATH_MAX];
 	struct key seal;
-	enum rc rc = node_keys_book(n->keys, n->conf, &seal, dir, sizeof(dir));
+	enum rc rc = node_keys_book(n->keys, n->conf, SEC_KMA_STORE, &seal, dir, sizeof(dir));
 
 	if (rc == RC_OK) {
 		conf.book = dir;
@@ -484,6 +508,10 @@ node_attach(struct sec *n, struct scl *scl, char why[SEC_WHY_MAX])
 	sec_guard_attach(n->guard, scl);
 	n->work = node_work_new(scl);
 	rc = n->work == NULL ? RC_UNAVAILABLE : add_kma(n, scl, why);
+	if (rc == RC_OK)
+		rc = node_config_open(n, why);
+	if (rc == RC_OK)
+		rc = node_rejects_open(n);
 	if (rc != RC_OK && why[0] != '\0')
 		return rc;
 	return say(why, "security cannot be served", rc);
@@ -510,6 +538,8 @@ node_start(struct sec *n, char why[SEC_WHY_MAX])
 
 	n->begin.run = begin;
 	if (rc == RC_OK)
+		node_mas_start(n);
+	if (rc == RC_OK)
 		scl_post(n->scl, &n->begin, 0);
 	return say(why, "security cannot be started", rc);
 }
@@ -526,6 +556,8 @@ static void
 node_stop(struct sec *n)
 {
 	atomic_store(&n->stopping, true);
+	node_mas_stop(n);
+	config_gate_stop(n->config);
 	kma_stop(n->kma);
 	node_work_stop(n->work);
 }
@@ -540,7 +572,11 @@ node_close(struct sec *n)
 		connector_free(n->connectors[i]);
 	bootstrapper_free(n->boot);
 	integrity_free(n->integrity);
+	node_mas_close(n);
 	sec_guard_free(n->guard);
+	config_gate_free(n->config);
+	free(n->config_path);
+	free(n->rejects_path);
 	kma_free(n->kma);
 	psk_front_free(n->psk);
 	issuers_free(n->issuers);
@@ -550,6 +586,9 @@ node_close(struct sec *n)
 	secret_free(n->kmr, sizeof(*n->kmr));
 	device_key_free(n->device);
 	credential_unref(n->factory);
+	authorities_free(n->authorities);
+	watchers_fini(&n->watchers);
+	pthread_mutex_destroy(&n->shared);
 	free(n);
 }
 
@@ -557,6 +596,7 @@ const struct sec_ops sec_node = {
 	.open = node_open,
 	.guard = node_guard,
 	.psk = node_psk,
+	.access = node_access,
 	.credential = node_credential,
 	.protect = node_protect,
 	.unprotect = node_unprotect,

@@ -6,9 +6,11 @@
 #ifndef CAP_SEC_NODE_IMPL_H
 #define CAP_SEC_NODE_IMPL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "cap/gate.h"
+#include "cap/sec/authorities.h"
 #include "cap/sec/guard.h"
 #include "cap/sec/issuer.h"
 #include "cap/sec/kma.h"
@@ -17,7 +19,10 @@
 #include "cap/sec/node_keys.h"
 #include "cap/sec/node_work.h"
 #include "cap/sec/psk.h"
+#include "cap/sec/psk_sources.h"
 #include "cap/sec/sec.h"
+#include "cap/sec/watchers.h"
+#include "core/endpoint.h"
 #include "sec/device_key.h"
 #include "sec/reject.h"
 
@@ -25,10 +30,12 @@
 #define NODE_TIMEOUT_MS 15000u
 #define NODE_CONNECTORS_MAX 16u
 #define NODE_NONCE_TEXT (2 * REJECT_NONCE_SIZE + 1)
+#define NODE_RENEWALS (SEC_RENEW_ROOT + 1)
 
 struct bootstrapper;
 struct connector;
 struct integrity;
+struct mas_remote;
 
 /* The credentials go out of the key store: what is newer than the root that was void stays. */
 struct erasing {
@@ -38,6 +45,9 @@ struct erasing {
 	uint32_t kmr_index;
 	struct log *log;
 };
+
+/* Refusals that a node is shown (node_rejects.c). */
+enum node_reject { NODE_REJECT_VERIFIED, NODE_REJECT_INVALID, NODE_REJECT_UNSIGNED, NODE_REJECTS };
 
 struct sec {
 	struct sec_conf settings;
@@ -52,6 +62,11 @@ struct sec {
 	bool has_reject; /* the configuration pins the key for signed rejects */
 	struct sign_public reject;
 
+	/*
+	 * Of root, kmr, connectors and what identifies their connections: what only the courier thread
+	 * changes, holding this, so that it reads them without, and other threads with it.
+	 */
+	pthread_mutex_t shared;
 	struct node_keys *keys; /* NULL: nothing is kept */
 	struct node_root root;
 	struct key *kmr; /* secret memory, zero without a root */
@@ -64,6 +79,22 @@ struct sec {
 	struct sec_guard *guard; /* any thread */
 	struct psk_front *psk; /* any thread */
 	struct kma *kma;
+	struct config_gate *config; /* NULL: no key of configuration is pinned */
+	struct endpoint config_endpoint; /* its counters */
+	_Atomic uint64_t rejects[NODE_REJECTS];
+	int64_t reject_logged; /* when; 0: never. The courier's */
+	char *rejects_path;
+	struct endpoint rejects_endpoint;
+	char *config_path;
+
+	struct sec_access access; /* what other capabilities may ask */
+	struct psk_sources sources;
+	struct watchers watchers; /* any thread */
+	struct authorities *authorities;
+	struct scl_task renew[NODE_RENEWALS];
+	struct mas_remote *remote; /* NULL: no MAS is asked */
+	struct mas mas; /* remote */
+	struct mas_watcher mas_watcher;
 
 	struct bootstrapper *boot; /* NULL: no MSBF is configured */
 	struct integrity *integrity; /* NULL: it is not reported */
@@ -107,8 +138,13 @@ const struct sign_public *node_reject_key(const struct sec *n);
  * A signed verdict in the answer of ex, to that nonce and for this node, that may be acted on: false
  * when there is none.
  */
-bool node_read_reject(const struct sec *n, const struct exchange *ex,
+bool node_read_reject(struct sec *n, const struct exchange *ex,
                       const uint8_t nonce[REJECT_NONCE_SIZE], struct reject *out);
+/* The same for the octets of one. */
+bool node_check_reject(struct sec *n, struct slice octets, const uint8_t nonce[REJECT_NONCE_SIZE],
+                       struct reject *out);
+/* {sclBase}/rejects: what was counted. */
+enum rc node_rejects_open(struct sec *n);
 /* True for a verdict that makes the credentials void. */
 bool node_is_void(const struct reject *r);
 /* A fresh nonce and its text; false when there is no randomness. */
@@ -126,5 +162,10 @@ void node_exchange_end(struct exchange *ex);
  * to a quarter more by chance; not less than the seconds of Retry-After, as far as max allows.
  */
 int64_t node_backoff(int64_t first, int64_t max, unsigned failures, struct slice retry_after);
+
+/* ---- node_config.c ---- */
+
+/* The gate, when a key is pinned; before scl_start. Waits for the disk. */
+enum rc node_config_open(struct sec *n, char why[SEC_WHY_MAX]);
 
 #endif

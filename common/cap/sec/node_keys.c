@@ -203,23 +203,50 @@ node_keys_root(struct node_keys *nk, struct node_root *root, struct key *kmr)
 	return rc == RC_OK ? keystore_key(nk->ks, &id, kmr) : rc;
 }
 
-enum rc
-node_keys_book(struct node_keys *nk, const struct sec_conf *conf, struct key *seal, char *dir,
-               size_t size)
+bool
+node_book_name(struct slice name)
 {
-	const struct keystore_item item = { .id = { KS_DEVICE_KEY, 0, SLICE_INIT("kma-book") },
-		                            .not_after = RECORD_NEVER };
+	for (size_t i = 0; i < name.n; i++)
+		if (!(name.p[i] >= 'a' && name.p[i] <= 'z') &&
+		    !(name.p[i] >= '0' && name.p[i] <= '9'))
+			return false;
+	return name.n > 0 && name.n <= NODE_BOOK_MAX;
+}
+
+static enum rc
+book_key(struct node_keys *nk, const char *name, struct key *seal)
+{
+	char text[NODE_BOOK_MAX + sizeof("-book")];
+	struct keystore_item item = { .id = { KS_DEVICE_KEY, 0, SLICE_NONE },
+		                      .not_after = RECORD_NEVER };
 	enum rc rc;
 
-	if (nk == NULL)
-		return RC_NOT_FOUND;
-	if ((size_t)snprintf(dir, size, "%s/" SEC_KMA_STORE, conf->keystore.path) >= size)
-		return RC_BAD_REQUEST;
+	snprintf(text, sizeof(text), "%s-book", name);
+	item.id.name = slice_of(text);
 	rc = keystore_key(nk->ks, &item.id, seal);
 	if (rc != RC_NOT_FOUND)
 		return rc;
 	rc = secret_random(seal->v, sizeof(seal->v));
-	return rc == RC_OK ? keystore_put(nk->ks, &item, slice_make(seal->v, sizeof(seal->v))) : rc;
+	if (rc == RC_OK)
+		rc = keystore_put(nk->ks, &item, slice_make(seal->v, sizeof(seal->v)));
+	if (rc != RC_OK)
+		key_wipe(seal);
+	return rc;
+}
+
+enum rc
+node_keys_book(struct node_keys *nk, const struct sec_conf *conf, const char *name,
+               struct key *seal, char *dir, size_t size)
+{
+	int n;
+
+	key_wipe(seal);
+	if (!node_book_name(slice_of(name)))
+		return RC_BAD_REQUEST;
+	if (nk == NULL)
+		return RC_NOT_FOUND;
+	n = snprintf(dir, size, "%s/%s", conf->keystore.path, name);
+	return n < 0 || (size_t)n >= size ? RC_BAD_REQUEST : book_key(nk, name, seal);
 }
 
 /* The highest KmrIndex that there was. */

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "cap/sec/param_read.h"
+#include "cap/sec/secure_name.h"
 #include "cap/sec/sec.h"
 #include "mas/mas.h"
 #include "sec/keystore.h"
@@ -19,7 +20,7 @@
 
 #define NODE_NSCLS_MAX PARAM_NSCLS_MAX
 #define NODE_URI_MAX 400
-#define NODE_NAME_MAX 255 /* octets of an authority */
+#define NODE_NAME_MAX SECURE_NAME_MAX
 
 /* What the bootstrap has given, without Kmr. */
 struct node_root {
@@ -66,12 +67,17 @@ enum rc node_keys_root(struct node_keys *nk, struct node_root *root, struct key 
 /* The connection with that NSCL, Kmc in link->conn. RC_NOT_FOUND. */
 enum rc node_keys_link(struct node_keys *nk, const char *name, struct node_link *link);
 
+#define NODE_BOOK_MAX 32 /* octets of its name */
+
 /*
- * The key that the book of Kma is sealed with, and its directory, which goes with the key store;
- * RC_NOT_FOUND: nothing is kept. It is made at the first call. The caller wipes seal.
+ * The key that the book of that name (1..NODE_BOOK_MAX of a-z0-9) is sealed with, and its directory,
+ * which goes with the key store. RC_NOT_FOUND: nothing is kept; RC_BAD_REQUEST: the name, or no room
+ * in dir. The key is made at the first call. The caller wipes seal.
  */
-enum rc node_keys_book(struct node_keys *nk, const struct sec_conf *conf, struct key *seal,
-                       char *dir, size_t size);
+enum rc node_keys_book(struct node_keys *nk, const struct sec_conf *conf, const char *name,
+                       struct key *seal, char *dir, size_t size);
+/* True for what can be the name of a book. */
+bool node_book_name(struct slice name);
 
 /* ---- on the worker; nk may be NULL ---- */
 

@@ -10,6 +10,8 @@
 #include "cap/sec/object_exchange.h"
 #include "cap/sec/param_read.h"
 #include "sec/access_tag.h"
+#include "sec/derive.h"
+#include "sec/indicator.h"
 
 #define REASON_ARENA (1u << 17)
 #define REASON_BODY_MAX 4096u
@@ -24,6 +26,7 @@ struct protection {
 	struct object_exchange object; /* when sealed */
 	unsigned nheaders; /* as the sender gave them */
 	char tag[ACCESS_TAG_TEXT + 1];
+	char indicator[INDICATOR_TEXT + 1];
 	uint64_t octets;
 };
 
@@ -78,6 +81,54 @@ tag(const struct sec *n, struct protection *p, struct exchange *ex)
 	                                                                              : RC_TOO_LARGE;
 }
 
+/* ---- the claim of low priority; without one it is normal ---- */
+
+static struct slice
+path_of(struct slice target)
+{
+	for (size_t i = 0; i < target.n; i++)
+		if (target.p[i] == '?')
+			return slice_head(target, i);
+	return target;
+}
+
+/* What no session protects, K_ind does. */
+static enum rc
+indicate(const struct sec *n, struct protection *p, struct exchange *ex)
+{
+	const struct indicator_request rq = { &n->root.node, ex->method,
+		                              path_of(exchange_target(ex)) };
+	struct indicator i = { .low = true, .time = (uint64_t)(node_now(n) / CLOCK_SECOND) };
+	struct key k_ind;
+	enum rc rc = secret_random(i.nonce, sizeof(i.nonce));
+
+	if (rc == RC_OK)
+		rc = indicator_key(n->kmr, &n->root.node, &k_ind);
+	if (rc != RC_OK)
+		return rc;
+	rc = indicator_make(&k_ind, &rq, &i);
+	key_wipe(&k_ind);
+	if (rc != RC_OK)
+		return rc;
+	(void)indicator_format(&i, p->indicator);
+	return exchange_add_header(ex, SLICE_LIT(INDICATOR_HEADER), slice_of(p->indicator))
+	           ? RC_OK
+	           : RC_TOO_LARGE;
+}
+
+static enum rc
+claim(const struct sec *n, struct protection *p, const struct mas_connection *conn, bool clear,
+      struct exchange *ex)
+{
+	if (!n->conf->low_priority)
+		return RC_OK;
+	/* The NSCL looks for K_ind of the Kmr that the connection was made by. */
+	if (clear)
+		return conn->kmr_index == n->root.kmr_index ? indicate(n, p, ex) : RC_OK;
+	return exchange_add_header(ex, SLICE_LIT(PRIORITY_HEADER), SLICE_LIT("low")) ? RC_OK
+	                                                                            : RC_TOO_LARGE;
+}
+
 /* ---- the hooks ---- */
 
 static struct connector *
@@ -112,6 +163,8 @@ protect_by(struct sec *n, struct protection *p, bool clear, struct exchange *ex)
 	}
 	if (rc == RC_OK && clear)
 		rc = tag(n, p, ex);
+	if (rc == RC_OK)
+		rc = claim(n, p, &conn, clear, ex);
 	if (p->credential != NULL)
 		ex->credential = p->credential;
 	return rc;
@@ -122,10 +175,12 @@ node_protect(void *arg, struct exchange *ex)
 {
 	struct sec *n = arg;
 	bool clear = false;
-	struct connector *c = n->open ? NULL : find(n, ex->url, &clear);
+	bool agreed = authorities_find(n->authorities, ex->url) != NULL;
+	struct connector *c = n->open || agreed ? NULL : find(n, ex->url, &clear);
 	struct protection *p;
 	enum rc rc;
 
+	/* What a capability has agreed on with that peer is in node_credential. */
 	ex->protection = NULL;
 	if (c == NULL)
 		return RC_OK;

@@ -7,9 +7,7 @@
 
 struct psk_front {
 	struct psk_source source;
-	struct mid *mid;
-	bool (*app)(void *arg, const struct psk_id *id, struct key *out);
-	void *app_arg;
+	struct psk_front_conf conf;
 	struct key *dummy; /* of what is unknown; secret memory */
 };
 
@@ -20,6 +18,21 @@ version_fits(const struct psk_id *id, unsigned tls_version)
 	return tls_version == (id->tls == PSK_TLS_1_3 ? 0x0304u : 0x0303u);
 }
 
+/* Its key is the matter of another capability. */
+static bool
+is_agreed(const struct psk_id *id)
+{
+	return id->kind == PSK_GA || id->kind == PSK_MP;
+}
+
+static bool
+of_sources(const struct psk_sources *sources, const struct psk_id *id, struct key *out)
+{
+	const struct sec_psk *source = psk_sources_of(sources, id->kind);
+
+	return source != NULL && source->find(source->arg, id, out);
+}
+
 static bool
 look_up(const struct psk_front *f, struct slice identity, unsigned tls_version, struct key *out)
 {
@@ -27,9 +40,11 @@ look_up(const struct psk_front *f, struct slice identity, unsigned tls_version, 
 
 	if (!psk_id_parse(identity, &id) || !version_fits(&id, tls_version))
 		return false;
+	if (is_agreed(&id))
+		return of_sources(f->conf.sources, &id, out);
 	if (id.kind != PSK_MA)
-		return mid_psk(f->mid, &id, out);
-	return f->app != NULL && f->app(f->app_arg, &id, out);
+		return mid_psk(f->conf.mid, &id, out);
+	return f->conf.app != NULL && f->conf.app(f->conf.app_arg, &id, out);
 }
 
 /*
@@ -57,14 +72,19 @@ static bool
 stands(void *arg, struct slice identity)
 {
 	const struct psk_front *f = arg;
+	const struct sec_psk *source;
 	struct psk_id id;
 
-	return psk_id_parse(identity, &id) && mid_stands(f->mid, &id);
+	if (!psk_id_parse(identity, &id))
+		return false;
+	if (!is_agreed(&id))
+		return mid_stands(f->conf.mid, &id);
+	source = psk_sources_of(f->conf.sources, id.kind);
+	return source != NULL && source->stands(source->arg, &id);
 }
 
 enum rc
-psk_front_new(struct mid *mid, bool (*app)(void *arg, const struct psk_id *id, struct key *out),
-              void *app_arg, struct psk_front **out)
+psk_front_new(const struct psk_front_conf *conf, struct psk_front **out)
 {
 	struct psk_front *f = calloc(1, sizeof(*f));
 
@@ -74,9 +94,7 @@ psk_front_new(struct mid *mid, bool (*app)(void *arg, const struct psk_id *id, s
 		return RC_UNAVAILABLE;
 	}
 	f->source = (struct psk_source){ .arg = f, .find = find, .stands = stands };
-	f->mid = mid;
-	f->app = app;
-	f->app_arg = app_arg;
+	f->conf = *conf;
 	if (key_random(f->dummy) != RC_OK) {
 		psk_front_free(f);
 		return RC_INTERNAL;

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rc.h"
+#include "cap/sec/overload.h"
 #include "core/guard.h"
 #include "mas/mas_local.h"
 #include "sec/credential.h"
@@ -25,18 +26,21 @@
 
 #define SEC_WHY_MAX 256
 
+struct edge_seat; /* cap/edge_gate.h */
+struct geo_seat; /* cap/geo_gate.h */
 struct exchange; /* core/port.h */
 struct gate; /* cap/gate.h */
 struct psk_source; /* bind/http.h */
 struct scl;
 struct sec;
+struct sec_access; /* cap/sec_access.h */
 struct store_ops;
 
 /* What is kept below sec_conf.state, and in a backup. */
 #define SEC_MAS_STORE "mas"
 #define SEC_MSBF_STORE "msbf"
 #define SEC_KEYSTORE "keystore"
-#define SEC_KMA_STORE "kma" /* below the key store */
+#define SEC_KMA_STORE "kma" /* below the key store, as the books of other capabilities */
 
 /* What the guard asks of requests of one listener. */
 struct listener_policy {
@@ -64,11 +68,16 @@ struct sec_conf {
 	bool static_credentials; /* a client certificate with urn:m2m:role:scl and the SCL-ID will do */
 	bool open_on_loopback; /* and on loopback nothing at all */
 	struct sec_rate rate;
+	struct overload_conf overload; /* the network's */
+	bool low_priority; /* a node's claim for all that it sends */
 
 	/* Applications. */
 	const char *tokens; /* file: lines of "App-ID SHA-256 of the token in hex" */
 	const char *const *unix_users; /* "uid=App-ID" */
 	bool clear_tokens; /* tokens count also where they can be read on the way */
+	const struct edge_seat
+		*edge; /* of the gateway for applications outside; NULL: there is none */
+	const struct geo_seat *geo; /* of the monitoring of places; NULL: there is none */
 
 	/* Keys of this process: a file of 32 octets or 64 hex digits, or one with a passphrase. */
 	struct {
@@ -80,10 +89,12 @@ struct sec_conf {
 	/* The node's bootstrap (B6). */
 	struct {
 		const char *msbf; /* {msbfBase}; NULL: credentials are imported */
-		const char *ca, *crl, *certificate, *key; /* PEM files: trust anchor, factory identity */
+		const char *ca, *crl, *certificate,
+			*key; /* PEM files: trust anchor, factory identity */
 		const char *ppid; /* hex; NULL: that of the certificate */
 		bool transport; /* Kmr is sent, not derived */
-		const char *const *domains; /* of the NSCLs that are taken; NULL: that of the MSBF */
+		const char *const
+			*domains; /* of the NSCLs that are taken; NULL: that of the MSBF */
 		const char *reject_key; /* PEM: the provider's, pinned */
 		int64_t backoff; /* after a failed key confirmation */
 		int64_t retry, retry_max;
@@ -98,6 +109,13 @@ struct sec_conf {
 		const char *configuration; /* file */
 		int64_t interval;
 	} ival;
+
+	/* Configuration that others push to a node (config_gate.h). */
+	struct {
+		const char *key; /* PEM: the provider's, pinned; NULL: nothing is verified */
+		const char *sub_id; /* of this node; NULL: none */
+		bool require; /* what is not signed is refused */
+	} config;
 
 	/* The network's. */
 	struct {
@@ -116,6 +134,7 @@ struct sec_conf {
 		const char *ocsp_responder; /* http URI; NULL: that of the certificate */
 		int64_t ocsp_timeout;
 		const char *admin_tokens; /* file: one bearer token */
+		unsigned gaka_singles; /* T10 of a serving network in a minute */
 		struct mas_limits limits; /* of the start; what counts later comes with reload */
 	} network;
 };
@@ -124,6 +143,8 @@ struct sec_ops {
 	enum rc (*open)(const struct sec_conf *conf, struct sec **sec, char why[SEC_WHY_MAX]);
 	const struct guard *(*guard)(struct sec *sec);
 	const struct psk_source *(*psk)(struct sec *sec);
+	/* For capability_conf.sec; lives as long as sec. */
+	const struct sec_access *(*access)(struct sec *sec);
 	/*
 	 * For port_conf: the credential for a URL, referenced. RC_OK with *out NULL: that of the
 	 * configuration; RC_UNAVAILABLE: there is no service connection to that host now.
@@ -141,7 +162,8 @@ struct sec_ops {
 	enum rc (*attach)(struct sec *sec, struct scl *scl, char why[SEC_WHY_MAX]);
 	enum rc (*start)(struct sec *sec, char why[SEC_WHY_MAX]);
 	/* rate and limits count; files that the configuration names are read again (tokens, revocation lists). */
-	void (*reload)(struct sec *sec, const struct sec_rate *rate, const struct mas_limits *limits);
+	void (*reload)(struct sec *sec, const struct sec_rate *rate,
+	               const struct mas_limits *limits);
 	/* In a bounded time; pending requests are answered. */
 	void (*stop)(struct sec *sec);
 	void (*close)(struct sec *sec);

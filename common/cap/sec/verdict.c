@@ -12,13 +12,9 @@ static bool
 read_verdict(const struct verdict *v, struct reject *out)
 {
 	const struct exchange *ex = &v->ex;
-	const struct reject_check check = { .pinned = node_reject_key(v->n),
-		                            .node = &v->n->root.node,
-		                            .nonce = v->nonce,
-		                            .now = node_now(v->n) / CLOCK_SECOND };
 
-	return ex->rc == RC_OK && ex->http_status == 200 && check.pinned != NULL &&
-	       node_has_root(v->n) && reject_verify(buf_view(&ex->answer), &check, out) == RC_OK;
+	return ex->rc == RC_OK && ex->http_status == 200 &&
+	       node_check_reject(v->n, buf_view(&ex->answer), v->nonce, out);
 }
 
 static void
@@ -39,8 +35,9 @@ status_done(struct exchange *ex)
 bool
 verdict_ask(struct verdict *v, struct sec *n)
 {
-	const struct psk_id id = { .kind = PSK_MR, .tls = PSK_TLS_1_3, .index = n->root.kmr_index,
-		                   .node = n->root.node };
+	const struct psk_id id = {
+		.kind = PSK_MR, .tls = PSK_TLS_1_3, .index = n->root.kmr_index, .node = n->root.node
+	};
 	char identity[PSK_ID_TEXT], nonce[NODE_NONCE_TEXT];
 
 	if (n->factory == NULL || node_reject_key(n) == NULL || !node_has_root(n) ||
@@ -48,7 +45,8 @@ verdict_ask(struct verdict *v, struct sec *n)
 		return false;
 	v->n = n;
 	snprintf(v->url, sizeof(v->url), "%s/status", n->conf->bootstrap.msbf);
-	snprintf(v->body, sizeof(v->body), "{\"identity\":\"%s\",\"nonce\":\"%s\"}", identity, nonce);
+	snprintf(v->body, sizeof(v->body), "{\"identity\":\"%s\",\"nonce\":\"%s\"}", identity,
+	         nonce);
 	v->ex = (struct exchange){ .method = SLICE_LIT("POST"),
 		                   .url = slice_of(v->url),
 		                   .body = slice_of(v->body),

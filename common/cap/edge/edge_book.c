@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "cap/edge/edge_book.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "store/tables_work.h"
+
+/* Records: G, the App-ID; a version, the grant as JSON. */
+#define TABLE 'G'
+#define RECORD_VERSION 1
+#define QUEUE_MAX 64u
+#define BATCH_MAX 16u
+#define PERIOD (3600 * CLOCK_SECOND)
+
+struct edge_book {
+	struct edge_book_conf conf;
+	struct tables store;
+	struct tables_work *work;
+};
+
+#define CHANGE_OF(j) ((struct edge_change *)(void *)((char *)(j)-offsetof(struct edge_change, job)))
+
+static enum rc
+put(struct tables_tx *tx, struct slice key, struct slice json)
+{
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, EDGE_GRANT_MAX + 1);
+	buf_char(&b, RECORD_VERSION);
+	buf_slice(&b, json);
+	rc = b.failed ? RC_UNAVAILABLE : tables_put(tx, key, buf_view(&b));
+	buf_fini(&b);
+	return rc;
+}
+
+static enum rc
+change(struct tables_job *j, struct tables_tx *tx)
+{
+	struct edge_change *c = CHANGE_OF(j);
+	struct table_key k = table_key_of(TABLE, c->app_id.p, c->app_id.n);
+
+	if (c->json.p == NULL)
+		return tables_del(tx, table_key_view(&k));
+	return put(tx, table_key_view(&k), c->json);
+}
+
+static void
+changed(struct tables_job *j, enum rc rc)
+{
+	struct edge_change *c = CHANGE_OF(j);
+
+	c->rc = rc;
+	c->done(c);
+}
+
+void
+edge_book_change(struct edge_book *b, struct edge_change *c)
+{
+	c->job = (struct tables_job){ .run = change, .done = changed, .self = b };
+	tables_work_submit(b->work, &c->job);
+}
+
+/* ---- life ---- */
+
+struct loading {
+	const struct edge_book_conf *conf;
+	enum rc rc;
+};
+
+static bool
+load_one(void *arg, struct slice key, struct slice val)
+{
+	struct loading *l = arg;
+
+	if (key.n < 2 || key.n > 1 + EDGE_APP_MAX || val.n < 1 || val.p[0] != RECORD_VERSION)
+		l->rc = RC_PRECONDITION;
+	else
+		l->rc = l->conf->loaded(l->conf->arg, slice_from(key, 1), slice_from(val, 1));
+	if (l->rc == RC_BAD_REQUEST)
+		l->rc = RC_PRECONDITION;
+	return l->rc == RC_OK;
+}
+
+static enum rc
+load(struct edge_book *b)
+{
+	static const char table[] = { TABLE };
+	struct loading l = { .conf = &b->conf };
+	struct tables_tx *tx;
+	enum rc rc = tables_read(&b->store, &tx);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = tables_scan(tx, slice_make(table, 1), SLICE_NONE, 0, load_one, &l);
+	tables_abort(tx);
+	return rc == RC_OK ? l.rc : rc;
+}
+
+/* Nothing is due: the worker wants a tick. */
+static enum rc
+tick(void *arg, struct tables_tx *tx, bool *more)
+{
+	(void)arg;
+	(void)tx;
+	*more = false;
+	return RC_OK;
+}
+
+static enum rc
+open_all(struct edge_book *b, char why[256])
+{
+	const struct store_ops *ops = b->conf.dir == NULL ? &store_memory : b->conf.engine;
+	const struct store_conf store = { .path = b->conf.dir };
+	const struct tables_work_conf work = { .store = &b->store,
+		                               .log = b->conf.log,
+		                               .store_failed = "edge-store-failed",
+		                               .tick_failed = "edge-store-failed",
+		                               .queue_max = QUEUE_MAX,
+		                               .batch_max = BATCH_MAX,
+		                               .period = PERIOD,
+		                               .tick = tick,
+		                               .arg = b };
+	enum rc rc = tables_open(ops, &store, &b->store, why);
+
+	if (rc == RC_OK)
+		rc = load(b);
+	return rc == RC_OK ? tables_work_start(&work, &b->work) : rc;
+}
+
+enum rc
+edge_book_open(const struct edge_book_conf *conf, struct edge_book **out, char why[256])
+{
+	struct edge_book *b = calloc(1, sizeof(*b));
+	enum rc rc;
+
+	*out = NULL;
+	why[0] = '\0';
+	if (b == NULL)
+		return RC_UNAVAILABLE;
+	b->conf = *conf;
+	rc = open_all(b, why);
+	if (rc == RC_OK) {
+		*out = b;
+		return RC_OK;
+	}
+	edge_book_close(b);
+	if (why[0] == '\0')
+		snprintf(why, 256, "%.160s: %s", conf->dir == NULL ? "grants" : conf->dir,
+		         rc == RC_PRECONDITION ? "a grant is damaged"
+		         : rc == RC_NO_SPACE   ? "more grants than edge.grants_max"
+		                               : status_of(rc)->text);
+	return rc;
+}
+
+void
+edge_book_close(struct edge_book *b)
+{
+	if (b == NULL)
+		return;
+	tables_work_stop(b->work);
+	tables_close(&b->store);
+	free(b);
+}

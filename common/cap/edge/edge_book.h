@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The grants on disk: a store of tables of its own. What is put is durable before done is called.
+ */
+#ifndef CAP_EDGE_BOOK_H
+#define CAP_EDGE_BOOK_H
+
+#include "base/log.h"
+#include "cap/edge/edge_grant.h"
+#include "store/store.h"
+#include "store/tables_job.h"
+
+struct edge_book;
+
+struct edge_book_conf {
+	const char *dir; /* NULL: in memory, nothing outlives the process */
+	const struct store_ops *engine; /* of dir */
+	struct log *log;
+	/* Each grant of an earlier run, within edge_book_open; not RC_OK ends that with it. */
+	enum rc (*loaded)(void *arg, struct slice app_id, struct slice json);
+	void *arg;
+};
+
+/* Blocks on the disk. As tables_open, or RC_PRECONDITION: damaged. One line in why. */
+enum rc edge_book_open(const struct edge_book_conf *conf, struct edge_book **out, char why[256]);
+/* Ends what waits. NULL is fine. */
+void edge_book_close(struct edge_book *b);
+
+/* One change; in the caller's memory until done was called, once, never from within. */
+struct edge_change {
+	struct slice app_id; /* 1..EDGE_APP_MAX octets; lives until done, as the next */
+	struct slice json; /* the grant from now on; p NULL: there is none any more */
+	enum rc rc; /* RC_OK: it is stored; RC_NO_SPACE, RC_UNAVAILABLE: it is not */
+	/* On the thread of the book, changes in their order. */
+	void (*done)(struct edge_change *c);
+	void *owner;
+	struct tables_job job; /* the book's */
+};
+
+/* Any thread, never blocks. */
+void edge_book_change(struct edge_book *b, struct edge_change *c);
+
+#endif
