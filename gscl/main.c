@@ -3,11 +3,15 @@
 #include "config.h"
 
 #include "app/main.h"
+#include "cap/gaka_sn.h"
+#include "cap/mpa.h"
 #include "cap/proxy.h"
 #include "cap/registrar.h"
 #include "cap/rem.h"
+#include "cap/sd/sd_gateway.h"
 #include "cap/sec/sec.h"
 #include "cap/sga.h"
+#include "cap/trigger.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -18,8 +22,9 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
-static const struct capability *const caps[] = { &cap_rem, &cap_proxy, &cap_sga, &cap_registrar,
-	                                         NULL };
+static const struct capability *const caps[] = { &cap_rem,          &cap_proxy,     &cap_sga,
+	                                         &cap_gaka_sn,      &cap_mpa_ap,    &cap_sd_gateway,
+	                                         &cap_trigger_take, &cap_registrar, NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/gscl" },
@@ -29,6 +34,7 @@ static const struct options_default defaults[] = {
 
 /* Only network SCLs have peers; the devices of an SGA are others. */
 static const char *const absent[] = {
+	"edge.",
 	"peers",
 	"sga.servers",
 	"sga.peers",
@@ -39,6 +45,35 @@ static const char *const absent[] = {
 	"sga.queue",
 	"sga.inbox",
 	"sga.session_records",
+	"gaka.attach",
+	"gaka.check_interval",
+	"gaka.gateway",
+	"gaka.groups",
+	"gaka.keys_interval",
+	"gaka.retry",
+	"mpa.servers_max",
+	"mpa.warrant",
+	"mpa.contact_timeout",
+	"mpa.gateway",
+	"mpa.attach",
+	"mpa.server_key",
+	"mpa.network_key",
+	"mpa.require_decision",
+	"mpa.check_interval",
+	"sd.devices_max",
+	"sd.waiting_max",
+	"sd.gateway",
+	"sd.container",
+	"sd.queue_max",
+	"geo.enabled",
+	"geo.nodes_max",
+	"geo.hold",
+	"geo.access_right",
+	"trigger.contact",
+	"trigger.lifetime",
+	"trigger.retry",
+	"trigger.rate",
+	"trigger.pending_max",
 	NULL,
 };
 

@@ -3,10 +3,16 @@
 #include "config.h"
 
 #include "app/main.h"
+#include "cap/edge.h"
+#include "cap/gaka_hn.h"
+#include "cap/geo.h"
+#include "cap/mpa.h"
 #include "cap/peering.h"
 #include "cap/proxy.h"
 #include "cap/rem.h"
+#include "cap/sd.h"
 #include "cap/sec/sec.h"
+#include "cap/trigger.h"
 #include "core/port.h"
 #include "store/store.h"
 
@@ -20,7 +26,10 @@ static const struct store_ops *const stores[] = {
 };
 
 static const struct port_ops *const ports[] = { &port_http, &port_coap, NULL };
-static const struct capability *const caps[] = { &cap_rem, &cap_proxy, &cap_peering, NULL };
+static const struct capability *const caps[] = { &cap_rem,   &cap_edge,         &cap_geo,
+	                                         &cap_proxy, &cap_gaka_hn,      &cap_mpa_cn,
+	                                         &cap_sd,    &cap_trigger_send, &cap_peering,
+	                                         NULL };
 
 static const struct options_default defaults[] = {
 	{ "store.path", "/var/lib/openscl/nscl" },
@@ -31,8 +40,46 @@ static const struct options_default defaults[] = {
 };
 
 /* The top of the tree registers with nobody but its peers. */
-static const char *const absent[] = { "register.nscl", "register.channel", "register.announce_to",
-	                              "sga.", NULL };
+static const char *const absent[] = { "register.nscl",
+	                              "register.channel",
+	                              "register.announce_to",
+	                              "register.on_trigger",
+	                              "sga.",
+	                              "gaka.attach",
+	                              "gaka.check_interval",
+	                              "gaka.gateway",
+	                              "gaka.groups",
+	                              "gaka.keys_interval",
+	                              "gaka.retry",
+	                              "mpa.attempt",
+	                              "mpa.session",
+	                              "mpa.chains_max",
+	                              "mpa.forward",
+	                              "mpa.decisions_max",
+	                              "mpa.gateway",
+	                              "mpa.attach",
+	                              "mpa.server_key",
+	                              "mpa.network_key",
+	                              "mpa.require_decision",
+	                              "mpa.check_interval",
+	                              "mpa.retry",
+	                              "sd.verify",
+	                              "sd.bundle",
+	                              "sd.keep",
+	                              "sd.key_ttl",
+	                              "sd.policy",
+	                              "sd.octet_cost",
+	                              "sd.round_time",
+	                              "sd.pending_max",
+	                              "sd.gateway",
+	                              "sd.container",
+	                              "sd.queue_max",
+	                              "sd.retry",
+	                              "geo.source",
+	                              "trigger.listen",
+	                              "trigger.uri",
+	                              "trigger.max",
+	                              NULL };
 
 static const struct profile profile = {
 	.name = "nscl",

@@ -30,7 +30,7 @@ static const struct verb {
 	  "[sclId=] [nodeId=] [ppid=] [subId=] [lifetime=SECONDS]",
 	  "credentials of a node; the key is shown once" },
 	{ "list", "GET", "%", false, NULL,
-	  "nodes|devices|kmrs|connections [state=] [subId=] [after=] [limit=]",
+	  "nodes|devices|kmrs|connections|groups [state=] [subId=] [after=] [limit=]",
 	  "what there is, page by page" },
 	{ "show", "GET", "nodes/%", true, NULL, "ID",
 	  "a node with its keys and connections, or a device" },
@@ -45,16 +45,40 @@ static const struct verb {
 	{ "bind", "PUT", "nodes/%/fingerprints", true, NULL, "ID fingerprints=HEX,..",
 	  "the device keys that a node may have" },
 	{ "unlock", "POST", "nodes/%/unlock", true, NULL, "ID", "forget failures" },
+	{ "group", "POST", "groups", false, NULL,
+	  "[gid=] [members=NODE,..] [servingNetworks=SCL-ID,..] [window=] [expiry=SECONDS] [rekeyOnJoin=true|false]",
+	  "make a group for group authentication" },
+	{ "group-show", "GET", "groups/%", false, NULL, "GID [after=] [limit=]",
+	  "a group with its members, page by page" },
+	{ "group-set", "PUT", "groups/%", false, NULL,
+	  "GID [servingNetworks=SCL-ID,..] [window=] [expiry=SECONDS]",
+	  "who may serve it, and how" },
+	{ "group-join", "POST", "groups/%/members", false, NULL, "GID nodeId=NODE",
+	  "the node becomes a member" },
+	{ "group-leave", "DELETE", "groups/%", false, NULL, "GID/members/NODE",
+	  "it is none any more; the others get a new key" },
+	{ "group-rekey", "POST", "groups/%/rekey", false, NULL, "GID", "a new key" },
+	{ "group-delete", "DELETE", "groups/%", false, NULL, "GID", "for good" },
 	{ "rewrap", "POST", "rewrap", false, NULL, "", "take over the next master key" },
+	{ "generator", "GET", "generator", false, NULL, "", "that of identity-based signatures" },
+	{ "generator-replace", "POST", "generator/replace", false, NULL, "",
+	  "another one; keys of devices are void" },
 	{ "audit", "GET", "audit", false, NULL, "[after=] [limit=]", "the audit, page by page" },
 	{ "audit-msbf", "GET", "msbf/audit", false, NULL, "[after=] [limit=]", "that of the MSBF" },
 	{ "audit-verify", "POST", "audit/verify", false, NULL, "",
 	  "check its chain; 1 when it is broken" },
 	{ "counters", "GET", "counters", false, NULL, "", "numbers" },
+	{ "overload", "GET", "overload", false, NULL, "", "overload control: its level, and what it goes by" },
+	{ "overload-force", "PUT", "overload", false, NULL, "level=0|1|2|3",
+	  "a level, for a drill, whatever is measured" },
+	{ "overload-measure", "DELETE", "overload", false, NULL, "", "the level as it is measured again" },
 };
 
 /* Members that are whole numbers. */
-static const char *const numbers[] = { "flags", "index", "ivalRequired", "kmrIndex", "lifetime" };
+static const char *const numbers[] = { "flags", "index", "ivalRequired", "kmrIndex", "lifetime",
+	                               "window", "expiry", "level" };
+/* Members that are lists, comma between. */
+static const char *const lists[] = { "fingerprints", "members", "servingNetworks" };
 
 /* What is to be asked. */
 struct question {
@@ -78,10 +102,10 @@ misused(const struct question *q, const char *what)
 }
 
 static bool
-is_number(struct slice name)
+is_among(struct slice name, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < NITEMS(numbers); i++)
-		if (slice_is(name, numbers[i]))
+	for (size_t i = 0; i < n; i++)
+		if (slice_is(name, names[i]))
 			return true;
 	return false;
 }
@@ -107,13 +131,15 @@ put_member(struct buf *b, struct slice name, const char *value)
 		return false;
 	memcpy(text, name.p, name.n);
 	text[name.n] = '\0';
-	if (is_number(name)) {
+	if (is_among(name, numbers, NITEMS(numbers))) {
 		long long v = strtoll(value, &end, 0);
 
 		json_put_number(b, text, v);
 		return *value != '\0' && *end == '\0';
 	}
-	if (slice_is(name, "fingerprints"))
+	if (slice_is(name, "rekeyOnJoin"))
+		json_put_flag(b, text, strcmp(value, "true") == 0);
+	else if (is_among(name, lists, NITEMS(lists)))
 		put_list(b, text, slice_of(value));
 	else
 		json_put_text(b, text, slice_of(value));
@@ -174,7 +200,7 @@ make_path(struct question *q)
 		snprintf(q->path, sizeof(q->path), "%s", path);
 		return q->id == NULL;
 	}
-	if (q->id == NULL || q->id[strspn(q->id, "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF")] != '\0')
+	if (q->id == NULL || q->id[strspn(q->id, "abcdefghijklmnopqrstuvwxyz0123456789ABCDEF/")] != '\0')
 		return false;
 	if (q->verb->of_device && strlen(q->id) == HASH_DIGITS)
 		skip = strlen("nodes");
@@ -249,7 +275,7 @@ says_no(const struct question *q, const struct buf *answer)
 static int
 ask(struct question *q)
 {
-	bool empty = strcmp(q->verb->method, "GET") == 0;
+	bool empty = strcmp(q->verb->method, "GET") == 0 || strcmp(q->verb->method, "DELETE") == 0;
 	struct admin_http_request rq = { .method = q->verb->method, .path = q->path,
 		                         .media_type = q->media_type,
 		                         .body = empty ? SLICE_NONE : buf_view(&q->body) };

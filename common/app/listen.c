@@ -94,6 +94,7 @@ start_http(const struct listen_conf *conf, size_t i, const struct listener_polic
 		.allow_non_pfs = l->allow_non_pfs,
 		.max_connections = share(o->http.max_connections, place),
 		.max_connections_per_address = (unsigned)o->http.max_connections_per_address,
+		.max_strangers_per_address = (unsigned)o->http.max_strangers_per_address,
 		.header_max = (size_t)o->http.header_max,
 		.header_timeout_ms = (unsigned)o->http.header_timeout_ms,
 		.request_timeout_ms = (unsigned)o->http.request_timeout_ms,

@@ -43,6 +43,10 @@ static const struct order {
 	{ "lifetime.default", "lifetime.max", true, true },
 	{ "lifetime.min", "lifetime.scl_default", false, true },
 	{ "lifetime.scl_default", "lifetime.max", true, true },
+	{ "overload.queue_level1", "overload.queue_level2", true, true },
+	{ "overload.queue_level2", "overload.queue_level3", true, true },
+	{ "overload.cpu_level1", "overload.cpu_level2", true, true },
+	{ "overload.cpu_level2", "overload.cpu_level3", true, true },
 	{ "container.max_nr_min", "container.max_nr_max", false, true },
 	{ "container.max_nr_min", "container.max_nr_default", false, true },
 	{ "container.max_nr_default", "container.max_nr_max", true, true },
@@ -195,6 +199,7 @@ check_listener(const struct opt_check *c, size_t i)
 	check_unix(c, l, path);
 	check_protocol(c, l, path);
 	opt_check_proxy_listener(c, l, path);
+	opt_check_edge_listener(c, l, path);
 	for (size_t k = 0; k < i; k++)
 		if (l->port != 0 && l->port == v[k].port && l->protocol == v[k].protocol &&
 		    strcmp(l->address, v[k].address) == 0)
@@ -325,10 +330,10 @@ void
 opt_check(const struct opt_check *c)
 {
 	static void (*const checks[])(const struct opt_check *) = {
-		check_orders,     check_store,         check_listeners,
-		check_client,     check_access_rights, check_networks,
-		check_management, check_responder,     opt_check_proxy,
-		opt_check_sga,
+		check_orders,        check_store,    check_listeners,  check_client,
+		check_access_rights, check_networks, check_management, check_responder,
+		opt_check_proxy,     opt_check_sga,  opt_check_mtc,    opt_check_edge,
+		opt_check_trigger,
 	};
 
 	for (size_t i = 0; i < NITEMS(checks); i++)

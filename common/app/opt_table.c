@@ -4,6 +4,7 @@
 #include "app/opt_row.h"
 
 #include "base/log.h"
+#include "cap/sd_conf.h"
 #include "cap/sga_conf.h"
 #include "core/req.h"
 #include "pre/hdr.h"
@@ -80,6 +81,7 @@ static const struct opt_choice serve_choices[] = {
 	{ "mas", SERVE_MAS },
 	{ "admin", SERVE_ADMIN },
 	{ "proxy", SERVE_PROXY },
+	{ "edge", SERVE_EDGE },
 	{ NULL, 0 },
 };
 
@@ -102,6 +104,12 @@ static const struct opt_choice admission_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct opt_choice priority_choices[] = {
+	{ "normal", OPTIONS_PRIORITY_NORMAL },
+	{ "low", OPTIONS_PRIORITY_LOW },
+	{ NULL, 0 },
+};
+
 static const struct opt_choice document_choices[] = {
 	{ "v2.1.1", OPTIONS_DOCUMENTS_V2 },
 	{ "v1.1", OPTIONS_DOCUMENTS_V1 },
@@ -112,6 +120,14 @@ static const struct opt_choice park_choices[] = {
 	{ "full", OPTIONS_PARK_FULL },
 	{ "down", OPTIONS_PARK_DOWN },
 	{ "always", OPTIONS_PARK_ALWAYS },
+	{ NULL, 0 },
+};
+
+static const struct opt_choice signature_choices[] = {
+	{ "auto", SD_POLICY_AUTO },
+	{ "ed25519", SD_POLICY_ED25519 },
+	{ "bls", SD_POLICY_BLS },
+	{ "identity", SD_POLICY_IDENTITY },
 	{ NULL, 0 },
 };
 
@@ -203,7 +219,8 @@ static const struct opt_row listener_rows[] = {
 	ROW_FLAGS(S, "serve", serve, SERVE_MIA | SERVE_DIA | SERVE_MID, serve_choices,
 	          "Reference points that are served. proxy: the store-and-forward proxy for gateways of other "
 	          "providers; it stands alone and needs security \"certificate\" with require_client_cert, or "
-	          "loopback.")
+	          "loopback. edge: mIa for applications outside, by their grants; it stands alone and needs "
+	          "security \"certificate\" with require_client_cert.")
 };
 #undef S
 

@@ -11,6 +11,7 @@
 #define APP_OPTIONS_H
 
 #include "app/options_proxy.h"
+#include "app/options_mtc.h"
 #include "app/options_sga.h"
 #include "base/buf.h"
 
@@ -37,6 +38,7 @@ enum options_security { OPTIONS_CLEAR, OPTIONS_CERTIFICATE, OPTIONS_PSK };
 enum options_issuer { OPTIONS_ISSUER_AUTO, OPTIONS_ISSUER_PROVED, OPTIONS_ISSUER_CLAIMED };
 
 enum options_admission { OPTIONS_ADMISSION_LIST, OPTIONS_ADMISSION_CA };
+enum options_priority { OPTIONS_PRIORITY_NORMAL, OPTIONS_PRIORITY_LOW };
 enum options_switch { OPTIONS_OFF, OPTIONS_ON };
 enum options_documents { OPTIONS_DOCUMENTS_V2, OPTIONS_DOCUMENTS_V1 };
 
@@ -112,6 +114,7 @@ struct options {
 		int threads;
 		int max_connections;
 		int max_connections_per_address;
+		int max_strangers_per_address; /* 0 = no limit */
 		int64_t header_max; /* octets of the whole header */
 		int64_t header_timeout_ms;
 		int64_t request_timeout_ms;
@@ -234,7 +237,9 @@ struct options {
 		struct options_strings search_strings;
 		struct options_strings announce_to;
 		const char *mgmt_protocol;
+		int priority; /* enum options_priority */
 		int release;
+		bool on_trigger;
 	} register_at; /* group "register" */
 	struct {
 		int64_t body_max;
@@ -254,6 +259,12 @@ struct options {
 		int rate; /* 0 = off */
 		int burst;
 	} limits;
+	struct {
+		bool enabled;
+		int queue_level1, queue_level2, queue_level3; /* percent, 0 = never */
+		int cpu_level1, cpu_level2, cpu_level3;
+		int64_t hold_ms;
+	} overload;
 	struct {
 		int64_t default_ms; /* 0 = infinite */
 		int64_t min_ms;
@@ -314,6 +325,39 @@ struct options {
 	} rem; /* remote entity management */
 	struct options_proxy proxy;
 	struct options_sga sga;
+	struct options_gaka gaka;
+	struct options_mpa mpa;
+	struct options_sd sd;
+	struct {
+		bool enabled;
+		int64_t body_max;
+		int grants_max;
+		struct options_strings contact_networks;
+		const char *contact_ca; /* "" = the system's */
+	} edge; /* applications outside */
+	struct {
+		bool enabled;
+		const char *contact; /* of an NSCL, "" = none */
+		int64_t lifetime_ms, retry_ms;
+		int rate; /* of an SCL in an hour */
+		int pending_max;
+		const char *listen; /* of a node, "" = none */
+		const char *uri; /* "" = that of listen */
+		int max; /* in an hour */
+	} trigger;
+	struct {
+		const char *key; /* "" = none */
+		const char *sub_id; /* "" = none */
+		bool require;
+	} config; /* pushed to a node */
+	struct {
+		bool enabled;
+		int nodes_max;
+		int64_t hold_ms;
+		const char *access_right; /* "" = none */
+		const char *source; /* of a node, "" = none */
+		const char *container;
+	} geo; /* places of nodes */
 	struct {
 		int containers;
 	} cache;

@@ -4,7 +4,13 @@
 #include "app/scl_conf.h"
 
 #include "app/proxy_conf.h"
+#include "app/gaka_conf.h"
+#include "app/mpa_conf.h"
+#include "app/sd_conf.h"
+#include "app/edge_conf.h"
+#include "app/geo_conf.h"
 #include "app/sga_conf.h"
+#include "app/trigger_conf.h"
 #include "base/arena.h"
 
 #define US_PER_MS INT64_C(1000)
@@ -292,6 +298,7 @@ scl_conf_capability(struct capability_conf *conf, const struct profile *profile,
 	conf->retry_us = o->register_at.retry_ms * US_PER_MS;
 	conf->retry_max_us = o->register_at.retry_max_ms * US_PER_MS;
 	conf->channel = o->register_at.channel;
+	conf->on_trigger = o->register_at.on_trigger;
 	conf->search_strings = ended(a, &o->register_at.search_strings);
 	conf->announce_to = ended(a, &o->register_at.announce_to);
 	conf->peers = peers(a, o);
@@ -299,8 +306,16 @@ scl_conf_capability(struct capability_conf *conf, const struct profile *profile,
 	conf->mgmt_protocol = o->register_at.mgmt_protocol;
 	conf->nscl_release = o->register_at.release;
 	fill_rem(&conf->rem, o, a);
+	conf->rem.signed_only = conf->role != SCL_NSCL && o->config.require &&
+	                        o->config.key[0] != '\0';
 	proxy_conf_fill(&conf->proxy, profile, o, a);
 	sga_conf_fill(&conf->sga, profile, o, a);
+	gaka_conf_fill(&conf->gaka, profile, o, a);
+	mpa_conf_fill(&conf->mpa, profile, o);
+	sd_conf_fill(&conf->sd, profile, o);
+	edge_conf_fill(&conf->edge, profile, o, a);
+	trigger_conf_fill(&conf->trigger, o, a);
+	geo_conf_fill(&conf->geo, profile, o);
 	return !arena_failed(a);
 }
 

@@ -63,12 +63,26 @@ fill_bootstrap(struct sec_conf *conf, const struct options *o, struct arena *a)
 }
 
 static void
-fill_network(struct sec_conf *conf, const struct options *o, struct arena *a)
+fill_overload(struct overload_conf *conf, const struct options *o)
+{
+	*conf = (struct overload_conf){
+		.enabled = o->overload.enabled,
+		.queue = { (unsigned)o->overload.queue_level1, (unsigned)o->overload.queue_level2,
+		           (unsigned)o->overload.queue_level3 },
+		.cpu = { (unsigned)o->overload.cpu_level1, (unsigned)o->overload.cpu_level2,
+		         (unsigned)o->overload.cpu_level3 },
+		.hold = o->overload.hold_ms * US_PER_MS,
+	};
+}
+
+static void
+fill_network(struct sec_conf *conf, enum role role, const struct options *o, struct arena *a)
 {
 	conf->network.msbf = has_role(o, "msbf");
 	conf->network.mas = has_role(o, "mas");
 	conf->network.nscl = o->roles.n == 0 || has_role(o, "nscl");
-	conf->network.mas_uri = some(o->mas.uri);
+	conf->network.mas_uri =
+		role == ROLE_DSCL ? NULL : some(o->mas.uri); /* a device asks none */
 	conf->network.mas_ca = some(o->mas.ca);
 	conf->network.mas_certificate = some(o->mas.certificate);
 	conf->network.mas_key = some(o->mas.key);
@@ -85,6 +99,7 @@ fill_network(struct sec_conf *conf, const struct options *o, struct arena *a)
 	conf->network.ocsp_responder = some(o->msbf.ocsp_responder);
 	conf->network.ocsp_timeout = o->msbf.ocsp_timeout_ms * US_PER_MS;
 	conf->network.admin_tokens = some(o->admin.tokens);
+	conf->network.gaka_singles = (unsigned)o->gaka.conventional_max;
 	sec_conf_limits(&conf->network.limits, o);
 }
 
@@ -120,16 +135,20 @@ sec_conf_fill(struct sec_conf *conf, const struct profile *profile, const struct
 	if (conf->ival.configuration == NULL)
 		conf->ival.configuration = o->file;
 	conf->ival.interval = o->ival.interval_ms * US_PER_MS;
+	conf->config.key = some(o->config.key);
+	conf->config.sub_id = some(o->config.sub_id);
+	conf->config.require = o->config.require;
 	sec_conf_rate(&conf->rate, o);
+	fill_overload(&conf->overload, o);
+	conf->low_priority = o->register_at.priority == OPTIONS_PRIORITY_LOW;
 	fill_bootstrap(conf, o, a);
-	fill_network(conf, o, a);
+	fill_network(conf, profile->role, o, a);
 	return !arena_failed(a);
 }
 
 enum rc
 sec_conf_use(const struct profile *profile, const struct options *o,
-             enum rc (*use)(const struct sec_conf *conf, const char *name,
-                            char why[SEC_WHY_MAX]),
+             enum rc (*use)(const struct sec_conf *conf, const char *name, char why[SEC_WHY_MAX]),
              const char *name, char why[SEC_WHY_MAX])
 {
 	struct arena *a = arena_new(ARENA_MAX);

@@ -14,6 +14,7 @@
 #include "app/sec_conf.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "cap/sec_access.h"
 #include "store/store.h"
 
 #define LISTENERS_MAX 32
@@ -36,6 +37,8 @@ struct service {
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_servers;
 	struct capability_conf cap_conf;
+	struct edge_seat edge_seat;
+	struct geo_seat geo_seat;
 	void *cap_states[CAPABILITIES_MAX];
 	size_t n_attached, n_caps; /* attached, started ones */
 	const char *ready;
@@ -68,6 +71,8 @@ open_sec(struct service *s, char why[SERVICE_WHY_MAX])
 		return RC_OK;
 	if (!sec_conf_fill(&s->sec_conf, s->profile, s->o, s->log, s->arena))
 		return RC_UNAVAILABLE;
+	s->sec_conf.edge = &s->edge_seat;
+	s->sec_conf.geo = &s->geo_seat;
 	return s->profile->sec->open(&s->sec_conf, &s->sec, why);
 }
 
@@ -90,6 +95,9 @@ attach_capabilities(struct service *s, char why[SERVICE_WHY_MAX])
 	const struct capability *const *caps = s->profile->caps;
 
 	s->cap_conf.log = s->log;
+	s->cap_conf.sec = s->sec == NULL ? &sec_access_none : s->profile->sec->access(s->sec);
+	s->cap_conf.edge_seat = &s->edge_seat;
+	s->cap_conf.geo_seat = &s->geo_seat;
 	if (!scl_conf_capability(&s->cap_conf, s->profile, s->o, s->arena))
 		return RC_UNAVAILABLE;
 	for (; caps[s->n_attached] != NULL && s->n_attached < CAPABILITIES_MAX; s->n_attached++) {

@@ -16,6 +16,8 @@
 #include "app/sec_conf.h"
 #include "cap/proxy_conf.h"
 #include "cap/sec/backup.h"
+#include "cap/edge_conf.h"
+#include "cap/geo_conf.h"
 #include "cap/sga_conf.h"
 #include "store/copy.h"
 
@@ -42,7 +44,9 @@ open_to_read(const struct profile *profile, const struct options *o, struct repo
 
 /* What capabilities keep beside the tree. */
 static const char *const other_stores[] = { PROXY_BOOK_STORE, PROXY_SINK_STORE, PROXY_SOURCE_STORE,
-	                                    SGA_BOOK_STORE,   SGA_DEVICE_STORE, NULL };
+	                                    SGA_BOOK_STORE,   SGA_DEVICE_STORE, EDGE_BOOK_STORE,
+	                                    GEO_BOOK_STORE,
+	                                    NULL };
 
 struct findings {
 	FILE *out;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signs a package for device management: openscl-sign KEY VERSION PACKAGE makes PACKAGE.sig. */
+/* Signs a package for device management: openscl-sign KEY VERSION PACKAGE makes PACKAGE.sig. With
+ * config and verify-config: configuration for a node (sign_config.h). */
 #include "config.h"
 
 #include <errno.h>
@@ -12,24 +13,7 @@
 
 #include "cap/rem/rem_file.h"
 #include "cap/rem/rem_sign.h"
-
-static int
-fail(const char *what, const char *why)
-{
-	fprintf(stderr, "openscl-sign: %s: %s\n", what, why);
-	return 1;
-}
-
-/* A decimal number from 1 to 2^64 - 1. */
-static bool
-read_version(const char *text, uint64_t *version)
-{
-	char *end;
-
-	errno = 0;
-	*version = strtoull(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *version != 0;
-}
+#include "cli/sign_config.h"
 
 static bool
 hash_file(const char *path, unsigned char digest[REM_DIGEST_SIZE])
@@ -93,24 +77,53 @@ write_beside(const char *package, const unsigned char file[REM_SIGNATURE_FILE])
 }
 
 int
+sign_fail(const char *what, const char *why)
+{
+	fprintf(stderr, "openscl-sign: %s: %s\n", what, why);
+	return 1;
+}
+
+bool
+sign_version(const char *text, uint64_t *version)
+{
+	char *end;
+
+	errno = 0;
+	*version = strtoull(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *version != 0;
+}
+
+static int
+usage(void)
+{
+	fputs("usage: openscl-sign KEY VERSION PACKAGE\n"
+	      "       openscl-sign config KEY VERSION TARGET TYPE FILE\n"
+	      "       openscl-sign verify-config PUBLIC-KEY FILE\n"
+	      "KEY: PEM file with an Ed25519 private key; VERSION: a number, higher than "
+	      "the last one.\n"
+	      "The first writes PACKAGE" REM_SIGN_SUFFIX ", config the signed document to standard "
+	      "output.\n",
+	      stderr);
+	return 2;
+}
+
+int
 main(int argc, char **argv)
 {
 	unsigned char digest[REM_DIGEST_SIZE], file[REM_SIGNATURE_FILE];
 	uint64_t version;
 
-	if (argc != 4 || !read_version(argv[2], &version)) {
-		fputs("usage: openscl-sign KEY VERSION PACKAGE\n"
-		      "KEY: PEM file with an Ed25519 private key; VERSION: a number, higher than "
-		      "the last one.\n"
-		      "Writes PACKAGE" REM_SIGN_SUFFIX ".\n",
-		      stderr);
-		return 2;
-	}
+	if (argc == 7 && strcmp(argv[1], "config") == 0)
+		return sign_version(argv[3], &version) ? sign_config(argv, version) : usage();
+	if (argc == 4 && strcmp(argv[1], "verify-config") == 0)
+		return sign_config_verify(argv[2], argv[3]);
+	if (argc != 4 || !sign_version(argv[2], &version))
+		return usage();
 	if (!hash_file(argv[3], digest))
-		return fail(argv[3], strerror(errno));
+		return sign_fail(argv[3], strerror(errno));
 	if (sign(argv[1], version, digest, file) != RC_OK)
-		return fail(argv[1], "cannot be read, or holds no Ed25519 private key");
+		return sign_fail(argv[1], "cannot be read, or holds no Ed25519 private key");
 	if (!write_beside(argv[3], file))
-		return fail(argv[3], "the signature cannot be written");
+		return sign_fail(argv[3], "the signature cannot be written");
 	return 0;
 }
