@@ -11,6 +11,7 @@ import sys
 import time
 
 import coaping
+import gakaing
 import growing
 import hostile
 import longpoll
@@ -19,14 +20,16 @@ import parking
 import proxying
 import serving
 import sgaing
+import smalldata
+import smalltrip
 import tls
 from daemon import INSTANCE, Daemon
 from procs import BenchError, Tools
 from report import Report
 
 GROUPS = ("retrieve", "create", "single", "spread", "update", "notify", "polls", "tls", "coap", "hostile", "idle",
-          "filled", "tree", "pre", "park", "sga")
-ALONE = {"polls", "pre"}        # without the daemon that the others share
+          "filled", "tree", "pre", "park", "sga", "smalldata", "smalldata-e2e", "gaka")
+ALONE = {"polls", "pre", "smalldata", "smalldata-e2e", "gaka"}        # without the daemon that the others share
 
 
 class Context:
@@ -202,6 +205,12 @@ def main():
             proxying.bench(ctx)
         if "sga" in args.only:
             sgaing.costs(ctx)
+        if "smalldata" in args.only:
+            smalldata.bench(ctx)
+        if "smalldata-e2e" in args.only:
+            smalltrip.bench(ctx)
+        if "gaka" in args.only:
+            gakaing.bench(ctx)
         for engine in args.engines if set(args.only) - ALONE else ():
             engine_run(ctx, args, engine)
     except BenchError as error:

@@ -11,6 +11,7 @@ import stat
 import time
 
 import leaks
+import overload
 from lib import boot, fuzz, objects, pki, psk, rows, secure, xml
 from lib import report as reports
 from lib.bed import wait_for
@@ -23,7 +24,6 @@ OTHER_PPID = "500016d3aabbcc00124b00aabbccdd"
 PARTIAL_PPID = "40" + PPID[2:14]        # the Wi-Fi address alone
 KILLS = 100 if reports.LONG else 5
 FUZZED = 2000 if reports.LONG else 60       # altered objects
-MUTATIONS = 400 if reports.LONG else 20     # of each kept input of the fuzz targets
 LOCK_AFTER = 10
 STRANGER = "127.0.0.2"
 IVAL = {"Content-Type": "application/xml"}
@@ -571,8 +571,32 @@ def copied(row, bed):
     row.equal(connect(lambda s: boot.proof(other, kmr.node, s.exporter, spki)), refused, "with the name of the device key")
     row.equal(connect(lambda s: boot.proof(mine, bytes(16), s.exporter)), refused, "with a proof for another node")
     row.ok("BINDING_ALARM" in boot.results(provider, ""), "the audit has the alarm")
+    with provider.session_a(kmr) as session:
+        nonce = os.urandom(16)
+        header = boot.proof(other, kmr.node, session.exporter)
+        answer = provider.ask_connection(session, "gscl-49", headers={"X-M2M-Device-Proof": header, "X-M2M-Nonce": nonce.hex()})
+    row.ok(overload.verdict(provider, answer, kmr.node, nonce, cause=7), "the refusal is signed: wrong device, and nothing for ever",
+           answer.headers)
+    row.ok(provider.administer("GET", "/counters")["binding_alarm"] >= 6, "each alarm is counted", provider.administer("GET", "/counters"))
+    row.ok(provider.log().count("binding-alarm") >= 6, "and logged", provider.log_tail)
+    several(row, provider, kmr, (mine, other))
     row.equal(connect(lambda s: boot.proof(mine, kmr.node, s.exporter))[0], 201, "the device itself still can")
     copied_keystore(row, bed, provider)
+
+
+def several(row, provider, kmr, devices):
+    """One credential on each of several devices, and on no third."""
+    third = provider.devices.device(PPID)
+    prints = [d.fingerprint() for d in devices]
+
+    def status(device):
+        with provider.session_a(kmr) as session:
+            header = boot.proof(device, kmr.node, session.exporter)
+            return provider.ask_connection(session, "gscl-49", headers={"X-M2M-Device-Proof": header}).status
+    provider.administer("PUT", f"/nodes/{kmr.node.hex()}/fingerprints", {"fingerprints": prints})
+    row.equal([status(d) for d in (*devices, third)], [201, 201, 403], "bound to two devices, it is used on both, and on no third")
+    provider.administer("PUT", f"/nodes/{kmr.node.hex()}/fingerprints", {"fingerprints": prints[:1]})
+    row.equal(status(devices[1]), 403, "the second is not one of them any more")
 
 
 def copied_keystore(row, bed, provider):
@@ -675,23 +699,6 @@ def replace_in_store(directory, old, new):
     return count
 
 
-# ---- memory ----
-
-def memory(row, bed):
-    """Memory safety of the formats that come from outside."""
-    formats = ("jose", "keystore", "manifest", "ppid", "psk_id", "reject")
-    try:
-        targets = fuzz.Targets(bed, ("base", "sec"), formats)
-    except fuzz.FuzzError as error:
-        row.ok(False, "the targets are built with sanitizers", str(error))
-        return
-    for name in formats:
-        count = fuzz.write_inputs(bed.path("inputs", name), (
-            octets for seed, kept in enumerate(fuzz.corpus(name)) for octets in (kept, *fuzz.mutations(seed, kept, MUTATIONS))))
-        complaint = targets.feed(name, bed.path("inputs", name))
-        row.ok(not complaint, f"{name}: {count} inputs without a finding", complaint)
-
-
 TABLE = {
     17: rogue_certificates,
     18: other_ppid,
@@ -707,7 +714,6 @@ TABLE = {
     28: reports_forged,
     49: copied,
     50: outside,
-    52: memory,
 }
 
 if __name__ == "__main__":

@@ -20,6 +20,21 @@ must(bool ok)
 		abort();
 }
 
+/* What each kind has to have. */
+static bool
+is_whole(const struct psk_id *id)
+{
+	static const bool indexed[PSK_KINDS] = {
+		[PSK_MR] = true, [PSK_MC] = true, [PSK_MN] = true, [PSK_MA] = true
+	};
+	static const bool connected[PSK_KINDS] = {
+		[PSK_MC] = true, [PSK_MN] = true, [PSK_MA] = true
+	};
+
+	return id->kind < PSK_KINDS && indexed[id->kind] == (id->index != 0) &&
+	       connected[id->kind] == (id->connection != 0);
+}
+
 static void
 check_identity(struct slice s)
 {
@@ -29,7 +44,7 @@ check_identity(struct slice s)
 	char text[PSK_ID_TEXT];
 
 	if (psk_id_parse(s, &id)) {
-		must(id.index != 0 && (id.kind == PSK_MR || id.connection != 0));
+		must(is_whole(&id));
 		must(psk_id_format(&id, text) == s.n && slice_is(s, text));
 	} else {
 		must(id.index == 0);

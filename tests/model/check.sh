@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check.sh: the models of the SGA, each run in which the claims must hold and each in which they must
-# not. Spin looks at every order of events within the bounds that a model states; nothing is said
+# check.sh: the models of the SGA, of group AKA and of multiparty authentication, each run in which the
+# claims must hold and each in which they must not. Spin looks at every order of events within the
+# bounds that a model states; nothing is said
 # beyond them. OPENSCL_LONG=1: also with three runs of a party. Skipped without spin.
 # Environment: srcdir, CC, OPENSCL_LONG.
 set -u
@@ -112,8 +113,45 @@ row violated "W13: gateway that cheats" gateway.pml
 row holds "gateway that cheats, devices that sign" gateway.pml -DE2E
 row violated "gateway that cheats, devices that sign, without hashes" gateway.pml -DE2E -DNO_CHAIN
 
+# Group AKA: what is shipped, and what each part of it is for.
+row violated "group AKA: never is a member done" gaka.pml -DREACH
+row violated "group AKA: never is a leader done" gaka.pml -DREACH_FULL
+row holds "group AKA" gaka.pml
+row violated "group AKA without XK, a network without vectors" gaka.pml -DNO_XK
+row violated "group AKA without XK, a member for another" gaka.pml -DNO_XK -DONLY_SN
+row violated "group AKA without the rule of C" gaka.pml -DNO_C
+row violated "group AKA without the rule of SQN" gaka.pml -DNO_SQN
+row violated "group AKA without the network's name in the keys" gaka.pml -DNO_SNID
+row violated "group AKA, a network asks in another's name" gaka.pml -DNO_CHECK
+row violated "group AKA, a network is not told of a removal" gaka.pml -DNO_TELL
+# A removed member is out twice: it has no vectors, and not the key of the new epoch.
+row holds "group AKA, removed members are not left out" gaka.pml -DNO_LEAVE
+row holds "group AKA, removed members keep the key" gaka.pml -DNO_EPOCH
+row violated "group AKA, removed members lose neither" gaka.pml -DNO_LEAVE -DNO_EPOCH
+# A device whose random numbers are bad loses nothing: C is fresh.
+row holds "group AKA, N always the same" gaka.pml -DWEAK_N
+# Multiparty authentication.
+row violated "multiparty: never do device and access point end a run" mpa.pml -DREACH
+row holds "multiparty" mpa.pml
+row violated "multiparty, one chain only" mpa.pml -DNO_BOTH
+row violated "multiparty, chains of two devices" mpa.pml -DNO_SAME
+row violated "multiparty, both chains of one party" mpa.pml -DNO_THROUGH
+row violated "multiparty, revocation between a look and the session" mpa.pml -DNO_AGAIN
+row violated "multiparty, sessions outlive a revocation" mpa.pml -DNO_CUT
+row violated "multiparty, the device does not sign the run" mpa.pml -DNO_TH_D
+row violated "multiparty, the access point does not sign the run" mpa.pml -DNO_TH_AP
+row violated "multiparty, own share reflected" mpa.pml -DNO_REFLECT
+row violated "multiparty, access point without root" mpa.pml -DNO_W5
+row violated "multiparty without A4" mpa.pml -DNO_FIN
+row violated "multiparty, decision about no run" mpa.pml -DNO_TH_S
+# Shares are signed by both, so who takes one that gives zero shares a key with a party that may sign.
+row holds "multiparty, zero shares taken" mpa.pml -DNO_ZERO
+
 if [ "${OPENSCL_LONG:-0}" = 1 ]; then
 	optimise=-O2
+	row holds "multiparty, three runs" mpa.pml -DRUNS=3 -DNO_S
+	row holds "group AKA, three runs of devices" gaka.pml -DNU=3
+	row holds "group AKA, three answers of the home network" gaka.pml -DNH=3
 	row holds "shipped, three runs" shipped.pml -DNJ=3 -DNG=3
 	row holds "shipped without hashes, three" shipped.pml -DNG=3 -DNO_CHAIN
 	row holds "shipped without freshness, phase B, three" shipped.pml -DNG=3 -DNO_FRESH -DONLY_G

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Every header of common/ compiles alone, and a folder includes only itself and those before it in
-# the order of dependency: base < sec < sga < pre < codec < model < store < core < mas < bind < cap
-# < app < cli.
+# the order of dependency: base < sec < pairing < sga < gaka < mpa < sd < pre < codec < model < store
+# < core < mas < bind < cap < app < cli.
 # Environment: srcdir, CC, TEST_CPPFLAGS.
 set -u
 
-order="base sec sga pre codec model store core mas bind cap app cli"
+order="base sec pairing sga gaka mpa sd pre codec model store core mas bind cap app cli"
 common=${srcdir:-.}/common
 failures=0
 
@@ -19,7 +19,11 @@ fail()
 # Headers of optional libraries that are absent here.
 needs_absent_library()
 {
-	grep -q '<rocksdb/' "$1" && ! grep -q '^#define HAVE_ROCKSDB 1' config.h
+	if grep -q '<rocksdb/' "$1"; then
+		! grep -q '^#define HAVE_ROCKSDB 1' config.h
+	else
+		grep -q '<blst.h>' "$1" && ! grep -q '^#define HAVE_PAIRING 1' config.h
+	fi
 }
 
 compile_alone()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the pinned release of blst must not be used for, and by whom: no call of what has known
 # defects in it (products of many powers, conversion of many points, unchecked_mult: mended in
-# 0.3.15 and 0.3.16), and no file but pairing_blst.c includes its header.
+# 0.3.15 and 0.3.16), and no file but pairing_blst*.[ch] includes its header.
 # Arguments: directories to look in; without any, all sources. Environment: srcdir.
 set -u
 
@@ -29,8 +29,8 @@ count=$(sources "$@" | wc -l)
 [ "$count" -gt 0 ] || found "no source" "$*"
 found "forbidden with this release of blst" \
 	"$(sources "$@" | xargs grep -nE "$forbidden" /dev/null)"
-found "only pairing_blst.c includes blst.h" \
-	"$(sources "$@" | grep -v '/common/pre/pairing_blst\.c$' |
+found "only pairing_blst*.[ch] includes blst.h" \
+	"$(sources "$@" | grep -v '/common/pairing/pairing_blst[a-z_]*\.[ch]$' |
 		xargs grep -nE '#[[:space:]]*include.*blst(_aux)?\.h' /dev/null)"
 
 echo "$count sources, $failures failures"

@@ -411,6 +411,8 @@ core_end(struct core_call *c)
 	copy_text(r.location, sizeof(r.location), a->location);
 	copy_text(r.allow, sizeof(r.allow), a->allow);
 	copy_text(r.etag, sizeof(r.etag), a->etag);
+	copy_text(r.reject, sizeof(r.reject), a->reject);
+	r.retry_after = a->retry_after;
 	r.no_store = a->no_store;
 	if (!atomic_load(&c->gone))
 		req_sent(c->rq);

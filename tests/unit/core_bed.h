@@ -70,6 +70,8 @@ struct reply {
 	char location[512];
 	char allow[64];
 	char etag[64];
+	char reject[512];
+	unsigned retry_after;
 	bool no_store;
 };
 

@@ -113,6 +113,7 @@ ask_octets(struct core_bed *b, const struct asker *who, const char *method, cons
 	a = req_encode(rq);
 	t = (struct told){ .status = a->http_status,
 		           .body = calloc(1, a->body_len + 1),
+		           .n = a->body_len,
 		           .retry_after = a->retry_after };
 	ck_assert_ptr_nonnull(t.body);
 	if (a->body_len > 0)

@@ -26,6 +26,7 @@ struct asker asker_plain(unsigned serve);
 struct told {
 	int status;
 	char *body; /* heap, zero-terminated, never NULL */
+	size_t n; /* octets of body, which may have zeros in it */
 	unsigned retry_after;
 	char location[256], allow[64];
 };

@@ -55,6 +55,7 @@ struct sec_conf sec;
 struct live *live;
 struct issuers *issuers;
 struct kma *kma;
+struct psk_sources sources;
 const struct key seal = { { 7 } };
 
 static struct mid *mid;
@@ -100,7 +101,7 @@ open_parts(void)
 	const struct mid_conf mid_conf = { .side = is_node ? MID_NODE : MID_NETWORK,
 		                           .live = NULL, .sec = &sec };
 	struct mid_conf conf = mid_conf;
-	struct issuers_conf issuers_conf = { .sec = &sec };
+	struct issuers_conf issuers_conf = { .sec = &sec, .sources = &sources };
 	char why[SEC_WHY_MAX];
 
 	live = live_new(&live_conf);
@@ -135,6 +136,7 @@ guard_begin(bool node, const char *kept)
 
 	is_node = node;
 	book = kept;
+	sources = (struct psk_sources){ 0 };
 	core_init_alone(&bed);
 	bed.conf.group_parallel = 4;
 	bed.conf.group_member_timeout_ms = 5000;

@@ -31,6 +31,7 @@ extern struct sec_conf sec;
 extern struct live *live;
 extern struct issuers *issuers;
 extern struct kma *kma;
+extern struct psk_sources sources; /* of ga and mp; empty until the test adds some */
 extern const struct key seal; /* of the book of Kma */
 
 /* kept: directory of the book of Kma, NULL: in memory. */

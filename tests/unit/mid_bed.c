@@ -27,6 +27,9 @@ struct sec_conf sec;
 struct live *live;
 struct mid *mid;
 struct psk_front *psk;
+struct overload *overload;
+struct mas_counters *load_counters;
+static struct priority *priority;
 static struct sec_guard *guard;
 static struct conn_endpoints *endpoints;
 static struct mas_watcher watcher;
@@ -93,6 +96,26 @@ configure(struct scl_conf *conf)
 }
 
 static void
+begin_load(struct mid_conf *conf)
+{
+	static const char *const names[] = {
+#define LOAD_COUNTER(name, text) text,
+#include "cap/sec/load_counters.def"
+#undef LOAD_COUNTER
+	};
+	const struct overload_conf on = { .enabled = true, .queue = { 50, 70, 90 }, .hold = 1 };
+
+	load_counters = mas_counters_new(names, LOAD_COUNTERS);
+	overload = overload_new(&on, NULL, load_counters);
+	priority = priority_new(&(struct priority_conf){ .mas = &mb.mas,
+	                                                 .clock = &mb.clock.clock,
+	                                                 .counters = load_counters });
+	ck_assert(overload != NULL && priority != NULL);
+	conf->overload = overload;
+	conf->priority = priority;
+}
+
+static void
 begin(enum mid_side side)
 {
 	struct live_conf live_conf = { .clock = &mb.clock.clock, .max = 64, .remember = BED_HOUR };
@@ -105,9 +128,12 @@ begin(enum mid_side side)
 	live = live_new(&live_conf);
 	conf.live = live;
 	conf.mas = side == MID_NETWORK ? &mb.mas : NULL;
+	if (side == MID_NETWORK)
+		begin_load(&conf);
 	ck_assert_int_eq(mid_new(&conf, &mid), RC_OK);
-	ck_assert_int_eq(psk_front_new(mid, NULL, NULL, &psk), RC_OK);
-	guard = sec_guard_new(&(struct sec_guard_conf){ .mid = mid, .live = live, .mas = conf.mas });
+	ck_assert_int_eq(psk_front_new(&(struct psk_front_conf){ .mid = mid }, &psk), RC_OK);
+	guard = sec_guard_new(
+		&(struct sec_guard_conf){ .mid = mid, .live = live, .mas = conf.mas });
 	core_init_alone(&bed);
 	configure(&bed.conf);
 	bed.guard = sec_guard_of(guard);
@@ -138,6 +164,9 @@ mid_teardown(void)
 	sec_guard_free(guard);
 	psk_front_free(psk);
 	mid_free(mid);
+	overload_free(overload);
+	priority_free(priority);
+	mas_counters_free(load_counters);
 	mb.mas.ops->unwatch(mb.mas.self, &watcher);
 	bed_free(&mb);
 	live_free(live);
@@ -160,6 +189,10 @@ ask(const struct ask *q)
 		in->connection = slice_of(q->connection);
 	if (q->nonce != NULL)
 		in->nonce = slice_of(q->nonce);
+	if (q->priority != NULL)
+		in->priority = slice_of(q->priority);
+	if (q->indicator != NULL)
+		in->indicator = slice_of(q->indicator);
 	core_go(&c);
 	return core_end(&c);
 }

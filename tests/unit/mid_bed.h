@@ -33,6 +33,8 @@ extern struct sec_conf sec;
 extern struct live *live;
 extern struct mid *mid;
 extern struct psk_front *psk;
+extern struct overload *overload; /* of a network: on, never started */
+extern struct mas_counters *load_counters;
 
 void mid_setup(void); /* a network */
 void mid_setup_node(void);
@@ -47,6 +49,7 @@ const char *mr_identity(uint8_t node);
 struct ask {
 	const char *method, *target, *from, *body, *type, *connection, *nonce;
 	const struct peer *peer;
+	const char *priority, *indicator;
 };
 
 struct reply ask(const struct ask *q);

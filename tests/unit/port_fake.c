@@ -98,6 +98,8 @@ complete(struct exchange *ex, const struct port_answer *a)
 		put_header(ex, "location", a->location);
 	if (a->reject != NULL)
 		put_header(ex, "x-m2m-reject", a->reject);
+	if (a->retry_after != NULL)
+		put_header(ex, "retry-after", a->retry_after);
 	if (a->type != NULL)
 		put_header(ex, "content-type", a->type);
 	ex->done(ex);

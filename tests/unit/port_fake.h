@@ -25,6 +25,7 @@ struct port_answer {
 	bool tls_refused; /* with that: the peer has said so */
 	const char *reject; /* X-M2M-Reject, or NULL */
 	const char *type; /* Content-Type, or NULL */
+	const char *retry_after; /* Retry-After, or NULL */
 };
 
 /*

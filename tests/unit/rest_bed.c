@@ -10,6 +10,8 @@
 
 struct world w;
 const struct slice nscl_uri = SLICE_INIT("urn:m2m:role:nscl");
+const struct slice gw_uri = SLICE_INIT("urn:m2m:role:gw");
+const struct slice *rest_role = &nscl_uri;
 const struct slice msbf_uri = SLICE_INIT("urn:m2m:role:msbf");
 const struct slice dns = SLICE_INIT("nscl1.example.net");
 
@@ -70,9 +72,10 @@ static struct port_answer
 carry_locked(const struct exchange *ex)
 {
 	char target[512], method[8], *body = NULL;
-	bool provision = memmem(ex->url.p, ex->url.n, "/nodes", 6) != NULL ||
+	bool reads = slice_is(ex->method, "GET");
+	bool provision = (!reads && memmem(ex->url.p, ex->url.n, "/nodes", 6) != NULL) ||
 	                 memmem(ex->url.p, ex->url.n, "/verdict", 8) != NULL;
-	struct asker who = asker_certified(SERVE_MAS, provision ? &msbf_uri : &nscl_uri, &dns);
+	struct asker who = asker_certified(SERVE_MAS, provision ? &msbf_uri : rest_role, &dns);
 	bool poll = memmem(ex->url.p, ex->url.n, "wait=30", 7) != NULL;
 	enum weather weather = atomic_load(&w.weather);
 	struct told t;
@@ -145,6 +148,13 @@ told_keys(struct mas_watcher *watcher)
 	atomic_fetch_add(&w.fed, 1);
 }
 
+static void
+told_lost(struct mas_watcher *watcher)
+{
+	(void)watcher;
+	atomic_fetch_add(&w.told_lost, 1);
+}
+
 static bool
 was_fed(void *arg)
 {
@@ -164,6 +174,7 @@ start_remote(void)
 	w.far = mas_of_remote(w.remote);
 	w.watcher.revoked = told_revoked;
 	w.watcher.keys = told_keys;
+	w.watcher.lost = told_lost;
 	w.far.ops->watch(w.far.self, &w.watcher);
 	mas_remote_start(w.remote, w.core.scl);
 }

@@ -27,7 +27,7 @@ struct world {
 	struct mas_watcher watcher;
 	pthread_mutex_t network; /* held while an exchange is carried */
 	_Atomic enum weather weather;
-	_Atomic unsigned exchanges, told, told_node;
+	_Atomic unsigned exchanges, told, told_node, told_lost;
 	_Atomic unsigned fed; /* answers of psk-feed that w.remote has taken */
 	_Atomic uint64_t last_told;
 	/*
@@ -47,7 +47,9 @@ struct world {
 
 extern struct world w;
 /* What an NSCL has in its certificate, the role and its name; the role of an MSBF. */
-extern const struct slice nscl_uri, dns, msbf_uri;
+extern const struct slice nscl_uri, dns, msbf_uri, gw_uri;
+/* The role of the client that is not provisioning: that of an NSCL, until a test says otherwise. */
+extern const struct slice *rest_role;
 
 /* Its client has the first answer of the feed: ends are told one by one from then on. */
 void rest_setup(void);

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/uri.h"
 #include "cap/sec/live.h"
 #include "mas/param_set.h"
 #include "sec/b64url.h"
 #include "sec/hex.h"
+#include "sec/indicator.h"
 #include "sec/jose.h"
 #include "sec/psk_id.h"
 
@@ -262,6 +264,7 @@ answer_link(struct node_bed *w, const struct exchange *ex)
 	size_t n;
 
 	w->counts.links++;
+	w->low_links += slice_is(header(ex, PRIORITY_HEADER), "low");
 	ck_assert_ptr_nonnull(psk);
 	ck_assert(psk_id_parse(slice_of(psk->identity), &id) && id.kind == PSK_MR);
 	ck_assert_int_eq(psk_mr(&w->kmrs[id.index], PSK_TLS_1_3, &w->node, id.index, &want), RC_OK);
@@ -306,6 +309,24 @@ answer_object(struct node_bed *w, const struct exchange *ex)
 	return (struct port_answer){ .status = 200, .body = out, .type = JOSE_MEDIA_TYPE };
 }
 
+/* The query is no part of it. */
+static bool
+indicates(const struct node_bed *w, const struct exchange *ex)
+{
+	struct indicator_request rq = { &w->node, ex->method, SLICE_NONE };
+	struct indicator i;
+	struct uri u;
+	struct key k;
+
+	if (!indicator_parse(header(ex, INDICATOR_HEADER), &i))
+		return false;
+	ck_assert(uri_parse(ex->url, &u));
+	rq.path = u.path;
+	ck_assert_int_eq(indicator_key(&w->kmrs[w->first_index], &w->node, &k), RC_OK);
+	return i.low && indicator_check(&k, &rq, &i,
+	                                clock_now(&w->core.clock.clock) / CLOCK_SECOND) == RC_OK;
+}
+
 static struct port_answer
 answer_request(struct node_bed *w, const struct exchange *ex)
 {
@@ -313,6 +334,7 @@ answer_request(struct node_bed *w, const struct exchange *ex)
 		ex->credential == NULL ? NULL : credential_for_version(ex->credential, 13);
 
 	w->counts.requests++;
+	w->low_requests += slice_is(header(ex, PRIORITY_HEADER), "low");
 	snprintf(w->identity, sizeof(w->identity), "%s", psk == NULL ? "" : psk->identity);
 	if (w->refused_sessions > 0) {
 		w->refused_sessions--;
@@ -325,6 +347,7 @@ answer_request(struct node_bed *w, const struct exchange *ex)
 	}
 	if (slice_starts(ex->url, SLICE_LIT("http:"))) {
 		w->tagged = header(ex, "X-M2M-Connection").n > 0;
+		w->low_clear += indicates(w, ex);
 		if (w->forged)
 			return (struct port_answer){ .status = 401,
 				                     .body = error_info(w, "SEC_KMC_EXPIRED") };
@@ -468,7 +491,7 @@ want(struct scl_task *task)
 	const struct gate *g = sec_node.gate(bed->sec);
 
 	(void)task;
-	listener = (struct gate_listener){ changed, report, bed };
+	listener = (struct gate_listener){ .changed = changed, .report = report, .owner = bed };
 	g->listen(g->arg, &listener);
 	if (g->enter(g->arg, wanted) == RC_OK)
 		changed(bed, wanted, true);

@@ -73,6 +73,8 @@ struct node_bed {
 	bool says_expired; /* 401 SEC_KMC_EXPIRED on session B */
 	bool forged; /* the same without TLS */
 	bool tagged; /* the last request without TLS had a tag */
+	unsigned low_links, low_requests; /* that claimed low priority within their session */
+	unsigned low_clear; /* without TLS, by an indicator that is good */
 	unsigned refused_sessions; /* so many session Bs are refused */
 	unsigned cut_sessions; /* after those, so many are cut off */
 	bool unreachable; /* after those, no connection is made */

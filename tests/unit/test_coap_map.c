@@ -288,6 +288,8 @@ static const struct {
 	{ "x-m2m-connection=v", offsetof(struct req_input, connection) },
 	{ "x-m2m-device-proof=v", offsetof(struct req_input, device_proof) },
 	{ "x-m2m-ival-sig=v", offsetof(struct req_input, ival_signature) },
+	{ "x-m2m-priority=v", offsetof(struct req_input, priority) },
+	{ "x-m2m-ind=v", offsetof(struct req_input, indicator) },
 	{ "x-m2m-sga=v", offsetof(struct req_input, sga) },
 };
 

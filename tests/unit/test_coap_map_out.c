@@ -235,6 +235,8 @@ static const struct {
 	{ "GET", "X-etsi-rcat", "RCAT_3", COAP_OPTION_URI_QUERY, "x-etsi-rcat=RCAT_3" },
 	{ "GET", "via", "1.1 gw1", COAP_OPTION_URI_QUERY, "x-m2m-via=1.1 gw1" },
 	{ "GET", "X-M2M-Device-Proof", "a.b", COAP_OPTION_URI_QUERY, "x-m2m-device-proof=a.b" },
+	{ "GET", "X-M2M-Priority", "low", COAP_OPTION_URI_QUERY, "x-m2m-priority=low" },
+	{ "GET", "X-M2M-Ind", "low;1;00;00", COAP_OPTION_URI_QUERY, "x-m2m-ind=low;1;00;00" },
 	{ "GET", "X-M2M-SGA", "aWQ;1;00", COAP_OPTION_URI_QUERY, "x-m2m-sga=aWQ;1;00" },
 	{ "GET", "Authorization", "Basic aHR0cCUzQSUyRiUyRmElMkZiOg==", COAP_OPTION_URI_QUERY,
 	  "RequestingEntity=http://a/b" },

@@ -2,9 +2,12 @@
 /* What a client of the HTTP server may cost in time and connections, and the end of the server. */
 #include "config.h"
 
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "bind/http_conn.h"
 #include "http_bed.h"
 
 /* A time limit that a test waits for; a client has to be faster where it is. */
@@ -264,6 +267,80 @@ START_TEST(test_per_address)
 }
 END_TEST
 
+static struct http_conn *
+newcomer(struct http_table *t, const struct sockaddr_in *from, bool loopback)
+{
+	struct http_conn *c = calloc(1, sizeof(*c));
+
+	ck_assert_ptr_nonnull(c);
+	c->fd = -1;
+	c->identity.peer.loopback = loopback;
+	if (http_table_add(t, c, (const struct sockaddr *)(const void *)from))
+		return c;
+	free(c);
+	return NULL;
+}
+
+static void
+leave(struct http_table *t, struct http_conn *c)
+{
+	http_table_remove(t, c);
+	free(c);
+}
+
+/* Who has proved who it is makes room for others at its address; strangers displace each other only. */
+START_TEST(test_strangers)
+{
+	enum { N = 4 };
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201) };
+	struct http_conn *known[2 * N], *strange[N], *near[2 * N], *c;
+	struct http_table t;
+
+	ck_assert(http_table_init(&t, 100, 50, N));
+	for (unsigned i = 0; i < 2 * N; i++) {
+		known[i] = newcomer(&t, &from, false);
+		ck_assert_ptr_nonnull(known[i]);
+		http_table_know(&t, known[i]);
+		near[i] = newcomer(&t, &from, true);
+		ck_assert_ptr_nonnull(near[i]);
+	}
+	for (unsigned i = 0; i < N; i++) {
+		strange[i] = newcomer(&t, &from, false);
+		ck_assert_ptr_nonnull(strange[i]);
+		atomic_store(&strange[i]->since, (int64_t)i + 1);
+	}
+	ck_assert_uint_eq(t.n, 5 * N);
+	/* One more: the oldest of them goes. */
+	c = newcomer(&t, &from, false);
+	ck_assert_ptr_nonnull(c);
+	ck_assert(http_conn_is(strange[0], CONN_DEAD));
+	for (unsigned i = 0; i < 2 * N; i++)
+		ck_assert(!http_conn_is(known[i], CONN_DEAD) && !http_conn_is(near[i], CONN_DEAD));
+	ck_assert_uint_eq(t.n, 5 * N);
+	/* None of them can: it does not come in; at another address it does. */
+	for (unsigned i = 1; i < N; i++)
+		atomic_store(&strange[i]->state, CONN_ACTIVE);
+	atomic_store(&c->state, CONN_ACTIVE);
+	ck_assert_ptr_null(newcomer(&t, &from, false));
+	from.sin_addr.s_addr = htonl(0xc0000202);
+	leave(&t, newcomer(&t, &from, false));
+	from.sin_addr.s_addr = htonl(0xc0000201);
+	/* A place that is given back, by the end or by proof. */
+	http_table_know(&t, c);
+	leave(&t, newcomer(&t, &from, false));
+	leave(&t, newcomer(&t, &from, false));
+	for (unsigned i = 0; i < 2 * N; i++) {
+		leave(&t, known[i]);
+		leave(&t, near[i]);
+	}
+	for (unsigned i = 0; i < N; i++)
+		leave(&t, strange[i]);
+	leave(&t, c);
+	ck_assert_uint_eq(t.n, 0);
+	http_table_fini(&t);
+}
+END_TEST
+
 /* Busy connections are never sacrificed: a newcomer has to go. */
 START_TEST(test_all_busy)
 {
@@ -382,6 +459,7 @@ main(void)
 	const TTest *const once[] = {
 		test_idle_flood,
 		test_per_address,
+		test_strangers,
 		test_all_busy,
 	};
 

@@ -486,6 +486,7 @@ START_TEST(test_security_headers)
 {
 	static const char *const once[] = { "X-M2M-Nonce", "X-M2M-Connection",
 		                            "X-M2M-Device-Proof", "X-M2M-IVal-Sig", "X-M2M-SGA",
+		                            "X-M2M-Priority", "X-M2M-Ind",
 		                            "From", "Authorization" };
 	char text[512];
 	struct bed b;

@@ -315,6 +315,47 @@ START_TEST(test_settings)
 }
 END_TEST
 
+/* Whoever judges a claim of priority has what it takes in memory: from the first moment, and at once. */
+START_TEST(test_standing)
+{
+	static const uint8_t k_ind[] = { 0x18, 0x50, 0x70, 0x67, 0xcf, 0xff, 0x24, 0xab };
+	struct mas_bed *b = start(_i);
+	enum mas_priority low = MAS_PRIORITY_LOW, normal = MAS_PRIORITY_NORMAL;
+	struct mas_change set = { .kind = MAS_SET, .node = bed_node(0x0c), .flags = MAS_KEEP_FLAGS,
+		                  .priority = &low };
+	struct mas_change revoke = { .kind = MAS_REVOKE_KMR, .node = bed_node(0x0c), .index = 1 };
+	const struct mas_ops *ops = b->mas.ops;
+	struct mas_standing s = { .low = true, .active = true };
+	unsigned news;
+
+	ck_assert(!ops->indicator(b->mas.self, &set.node, 1, &s));
+	ck_assert_uint_eq(bed_issue(b, 0x0c, 0), 1);
+	ck_assert(ops->indicator(b->mas.self, &set.node, 1, &s));
+	ck_assert_mem_eq(s.indicator.v, k_ind, sizeof(k_ind));
+	ck_assert(!s.low && !s.active);
+	ck_assert(!ops->indicator(b->mas.self, &set.node, 2, &s));
+	news = atomic_load(&b->key_news);
+	ck_assert_int_eq(bed_change(b, &set), RC_OK);
+	ck_assert(ops->indicator(b->mas.self, &set.node, 1, &s) && s.low && !s.active);
+	ck_assert_uint_eq(atomic_load(&b->key_news), news + 1);
+	/* Nothing new, nothing told. */
+	ck_assert_int_eq(bed_change(b, &set), RC_OK);
+	ck_assert_uint_eq(atomic_load(&b->key_news), news + 1);
+	(void)bed_connected(b, 0x0c, 1);
+	ck_assert(ops->indicator(b->mas.self, &set.node, 1, &s) && s.low && s.active);
+	/* The next Kmr has the class of its node. */
+	ck_assert_uint_eq(bed_issue(b, 0x0c, 11), 2);
+	ck_assert(ops->indicator(b->mas.self, &set.node, 2, &s) && s.low && !s.active);
+	set.priority = &normal;
+	ck_assert_int_eq(bed_change(b, &set), RC_OK);
+	ck_assert(ops->indicator(b->mas.self, &set.node, 1, &s) && !s.low && s.active);
+	ck_assert(ops->indicator(b->mas.self, &set.node, 2, &s) && !s.low && !s.active);
+	ck_assert_int_eq(bed_change(b, &revoke), RC_OK);
+	ck_assert(!ops->indicator(b->mas.self, &set.node, 1, &s));
+	bed_free(b);
+}
+END_TEST
+
 /* What there is stays; what is made from then on has them. */
 START_TEST(test_limits_change)
 {
@@ -358,7 +399,7 @@ main(void)
 	const TTest *const tests[] = {
 		test_psk, test_provision, test_provision_index, test_provision_bad,
 		test_pending, test_retired, test_kmr_expires, test_kmr_room, test_lists,
-		test_lists_bad, test_settings, test_limits_change,
+		test_lists_bad, test_settings, test_standing, test_limits_change,
 	};
 	Suite *s = suite_create("mas");
 	TCase *c = suite_case(s, "engines", NULL, NULL);

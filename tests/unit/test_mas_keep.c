@@ -170,14 +170,23 @@ END_TEST
 START_TEST(test_restart)
 {
 	struct mas_bed *b = start(LMDB);
+	enum mas_priority low = MAS_PRIORITY_LOW;
+	struct mas_change set = { .kind = MAS_SET, .node = bed_node(1), .flags = MAS_KEEP_FLAGS,
+		                  .priority = &low };
 	struct mas_connection c;
+	struct mas_standing s;
 	struct lives live;
 
 	(void)bed_issue(b, 1, 10);
+	(void)bed_issue(b, 2, 20);
 	c = bed_connected(b, 1, 1);
 	b->mas.ops->used(b->mas.self, c.id, 7, 1000);
+	ck_assert_int_eq(bed_change(b, &set), RC_OK);
 	bed_close(b);
 	bed_open(b);
+	ck_assert(b->mas.ops->indicator(b->mas.self, &set.node, 1, &s) && s.low && s.active);
+	set.node = bed_node(2);
+	ck_assert(b->mas.ops->indicator(b->mas.self, &set.node, 1, &s) && !s.low && !s.active);
 	ck_assert_uint_eq(mas_counted(mas_counters_of(b->m), MAS_COUNT_CONNECT_OK), 1);
 	ck_assert_int_eq(bed_show(b, &c.node), RC_OK);
 	ck_assert_uint_eq(bed_conn(b, c.id)->requests, 7);

@@ -357,7 +357,7 @@ START_TEST(test_feed)
 	ck_assert(fed.n == 2 && fed.gone == 1);
 	ck_assert_uint_eq(fed.last.node.v[15], 3);
 	ck_assert(bed_psk(b, &fed.last.node, 1, PSK_TLS_1_3, &psk));
-	ck_assert(key_equal(&psk, &fed.last.psk3));
+	ck_assert(key_equal(&psk, &fed.last.keys.psk3));
 	/* What is known from another start is void. */
 	f.since = 5;
 	mas_psk_feed(mas_psk_of(b->m), &f);

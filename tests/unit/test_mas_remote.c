@@ -55,6 +55,32 @@ node_was_told(void *arg)
 
 /* ---- keys ---- */
 
+static bool
+far_is_low(void *arg)
+{
+	struct node_id id = bed_node(1);
+	struct mas_standing s;
+
+	(void)arg;
+	return w.far.ops->indicator(w.far.self, &id, 1, &s) && s.low;
+}
+
+/* K_ind comes with the keys, the class when it changes. */
+static void
+standing_follows(void)
+{
+	enum mas_priority low = MAS_PRIORITY_LOW;
+	struct mas_change set = { .kind = MAS_SET, .node = bed_node(1), .flags = MAS_KEEP_FLAGS,
+		                  .priority = &low, .actor = "t" };
+	struct mas_standing far, near;
+
+	ck_assert(w.far.ops->indicator(w.far.self, &set.node, 1, &far));
+	ck_assert(w.mas.mas.ops->indicator(w.mas.mas.self, &set.node, 1, &near));
+	ck_assert(key_equal(&far.indicator, &near.indicator) && !far.low && !far.active);
+	ck_assert_int_eq(bed_change(&w.mas, &set), RC_OK);
+	ck_assert(core_await(far_is_low, NULL));
+}
+
 START_TEST(keys_follow)
 {
 	struct key far, near;
@@ -71,6 +97,7 @@ START_TEST(keys_follow)
 		ck_assert(bed_psk(&w.mas, &id, 1, PSK_TLS_1_3, &near));
 	}
 	ck_assert(key_equal(&far, &near));
+	standing_follows();
 	bed_issue(&w.mas, 2, 20);
 	await_psk(2, 1, true);
 	ck_assert_int_eq(bed_change(&w.mas, &c), RC_OK);
@@ -78,6 +105,35 @@ START_TEST(keys_follow)
 	ck_assert(far_psk(1, 1, &far));
 	/* The key may be gone an answer earlier than the node. */
 	ck_assert(core_await(node_was_told, &once));
+}
+END_TEST
+
+static void
+gateway_setup(void)
+{
+	rest_role = &gw_uri;
+	rest_setup();
+}
+
+/* A gateway has no key of any node, is told which are revoked, and once that it may have missed some. */
+START_TEST(gateway)
+{
+	struct mas_change c = { .kind = MAS_REVOKE_NODE, .node = bed_node(2), .actor = "t" };
+	struct mas_connect connect;
+	unsigned once = 1;
+	struct key k;
+
+	ck_assert_uint_eq(atomic_load(&w.told_lost), 1);
+	bed_issue(&w.mas, 1, 10);
+	bed_issue(&w.mas, 2, 20);
+	connect = bed_connecting(1, 1);
+	ck_assert_int_ne(far_connect(&connect), RC_OK);
+	ck_assert_uint_eq(connect.connection.id, 0);
+	ck_assert_int_eq(bed_change(&w.mas, &c), RC_OK);
+	ck_assert(core_await(node_was_told, &once));
+	ck_assert(!far_psk(1, 1, &k));
+	ck_assert_uint_eq(atomic_load(&w.told), 1);
+	ck_assert_uint_eq(atomic_load(&w.told_lost), 1);
 }
 END_TEST
 
@@ -363,6 +419,7 @@ main(void)
 {
 	Suite *s = suite_create("mas_remote");
 	TCase *c = suite_case(s, "mas_remote", rest_setup, rest_teardown);
+	TCase *g;
 
 	tcase_set_timeout(c, 120);
 	tcase_add_test(c, keys_follow);
@@ -374,5 +431,8 @@ main(void)
 	tcase_add_test(c, away_and_back);
 	tcase_add_test(c, stuck);
 	tcase_add_test(c, rubbish);
+	g = suite_case(s, "gateway", gateway_setup, rest_teardown);
+	tcase_set_timeout(g, 120);
+	tcase_add_test(g, gateway);
 	return core_run(s);
 }

@@ -167,6 +167,83 @@ START_TEST(poll_waits)
 }
 END_TEST
 
+/* ---- gateways ---- */
+
+START_TEST(gateway_may_not)
+{
+	static const char *const posts[] = { "connect", "used", "nodes", "verdict",
+		                             "connections/00000000000000ff/end" };
+	struct asker gw = asker_certified(SERVE_MAS, &gw_uri, &dns);
+	struct slice none = SLICE_NONE;
+	struct asker unnamed = asker_certified(SERVE_MAS, &gw_uri, &none);
+	char target[80];
+
+	for (size_t i = 0; i < NITEMS(posts); i++) {
+		snprintf(target, sizeof(target), "/mas/v1/%s", posts[i]);
+		ck_assert_msg(ask_status(&w.core, &gw, "POST", target, "{}") == 403, "%s", target);
+	}
+	ck_assert_int_eq(ask_status(&w.core, &gw, "GET", "/mas/v1/connections", NULL), 403);
+	ck_assert_int_eq(ask_status(&w.core, &gw, "GET", "/mas/v1/stats", NULL), 403);
+	ck_assert_int_eq(ask_status(&w.core, &gw, "GET", "/mas/v1/psk-feed", NULL), 200);
+	ck_assert_int_eq(ask_status(&w.core, &gw, "GET",
+	                            "/mas/v1/psk-feed?after=01bcad980102030405060708090a0b01.1",
+	                            NULL), 400);
+	unnamed.peer.subject = SLICE_NONE;
+	ck_assert_int_eq(ask_status(&w.core, &unnamed, "GET", "/mas/v1/psk-feed", NULL), 403);
+}
+END_TEST
+
+static void *
+gateway_main(void *arg)
+{
+	struct poller *p = arg;
+	struct asker gw = asker_certified(SERVE_MAS, &gw_uri, &dns);
+
+	p->told = ask(&w.core, &gw, "GET", p->target, NULL, NULL);
+	p->took = clock_monotonic() - p->from;
+	return NULL;
+}
+
+/* No key, and of what ends only nodes that are revoked: its poll waits for those. */
+START_TEST(gateway_is_told_of_nodes)
+{
+	struct asker gw = asker_certified(SERVE_MAS, &gw_uri, &dns);
+	struct mas_change revoke = { .kind = MAS_REVOKE_NODE, .node = bed_node(2), .actor = "t" };
+	struct mas_end end = { .why = "test" };
+	struct mas_connect c;
+	struct poller p;
+	struct told t;
+	char id[CONN_ID_HEX], node[NODE_ID_TEXT];
+
+	bed_issue(&w.mas, 1, 10);
+	bed_issue(&w.mas, 2, 20);
+	c = bed_connecting(1, 1);
+	ck_assert_int_eq(far_connect(&c), RC_OK);
+	t = ask(&w.core, &gw, "GET", "/mas/v1/psk-feed", NULL, NULL);
+	ck_assert_ptr_nonnull(strstr(t.body, "\"keys\":[],\"upTo\":1,\"reset\":false"));
+	ck_assert_ptr_nonnull(strstr(t.body, "\"eventsReset\":true"));
+	snprintf(p.target, sizeof(p.target), "/mas/v1/psk-feed?since=%s&events=%s&wait=30",
+	         told_text(&t, "upTo"), told_text(&t, "events"));
+	told_fini(&t);
+	p.from = clock_monotonic();
+	ck_assert_int_eq(pthread_create(&p.thread, NULL, gateway_main, &p), 0);
+	/* Before the one that it waits for: a connection that has ended. */
+	end.connection_id = c.connection.id;
+	ck_assert_int_eq(far_end(&end), RC_OK);
+	ck_assert_int_eq(bed_change(&w.mas, &revoke), RC_OK);
+	pthread_join(p.thread, NULL);
+	ck_assert_int_eq(p.told.status, 200);
+	ck_assert_int_lt(p.took, 20 * CLOCK_SECOND);
+	node_id_text(&revoke.node, node);
+	conn_id_hex(c.connection.id, id);
+	ck_assert_ptr_nonnull(strstr(p.told.body, node));
+	ck_assert_ptr_null(strstr(p.told.body, id));
+	ck_assert_ptr_null(strstr(p.told.body, "psk"));
+	ck_assert_ptr_nonnull(strstr(p.told.body, "\"eventsReset\":false"));
+	told_fini(&p.told);
+}
+END_TEST
+
 START_TEST(stop_answers_polls)
 {
 	struct asker nscl = asker_certified(SERVE_MAS, &nscl_uri, &dns);
@@ -199,6 +276,8 @@ main(void)
 	tcase_add_test(c, server_is_strict);
 	tcase_add_test(c, another_nscl);
 	tcase_add_test(c, poll_waits);
+	tcase_add_test(c, gateway_may_not);
+	tcase_add_test(c, gateway_is_told_of_nodes);
 	tcase_add_test(c, stop_answers_polls);
 	return core_run(s);
 }

@@ -300,7 +300,8 @@ static const struct {
 	  "listeners[0].address: must be a numeric IPv4 or IPv6 address, or unix:/path\n" },
 	{ "listeners = ( { port = 1; serve = [ ]; } );", "<text>:1: serve must not be empty\n" },
 	{ "listeners = ( { port = 1; serve = [ \"mib\" ]; } );",
-	  "listeners[0].serve: must be one of mia, dia, mid, msbf, mas, admin, proxy\n" },
+	  "listeners[0].serve: must be one of mia, dia, mid, msbf, mas, admin, proxy, "
+	  "edge\n" },
 	{ "listeners = (\n{ port = 1; },\n{ port = 1; } );",
 	  "<text>:3: the same address and port as of listeners[0]\n" },
 	/* Beyond loopback a client has to be able to prove who it is. */

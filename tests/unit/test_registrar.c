@@ -20,6 +20,8 @@ struct nscl {
 	bool down; /* refuses connections */
 	bool silent; /* never answers */
 	unsigned refusals, refused; /* so many connections are to be, have been refused */
+	bool busy; /* the next request is put off for a second */
+	int64_t told, again; /* when it was; when the one after it came */
 	bool enrolled, has_poc;
 	unsigned registers, refreshes, leaves;
 	char contact[128];
@@ -39,6 +41,7 @@ struct world {
 	struct scl_task back, hold;
 	const char *const *named; /* by the gate; the courier thread's, once it runs */
 	_Atomic bool held, asked;
+	const char *wanted_at; /* of call_it */
 	bool back_within; /* the connection is back while the step that it fails is under way */
 };
 
@@ -99,6 +102,14 @@ serve(struct world *w, struct nscl *n, const struct exchange *ex, struct port_an
 	}
 	if (n->down)
 		return ANSWER_REFUSED;
+	if (n->busy) {
+		n->busy = false;
+		n->told = clock_monotonic();
+		a->retry_after = "1";
+		return 503;
+	}
+	if (n->told != 0 && n->again == 0)
+		n->again = clock_monotonic();
 	if (n->silent)
 		return ANSWER_NEVER;
 	if (path[0] == '\0' || path[0] == ' ') {
@@ -152,6 +163,13 @@ no_report(void *arg, struct buf *to)
 {
 	(void)arg;
 	(void)to;
+}
+
+static struct gate
+gate_of(struct world *w)
+{
+	return (struct gate){ .arg = w, .enter = enter, .listen = listen_at, .nscls = named,
+		              .report = no_report };
 }
 
 static const char *const candidates[] = { "http://n0.example.org" BASE,
@@ -258,6 +276,20 @@ static bool
 registered_at_0(void *arg)
 {
 	return nscl_look(arg, 0).has_poc;
+}
+
+static void
+pass(struct scl_task *task)
+{
+	struct world *w = (struct world *)(void *)((char *)task - offsetof(struct world, hold));
+
+	atomic_store(&w->held, true);
+}
+
+static bool
+mirrored_at_0(void *arg)
+{
+	return mirrored(arg, 0);
 }
 
 static bool
@@ -370,6 +402,26 @@ START_TEST(test_candidates)
 }
 END_TEST
 
+/* Who asks it to wait is not asked before; another one is. */
+START_TEST(test_put_off)
+{
+	static const char *const alone[] = { "http://n0.example.org" BASE, NULL };
+	struct world w;
+
+	world_init(&w, "put-off");
+	if (_i == 0)
+		w.conf.nscl = alone;
+	w.conf.retry_max_us = 2 * CLOCK_SECOND;
+	w.nscls[0].busy = true;
+	registrar_begin(&w);
+	ck_assert(core_await(_i == 0 ? registered_at_0 : registered_at_1, &w));
+	if (_i == 0)
+		ck_assert_int_ge(nscl_look(&w, 0).again - nscl_look(&w, 0).told, CLOCK_SECOND);
+	cap_registrar.stop(w.registrar);
+	world_fini(&w);
+}
+END_TEST
+
 /* Stopped at any step, with the timer due or not: what was entered is taken back. */
 START_TEST(test_stop_anywhere)
 {
@@ -439,7 +491,7 @@ START_TEST(test_connection_back)
 	struct world w;
 
 	world_init(&w, "connection back");
-	w.gate = (struct gate){ &w, enter, listen_at, named, no_report };
+	w.gate = gate_of(&w);
 	w.back.run = tell_back;
 	w.conf.gate = &w.gate;
 	w.conf.nscl = one;
@@ -467,7 +519,7 @@ START_TEST(test_moved_at_the_end)
 	struct world w;
 
 	world_init(&w, "moved at the end");
-	w.gate = (struct gate){ &w, enter, listen_at, named, no_report };
+	w.gate = gate_of(&w);
 	w.conf.gate = &w.gate;
 	w.conf.nscl = NULL;
 	w.named = first;
@@ -485,6 +537,70 @@ START_TEST(test_moved_at_the_end)
 }
 END_TEST
 
+/* On the courier thread. */
+static void
+call_it(struct scl_task *task)
+{
+	struct world *w = (struct world *)(void *)((char *)task - offsetof(struct world, back));
+
+	if (w->at_gate != NULL)
+		w->at_gate->wake(w->at_gate->owner, w->wanted_at);
+}
+
+/* Who is called registers again at once, not when its time has come. */
+START_TEST(test_called)
+{
+	struct world w;
+
+	world_init(&w, "called");
+	w.gate = gate_of(&w);
+	w.conf.gate = &w.gate;
+	w.conf.trigger = (struct trigger_conf){ .enabled = true,
+		                                .take.uri = "udp://192.0.2.1:7001" };
+	w.back.run = call_it;
+	registrar_begin(&w);
+	ck_assert(core_await(registered_at_0, &w));
+	scl_post(w.b.scl, &w.back, 0);
+	ck_assert(core_await(refreshed_once, &w));
+	cap_registrar.stop(w.registrar);
+	world_fini(&w);
+}
+END_TEST
+
+/*
+ * Who connects only when it is called: until there is a registration it is made; then nothing is sent
+ * after a start, until somebody calls, and to whom it was called.
+ */
+START_TEST(test_sleeps)
+{
+	struct world w;
+
+	world_init(&w, "sleeps");
+	w.gate = gate_of(&w);
+	w.conf.gate = &w.gate;
+	w.conf.on_trigger = true;
+	w.back.run = call_it;
+	registrar_begin(&w);
+	ck_assert(core_await(registered_at_0, &w));
+	ck_assert(core_await(mirrored_at_0, &w));
+	cap_registrar.stop(w.registrar);
+	ck_assert_uint_eq(nscl_look(&w, 0).leaves, 0);
+	w.at_gate = NULL;
+	registrar_begin(&w);
+	/* The task of its start has run when this one has. */
+	w.hold.run = pass;
+	scl_post(w.b.scl, &w.hold, 20000);
+	ck_assert(core_await(is_held, &w));
+	ck_assert_uint_eq(nscl_look(&w, 0).refreshes, 0);
+	ck_assert_uint_eq(nscl_look(&w, 0).registers, 1);
+	w.wanted_at = candidates[1];
+	scl_post(w.b.scl, &w.back, 0);
+	ck_assert(core_await(registered_at_1, &w));
+	cap_registrar.stop(w.registrar);
+	world_fini(&w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -495,10 +611,13 @@ suite(void)
 	tcase_add_test(tc, test_register);
 	tcase_add_test(tc, test_refresh);
 	tcase_add_test(tc, test_candidates);
+	tcase_add_loop_test(tc, test_put_off, 0, 2);
 	tcase_add_test(tc, test_stop_anywhere);
 	tcase_add_loop_test(tc, test_stop_silent, 0, 2);
 	tcase_add_loop_test(tc, test_connection_back, 0, 2);
 	tcase_add_test(tc, test_moved_at_the_end);
+	tcase_add_test(tc, test_called);
+	tcase_add_test(tc, test_sleeps);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -33,7 +33,7 @@ static const char script[] =
 	"d=$1 action=$2 name=$3 file=$4 version=$5\n"
 	"content=; test -z \"$file\" || content=`cat \"$file\"`\n"
 	"echo \"$action $name ${file##*/} $version [$content] $OPENSCL_KIND $OPENSCL_ACTIVE\" "
-        ">>$d/calls\n"
+	">>$d/calls\n"
 	"echo output of $action\n"
 	"if test -e $d/hang-$action; then : >$d/begun-$action\n"
 	"  while ! test -e $d/go; do sleep 0.02; done; echo end $action >>$d/calls; fi\n"
@@ -599,6 +599,33 @@ START_TEST(stores)
 }
 END_TEST
 
+/* Another package than the one that was described, however well it is signed. */
+START_TEST(expects)
+{
+	unsigned char sig[REM_SIGNATURE_FILE], digest[REM_DIGEST_SIZE];
+	struct rem_digest *d = rem_digest_new();
+	uint64_t version;
+
+	rem_digest_add(d, SLICE_LIT("one"));
+	rem_digest_end(d, digest);
+	put_package("app", "one", 3);
+	put_package("evil", "two", 9);
+	sign_with(key, "two", 9, sig);
+	rem_package_expect(packages, digest);
+	ck_assert_int_eq(install("evil", "evil"), RC_FORBIDDEN);
+	ck_assert_ptr_nonnull(strstr(why, "described"));
+	ck_assert_int_eq(rem_package_store(packages, "evil", SLICE_LIT("two"),
+	                                   slice_make(sig, sizeof(sig)), why),
+	                 RC_FORBIDDEN);
+	ck_assert_int_eq(rem_package_check(packages, REM_FROM_DIRECTORY, "evil", &version, why),
+	                 RC_FORBIDDEN);
+	ck_assert(!rem_bed_exists(&bed, "calls"));
+	ck_assert_int_eq(install("app", "app"), RC_OK);
+	rem_package_expect(packages, NULL);
+	ck_assert_int_eq(install("evil", "evil"), RC_OK);
+}
+END_TEST
+
 START_TEST(lists_files)
 {
 	struct rem_package_file files[4];
@@ -639,6 +666,7 @@ main(void)
 	tcase_add_test(c, record_full);
 	tcase_add_test(c, record_unwritable);
 	tcase_add_test(c, stores);
+	tcase_add_test(c, expects);
 	tcase_add_test(c, lists_files);
 	return run_suite(s);
 }

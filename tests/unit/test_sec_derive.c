@@ -75,6 +75,18 @@ START_TEST(keys_of_kmr)
 }
 END_TEST
 
+/* The first member of the group of the vectors: its Kmr is SHA-256 of "kmr1". */
+START_TEST(root_of_group_authentication)
+{
+	const struct key kmr = key_of("b5cc94e5bfcce9e5a6963f1d7a921ec5715cf989a1e8529969d307f6f2af1124");
+	const struct node_id node = { { 0x01, 0xbc, 0xad, 0x98, [NODE_ID_BYTES - 1] = 1 } };
+	struct key k;
+
+	expect_key(aka_root(&kmr, &node, &k), &k,
+	           "605a0392bcef021c658a8b209b8ed76620b03bccf58f73cf4a9d7bc14223c492");
+}
+END_TEST
+
 START_TEST(keys_of_kmc)
 {
 	const struct key kmc = key_of(KMC);
@@ -301,6 +313,7 @@ main(void)
 
 	tcase_add_test(c, bootstrap_keys);
 	tcase_add_test(c, keys_of_kmr);
+	tcase_add_test(c, root_of_group_authentication);
 	tcase_add_test(c, keys_of_kmc);
 	tcase_add_test(c, keys_of_kma);
 	tcase_add_test(c, kmr_is_wrapped_for_transport);

@@ -191,6 +191,29 @@ START_TEST(test_clear_not_allowed)
 }
 END_TEST
 
+/* Who is of low priority says so, by what protects each request; nobody else does. */
+START_TEST(test_claims)
+{
+	struct node_bed w;
+	unsigned want = _i == 0 ? 1 : 0;
+
+	init(&w);
+	w.conf.nscl = both_ways;
+	w.conf.low_priority = _i == 0;
+	w.flags = MAS_CHANNEL | MAS_ACCESS_NETWORK;
+	begin_and_want(&w);
+	ck_assert(node_await_up(&w));
+	ck_assert_int_eq(node_ask(&w), 200);
+	ck_assert_uint_eq(w.low_links, want);
+	ck_assert_uint_eq(w.low_requests, want);
+	ck_assert_int_eq(node_ask_at(&w, NSCL_CLEAR "/scls?x=1"), 200);
+	ck_assert_uint_eq(w.low_clear, want);
+	ck_assert_uint_eq(w.low_requests, want);
+	node_end(&w);
+	fini(&w);
+}
+END_TEST
+
 /* What nobody has proved neither ends the connection, nor says that it is back. */
 START_TEST(test_clear_forged)
 {
@@ -552,6 +575,7 @@ main(void)
 
 	tcase_set_timeout(c, 120);
 	tcase_add_test(c, test_clear_not_allowed);
+	tcase_add_loop_test(c, test_claims, 0, 2);
 	tcase_add_test(c, test_clear_forged);
 	tcase_add_test(c, test_clear_doubt);
 	tcase_add_loop_test(c, test_new_root_first, 0, 2);

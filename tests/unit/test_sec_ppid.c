@@ -380,9 +380,9 @@ START_TEST(tables_have_bounds)
 {
 	const struct failures_conf wrong[] = {
 		{ &test_clock, 0, 100, HOUR, 8 },
-		{ &test_clock, 256, 100, HOUR, 8 },
+		{ &test_clock, 65536, 100, HOUR, 8 },
 		{ &test_clock, 10, 0, HOUR, 8 },
-		{ &test_clock, 10, 256, HOUR, 8 },
+		{ &test_clock, 10, 65536, HOUR, 8 },
 		{ &test_clock, 10, 100, 12 * CLOCK_SECOND - 1, 8 },
 		{ &test_clock, 10, 100, HOUR, 4 },
 		{ &test_clock, 10, 100, HOUR, 9 },

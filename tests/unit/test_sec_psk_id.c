@@ -116,25 +116,33 @@ static const struct {
 	{ "mn2.1122334455667788.7", PSK_MN, PSK_TLS_1_2, 7 },
 	{ "ma3.1122334455667788.7f617789285a8bb3.1", PSK_MA, PSK_TLS_1_3, 1 },
 	{ "ma2.1122334455667788.7f617789285a8bb3.4294967295", PSK_MA, PSK_TLS_1_2, UINT32_MAX },
+	{ "ga3.1122334455667788." NODE, PSK_GA, PSK_TLS_1_3, 0 },
+	{ "ga2.0000000000000000." NODE, PSK_GA, PSK_TLS_1_2, 0 },
+	{ "mp3.7f617789285a8bb31122334455667788", PSK_MP, PSK_TLS_1_3, 0 },
+	{ "mp2.00000000000000000000000000000000", PSK_MP, PSK_TLS_1_2, 0 },
 };
 
 START_TEST(identities_are_read_and_written)
 {
 	static const uint8_t app[] = { 0x7f, 0x61, 0x77, 0x89, 0x28, 0x5a, 0x8b, 0xb3 };
+	static const uint8_t gid[] = { 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88 };
+	static const uint8_t zero[PSK_TRANSCRIPT_BYTES];
 	struct psk_id id;
 	const struct node_id node = the_node();
 	char text[PSK_ID_TEXT];
+	bool tls13 = identities[_i].tls == PSK_TLS_1_3;
 
 	ck_assert(psk_id_parse(slice_of(identities[_i].text), &id));
 	ck_assert_uint_eq(id.kind, identities[_i].kind);
 	ck_assert_uint_eq(id.tls, identities[_i].tls);
 	ck_assert_uint_eq(id.index, identities[_i].index);
-	if (id.kind == PSK_MR)
-		ck_assert(node_id_eq(&id.node, &node));
-	else
-		ck_assert_uint_eq(id.connection, CONNECTION);
-	if (id.kind == PSK_MA)
-		ck_assert_mem_eq(id.app, app, sizeof(app));
+	ck_assert(node_id_eq(&id.node, &node) == (id.kind == PSK_MR || id.kind == PSK_GA));
+	ck_assert((id.connection == CONNECTION) ==
+	          (id.kind == PSK_MC || id.kind == PSK_MN || id.kind == PSK_MA));
+	if (id.kind == PSK_MA || (id.kind == PSK_MP && tls13))
+		ck_assert_mem_eq(id.kind == PSK_MA ? id.app : id.th, app, sizeof(app));
+	ck_assert((memcmp(id.gid, gid, sizeof(gid)) == 0) == (id.kind == PSK_GA && tls13));
+	ck_assert((memcmp(id.th, zero, sizeof(zero)) != 0) == (id.kind == PSK_MP && tls13));
 	ck_assert_uint_eq(psk_id_format(&id, text), strlen(identities[_i].text));
 	ck_assert_str_eq(text, identities[_i].text);
 }
@@ -187,7 +195,10 @@ START_TEST(identities_refuse)
 		"mc3.11223344556677889.1", "mc3.1122334455667788.7f617789285a8bb3.1", "mc3." NODE ".1",
 		"ma3.1122334455667788.1", "ma3.1122334455667788.7f617789285a8bb.1",
 		"ma3.1122334455667788.7f617789285a8bb3.1.1", "ma3.1122334455667788.7f617789285a8bb3.0",
-		"ga3.1122334455667788." NODE, "mp3." NODE, "pb3.11223344.1",
+		"ga3.1122334455667788", "ga3.1122334455667788.", "ga3." NODE, "ga3." NODE ".1122334455667788",
+		"ga3.112233445566778." NODE, "ga3.1122334455667788." NODE ".1", "ga4.1122334455667788." NODE,
+		"ga3.112233445566778A." NODE, "mp3." NODE ".1", "mp3.01bcad980102030405060708090a0b",
+		"mp3." NODE "0d", "mp1." NODE, "mp3.", "pb3.11223344.1",
 		"3GPP-bootstrapping;x@bsf.example", "mx3.1122334455667788.1", "mr3,1122334455667788,1",
 	};
 	const struct psk_id none = { .index = 0 };
@@ -214,6 +225,8 @@ START_TEST(identities_that_cannot_be_written)
 		{ .kind = PSK_MC, .tls = PSK_TLS_1_3, .index = 0, .connection = 1 },
 		{ .kind = PSK_MC, .tls = PSK_TLS_1_3, .index = 1, .connection = 0 },
 		{ .kind = PSK_MC, .tls = (enum psk_tls)1, .index = 1, .connection = 1 },
+		{ .kind = PSK_MR, .tls = PSK_TLS_1_3, .index = 0, .connection = 1 },
+		{ .kind = PSK_GA, .tls = (enum psk_tls)4 },
 	};
 	char text[PSK_ID_TEXT];
 

@@ -140,14 +140,14 @@ def wait_for(condition, timeout=PATIENCE, pause=0.02):
         pause = min(pause * 1.5, 0.5)
 
 
-def shim(bed):
-    """Path of the library that lets a disk fail; built when the build directory has none."""
-    built = os.path.join(BUILD, "tests", "e2e", "failio.so")
+def shim(bed, name="failio"):
+    """Path of a library to be preloaded, tests/e2e/shim/NAME.c; built when the build directory has none."""
+    built = os.path.join(BUILD, "tests", "e2e", f"{name}.so")
     if os.path.exists(built):
         return built
-    target = bed.path("failio.so")
+    target = bed.path(f"{name}.so")
     if not os.path.exists(target):
-        source = os.path.join(ROOT, "tests", "e2e", "shim", "failio.c")
+        source = os.path.join(ROOT, "tests", "e2e", "shim", f"{name}.c")
         subprocess.run([*os.environ.get("CC", "cc").split(), "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-o", target, source],
                        check=True, timeout=PATIENCE)
     return target

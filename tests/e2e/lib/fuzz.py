@@ -12,6 +12,7 @@ from .bed import BUILD
 
 SECONDS = 300
 SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+NO_PAIRING = "pairing_none.c"   # stands for it in a build without
 DROPPED = ("-O", "-D_FORTIFY_SOURCE", "-U_FORTIFY_SOURCE", "-Werror")
 
 
@@ -34,12 +35,27 @@ def _run(command, cwd):
         raise FuzzError(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
 
 
+def _configured():
+    return os.path.abspath(os.environ.get("OPENSCL_CONFIGURED") or BUILD)
+
+
+def has_pairing():
+    """The build has pairings."""
+    with open(os.path.join(_configured(), "config.h"), encoding="utf-8") as file:
+        return "#define HAVE_PAIRING 1" in file.read()
+
+
 class Targets:
-    """Targets of the formats in folders of common/; sources that lie below BUILD take the place of those of the tree."""
+    """Targets of the formats in folders of common/; sources that lie below BUILD take the place of those of the tree.
+
+    There they stay for the next: what differs is told by the environment.
+    """
 
     def __init__(self, bed, folders, names):
-        self.build = os.path.abspath(os.environ.get("OPENSCL_CONFIGURED") or BUILD)
-        self.directory, self.names = bed.path("fuzz"), names
+        self.build = _configured()
+        self.directory, self.names = bed.path("fuzz") if BUILD == self.build else os.path.join(BUILD, "fuzz"), names
+        if os.path.exists(os.path.join(self.directory, "complete")):
+            return
         flags = _flags(self.build)
         if flags is None:
             raise FuzzError(f"{self.build} is not a build directory")
@@ -48,18 +64,21 @@ class Targets:
         self.compiler = flags["cc"] + flags["cppflags"] + ["-std=c17", *SANITIZERS]
         self.libraries = flags["libs"]
         jobs = [os.path.join("common", f, n) for f in folders for n in sorted(os.listdir(os.path.join(ROOT, "common", f)))
-                if n.endswith(".c")]
+                if n.endswith(".c") and n != NO_PAIRING]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             self.objects = list(pool.map(self._compile, jobs))
             main = self._compile("tests/fuzz/main_corpus.c")
             list(pool.map(lambda name: self._link(name, main), names))
+        with open(os.path.join(self.directory, "complete"), "w", encoding="ascii"):
+            pass
 
     def _compile(self, name):
         """An object of the file."""
         source, target = os.path.join(BUILD, name), os.path.join(self.directory, name.replace("/", "_") + ".o")
         extra = []
         if BUILD != self.build and os.path.exists(source):
-            extra = ["-include", os.path.join(BUILD, "switched_off.h"), "-iquote", os.path.dirname(os.path.join(ROOT, name))]
+            extra = ["-D_GNU_SOURCE", "-include", os.path.join(BUILD, "switched_off.h"),
+                     "-iquote", os.path.dirname(os.path.join(ROOT, name))]
         else:
             source = os.path.join(ROOT, name)
         _run([*self.compiler, *extra, "-c", "-o", target, source], self.build)
@@ -93,6 +112,21 @@ def corpus(name):
         with open(os.path.join(directory, entry), "rb") as file:
             found.append(file.read())
     return found
+
+
+def _consistent(octets, at, size, before):
+    """The same with its own length at its place, so that it is not refused for that alone."""
+    total = (len(octets) - before) % (1 << 8 * size)
+    return octets[:at] + total.to_bytes(size, "big") + octets[at + size:] if len(octets) >= at + size else octets
+
+
+def resized(seed, octets, at, size, before=0):
+    """Shorter and a little longer, with the length that the format has of itself: size octets at at; before are not counted."""
+    dice = random.Random(seed)
+    for n in range(len(octets)) if len(octets) <= 300 else sorted(dice.sample(range(len(octets)), 300)):
+        yield _consistent(octets[:n], at, size, before)
+    for n in (1, 2, 16, 48, 64, 300):
+        yield _consistent(octets + bytes(dice.randrange(256) for _ in range(n)), at, size, before)
 
 
 def mutations(seed, octets, many):

@@ -169,6 +169,17 @@ class Kmc:
         return f"{self.connection:016x};{counter};{mac(key, data)[:16].hex()}"
 
 
+REASONS = {"connect": 1, "renew": 2, "refresh": 3, "manage": 4, "bootstrap": 5, "locate": 6}
+
+
+def trigger(kmr, reason, counter, not_after, port, host, scheme=1):
+    """A token that wakes a node (MTG1)."""
+    host = host.encode()
+    before = (b"MTG1\x80" + bytes([REASONS.get(reason, reason)]) + u16(60 + len(host)) + kmr.node + u64(counter) +
+              u64(not_after) + u16(port) + bytes([scheme]) + lv8(host))
+    return before + mac(kmr.trigger_key(), before)[:16]
+
+
 def kek_boot(e_boot, node, index):
     """Wraps Kmr in the bootstrapParamSet."""
     return expand(e_boot, "kek boot", node + u32(index))

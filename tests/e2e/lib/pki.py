@@ -139,6 +139,11 @@ class Authority:
         """A function of the provider: admin, nscl, msbf; or an SCL by scl and its own urn."""
         return self.client(*(ROLE + r for r in roles), name="role", **more)
 
+    def named_role(self, role, name):
+        """The same under a DNS name: an NSCL or a gateway by its SCL-ID."""
+        return self._issue("role", ["extendedKeyUsage=clientAuth", "basicConstraints=critical,CA:FALSE",
+                                    f"subjectAltName=URI:{ROLE}{role},DNS:{name}"])
+
     def app(self, app_id, **more):
         """An application."""
         return self.client(APP + app_id, name="app", **more)

@@ -20,6 +20,10 @@ class Row:
         """got must be want."""
         return self.report.equal(got, want, self.prefix + name, context)
 
+    def note(self, text):
+        """Something that was measured."""
+        self.report.note(text)
+
     def skip(self, name, why):
         """Says that something was not tested."""
         self.report.skip(self.prefix + name, why)
