@@ -203,7 +203,7 @@ tokens()
 	umask 022
 }
 
-# write_config NAME SERVED PORT MID_PORT MORE LISTENERS NAMES: every application may do everything.
+# write_config NAME SERVED PORT MID_PORT MORE LISTENERS NAMES PSK_SERVED: every application may do everything.
 write_config()
 {
 	cat >"$data/$1.conf" <<END
@@ -214,7 +214,7 @@ issuers = { tokens = $(quoted "$data/$1.tokens"); };
 listeners = (
 	{ address = "127.0.0.1"; port = $3; security = "certificate"; issuer = "proved"; serve = [ $2 ];
 	  certificate = $(quoted "$pki/server.pem"); key = $(quoted "$pki/server.key"); },
-	{ address = "127.0.0.1"; port = $4; security = "psk"; serve = [ "mid" ]; }$6 );
+	{ address = "127.0.0.1"; port = $4; security = "psk"; serve = [ ${8:-\"mid\"} ]; }$6 );
 $5
 access_rights = ( {
 	id = "default";
@@ -242,6 +242,8 @@ roles = [ "nscl", "mas", "msbf" ];
 msbf = { id = "localhost"; sp_id = "demo.example"; nscls = [ "https://localhost:$nscl_mid/m2m" ]; };
 mas = { kek_file = $(quoted "$pki/master.kek"); reject_key = $(quoted "$pki/reject.key"); };
 admin = { tokens = $(quoted "$data/tokens/admin"); };
+gaka = { enabled = true; };
+sd = { enabled = true; };
 END
 }
 
@@ -253,6 +255,27 @@ network_listeners()
 	  certificate = $(quoted "$pki/server.pem"); key = $(quoted "$pki/server.key");
 	  ca = $(quoted "$pki/ca.pem"); require_client_cert = true; },
 	{ address = "unix:$data/admin.sock"; port = 0; serve = [ "admin" ]; unix_mode = 600; }
+END
+}
+
+# What lets devices attach to the gateway as a group, and hand it signed readings.
+gateway_roles()
+{
+	node_factory gscl
+	cat <<END
+gaka = { enabled = true; };
+sd = { enabled = true; };
+END
+}
+
+# The device's part of it. Its gateway takes it without a key at one listener, to get one for the other.
+device_roles()
+{
+	node_factory dscl
+	cat <<END
+client = { ca = $(quoted "$pki/ca.pem"); };
+gaka = { enabled = true; gateway = "https://localhost:$gscl_mid/m2m"; attach = "$gscl_uri"; keys_interval = "5 s"; };
+sd = { enabled = true; gateway = "https://localhost:$gscl_mid/m2m"; container = "/m2m/applications/meter/containers/readings"; };
 END
 }
 
@@ -364,14 +387,14 @@ pki=$data/pki
 gscl_ppid=018000005e005301	# Ethernet addresses for documentation (RFC 7042)
 dscl_ppid=018000005e005302
 make_credentials
-tokens nscl watcher lamp me
+tokens nscl watcher lamp me meter
 tokens gscl hostmon
-tokens dscl hostmon
+tokens dscl hostmon meter
 
 write_config nscl '"mia"' "$nscl_port" "$nscl_mid" "$(network_roles)" \
 	"$(network_listeners)" " uri = \"$nscl_uri\";"
-write_config gscl '"dia"' "$gscl_port" "$gscl_mid" "$(node_factory gscl)"
-write_config dscl '"dia"' "$dscl_port" "$dscl_mid" "$(node_factory dscl)"
+write_config gscl '"dia"' "$gscl_port" "$gscl_mid" "$(gateway_roles)" "" "" '"mid", "dia"'
+write_config dscl '"dia"' "$dscl_port" "$dscl_mid" "$(device_roles)"
 
 start_daemon nscl "$nscl"
 provision gscl "$gscl_ppid"
