@@ -23,7 +23,7 @@ struct waiting {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool over;
-	enum rc rc;
+	enum rc at_once, rc;
 	struct slice reason;
 };
 
@@ -112,25 +112,40 @@ then(struct guard_wait *w, enum rc rc, struct slice reason)
 	pthread_mutex_unlock(&x->lock);
 }
 
+static void
+begin(struct waiting *x, const struct guard_config *c)
+{
+	*x = (struct waiting){ .w = { then },
+		               .lock = PTHREAD_MUTEX_INITIALIZER,
+		               .changed = PTHREAD_COND_INITIALIZER };
+	x->at_once = config_gate_judge(gate, &in, c, &x->w, &x->reason);
+}
+
+static enum rc
+outcome(struct waiting *x)
+{
+	enum rc rc = x->at_once;
+
+	if (rc == RC_PENDING) {
+		pthread_mutex_lock(&x->lock);
+		while (!x->over)
+			pthread_cond_wait(&x->changed, &x->lock);
+		pthread_mutex_unlock(&x->lock);
+		rc = x->rc;
+	}
+	if (rc != RC_OK)
+		ck_assert(slice_is(x->reason, "CONFIG_REJECTED"));
+	return rc;
+}
+
 static enum rc
 judge_as(const struct config_doc *d, const char *object, const char *resource)
 {
-	struct waiting x = { .w = { then },
-		             .lock = PTHREAD_MUTEX_INITIALIZER,
-		             .changed = PTHREAD_COND_INITIALIZER };
 	const struct guard_config c = { slice_of(object), slice_of(resource), d };
-	enum rc rc = config_gate_judge(gate, &in, &c, &x.w, &x.reason);
+	struct waiting x;
 
-	if (rc == RC_PENDING) {
-		pthread_mutex_lock(&x.lock);
-		while (!x.over)
-			pthread_cond_wait(&x.changed, &x.lock);
-		pthread_mutex_unlock(&x.lock);
-		rc = x.rc;
-	}
-	if (rc != RC_OK)
-		ck_assert(slice_is(x.reason, "CONFIG_REJECTED"));
-	return rc;
+	begin(&x, &c);
+	return outcome(&x);
 }
 
 static struct config_doc
@@ -266,23 +281,35 @@ START_TEST(ways)
 }
 END_TEST
 
+/* Many at once are of one transaction, which takes no more than one by one. */
 START_TEST(room)
 {
-	char object[32], target[128];
+	enum { ONCE = 12, BEFORE = CONFIG_OBJECTS_MAX - 3 };
+	char object[ONCE][32], target[ONCE][128];
+	struct guard_config c[ONCE];
+	struct config_doc d[ONCE];
+	struct waiting x[ONCE];
+	unsigned accepted = 0;
 
 	conf.dir = NULL;
 	conf.seal = NULL;
 	again();
-	for (unsigned i = 0; i <= CONFIG_OBJECTS_MAX; i++) {
-		struct config_doc d;
+	for (unsigned i = 0; i < BEFORE + ONCE; i++) {
+		unsigned k = i < BEFORE ? 0 : i - BEFORE;
 
-		snprintf(object, sizeof(object), "mgmtObjs/%u", i);
-		snprintf(target, sizeof(target), "gscl-1/%s", object);
-		d = made(target, 1, cn);
-		ck_assert_int_eq(judge_as(&d, object, object),
-		                 i < CONFIG_OBJECTS_MAX ? RC_OK : RC_FORBIDDEN);
+		snprintf(object[k], sizeof(object[k]), "mgmtObjs/%u", i);
+		snprintf(target[k], sizeof(target[k]), "gscl-1/%s", object[k]);
+		d[k] = made(target[k], 1, cn);
+		c[k] = (struct guard_config){ slice_of(object[k]), slice_of(object[k]), &d[k] };
+		if (i < BEFORE)
+			ck_assert_int_eq(judge_as(&d[k], object[k], object[k]), RC_OK);
 	}
-	ck_assert_uint_eq(rejected(CONFIG_FULL), 1);
+	for (unsigned k = 0; k < ONCE; k++)
+		begin(&x[k], &c[k]);
+	for (unsigned k = 0; k < ONCE; k++)
+		accepted += outcome(&x[k]) == RC_OK;
+	ck_assert_uint_eq(accepted, CONFIG_OBJECTS_MAX - BEFORE);
+	ck_assert_uint_eq(rejected(CONFIG_FULL), ONCE - accepted);
 }
 END_TEST
 

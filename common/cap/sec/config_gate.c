@@ -41,7 +41,7 @@ struct judging {
 	struct guard_wait *w;
 	uint8_t resource[DIGEST_SIZE];
 	enum config_fault fault; /* CONFIG_FAULTS: none */
-	bool added;
+	bool added; /* it is counted in objects */
 };
 
 const char *
@@ -177,21 +177,33 @@ static enum rc
 judge(struct judging *j, struct tables_tx *tx)
 {
 	const struct config_doc *d = j->config.doc;
+	struct config_gate *g = j->g;
 	uint64_t last;
-	enum rc rc = read_version(j->g, tx, j->resource, &last);
+	enum rc rc = read_version(g, tx, j->resource, &last);
+	bool first = rc == RC_NOT_FOUND;
 
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
+	if (rc != RC_OK && !first)
 		return rc;
-	j->added = d != NULL && rc == RC_NOT_FOUND;
+	rc = RC_OK;
 	if (d == NULL)
-		j->fault = rc == RC_OK ? CONFIG_UNSIGNED : CONFIG_FAULTS;
+		j->fault = first ? CONFIG_FAULTS : CONFIG_UNSIGNED;
 	else if (d->version <= last)
 		j->fault = CONFIG_STALE;
-	else if (j->added && j->g->objects >= CONFIG_OBJECTS_MAX)
+	else if (first && g->objects >= CONFIG_OBJECTS_MAX)
 		j->fault = CONFIG_FULL;
 	else
-		return write_version(j->g, tx, j->resource, d->version);
-	return RC_OK;
+		rc = write_version(g, tx, j->resource, d->version);
+	j->added = rc == RC_OK && d != NULL && first && j->fault == CONFIG_FAULTS;
+	g->objects += j->added;
+	return rc;
+}
+
+/* What was not stored does not count. */
+static void
+take_back(struct judging *j)
+{
+	j->g->objects -= j->added;
+	j->added = false;
 }
 
 static enum rc
@@ -202,7 +214,7 @@ judging_run(struct tables_job *job, struct tables_tx *tx)
 	enum rc rc;
 
 	j->fault = CONFIG_FAULTS;
-	j->added = false;
+	take_back(j);
 	rc = d == NULL ? RC_OK : config_doc_verify(d, &j->g->key);
 	if (rc == RC_FORBIDDEN || rc == RC_BAD_REQUEST) {
 		j->fault = CONFIG_FORGED;
@@ -219,12 +231,13 @@ judging_done(struct tables_job *job, enum rc rc)
 	struct slice reason = SLICE_NONE;
 	struct guard_wait *w = j->w;
 
-	if (rc != RC_OK)
+	if (rc != RC_OK) {
 		j->fault = CONFIG_NOT_KEPT;
+		take_back(j);
+	}
 	if (j->fault != CONFIG_FAULTS) {
 		rc = refuse(g, &j->config, j->fault, &reason);
 	} else if (j->config.doc != NULL) {
-		g->objects += j->added;
 		atomic_fetch_add_explicit(&g->accepted, 1, memory_order_relaxed);
 		LOG_INFO(g->conf.log, "config-accepted", LOG_S("object", j->config.object),
 		         LOG_N("version", (int64_t)j->config.doc->version));
