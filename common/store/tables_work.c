@@ -240,7 +240,8 @@ next_turn(struct tables_work *w, int64_t next_tick, struct turn *t)
 	t->refused = queue_take(&w->refused, UINT32_MAX, SIZE_MAX, &refused);
 	t->batch = queue_take(&w->waiting, w->conf.batch_max, w->conf.batch_octets, &t->n);
 	t->stop = w->stopping && t->batch == NULL;
-	t->tick = w->tick_now || t->stop || clock_monotonic() >= next_tick;
+	t->tick =
+		w->conf.tick != NULL && (w->tick_now || t->stop || clock_monotonic() >= next_tick);
 	w->tick_now = false;
 	pthread_mutex_unlock(&w->lock);
 }
@@ -249,7 +250,7 @@ static void *
 work_main(void *arg)
 {
 	struct tables_work *w = arg;
-	int64_t next_tick = 0;
+	int64_t next_tick = w->conf.tick == NULL ? CLOCK_NEVER : 0;
 	struct turn t;
 
 	do {

@@ -23,6 +23,7 @@ struct tables_work_conf {
 	int64_t period; /* microseconds between ticks */
 	/*
 	 * Every period, on the worker: expiry, counters. Changes something or not; *more: at once again.
+	 * NULL: nothing is ever due, tick_failed and period do not matter.
 	 */
 	enum rc (*tick)(void *arg, struct tables_tx *tx, bool *more);
 	/* After each tick: rc RC_OK when what it changed is stored. NULL: not wanted. */

@@ -14,7 +14,6 @@
 #define RECORD_VERSION 1
 #define QUEUE_MAX 64u
 #define BATCH_MAX 16u
-#define PERIOD (3600 * CLOCK_SECOND)
 
 struct edge_book {
 	struct edge_book_conf conf;
@@ -101,16 +100,6 @@ load(struct edge_book *b)
 	return rc == RC_OK ? l.rc : rc;
 }
 
-/* Nothing is due: the worker wants a tick. */
-static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
 static enum rc
 open_all(struct edge_book *b, char why[256])
 {
@@ -119,11 +108,8 @@ open_all(struct edge_book *b, char why[256])
 	const struct tables_work_conf work = { .store = &b->store,
 		                               .log = b->conf.log,
 		                               .store_failed = "edge-store-failed",
-		                               .tick_failed = "edge-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .period = PERIOD,
-		                               .tick = tick,
 		                               .arg = b };
 	enum rc rc = tables_open(ops, &store, &b->store, why);
 

@@ -16,7 +16,6 @@
 #define RECORD_MAX 32768u
 #define QUEUE_MAX 16384u /* twice the nodes that there may be: each has a state under way */
 #define BATCH_MAX 64u
-#define PERIOD (3600 * CLOCK_SECOND)
 
 struct geo_book {
 	struct geo_book_conf conf;
@@ -121,16 +120,6 @@ load(struct geo_book *b, enum geo_record what, char table)
 	return rc == RC_OK ? l.rc : rc;
 }
 
-/* Nothing is due: the worker wants a tick. */
-static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
 static enum rc
 open_all(struct geo_book *b, char why[256])
 {
@@ -139,11 +128,8 @@ open_all(struct geo_book *b, char why[256])
 	const struct tables_work_conf work = { .store = &b->store,
 		                               .log = b->conf.log,
 		                               .store_failed = "geo-store-failed",
-		                               .tick_failed = "geo-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .period = PERIOD,
-		                               .tick = tick,
 		                               .arg = b };
 	enum rc rc = tables_open(ops, &store, &b->store, why);
 

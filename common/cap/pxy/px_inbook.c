@@ -253,16 +253,6 @@ check_version(struct px_inbook *b)
 	return rc;
 }
 
-/* Nothing is due by itself. */
-static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
 static enum rc
 open_all(struct px_inbook *b, const struct px_inbook_conf *conf, char why[256])
 {
@@ -271,12 +261,9 @@ open_all(struct px_inbook *b, const struct px_inbook_conf *conf, char why[256])
 	const struct tables_work_conf work = { .store = &b->store,
 		                               .log = conf->log,
 		                               .store_failed = "proxy-inbox-store-failed",
-		                               .tick_failed = "proxy-inbox-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .batch_octets = BATCH_OCTETS,
-		                               .period = 3600 * CLOCK_SECOND,
-		                               .tick = tick };
+		                               .batch_octets = BATCH_OCTETS };
 	enum rc rc = tables_open(conf->dir == NULL ? &store_memory : conf->engine, &store,
 	                         &b->store, why);
 

@@ -14,7 +14,6 @@
 #define QUEUE_MAX 1024u
 #define BATCH_MAX 64u
 #define BATCH_OCTETS ((size_t)1 << 20)
-#define PERIOD (60 * CLOCK_SECOND)
 #define MAP_OCTETS (UINT64_C(1) << 30) /* of addresses, not of the disk */
 #define STREAMS 65536u
 
@@ -294,27 +293,15 @@ read_store(struct px_spool *s)
 }
 
 static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
-static enum rc
 open_all(struct px_spool *s, const struct px_spool_conf *conf, char why[256])
 {
 	const struct store_conf store = { .path = conf->dir, .max_bytes = MAP_OCTETS };
 	struct tables_work_conf work = { .store = &s->store,
 		                         .log = conf->log,
 		                         .store_failed = "proxy-source-store-failed",
-		                         .tick_failed = "proxy-source-timers-failed",
 		                         .queue_max = QUEUE_MAX,
 		                         .batch_max = BATCH_MAX,
 		                         .batch_octets = BATCH_OCTETS,
-		                         .period = PERIOD,
-		                         .tick = tick,
 		                         .arg = s };
 	enum rc rc = tables_open(conf->dir == NULL ? &store_memory : conf->engine, &store,
 	                         &s->store, why);

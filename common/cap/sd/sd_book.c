@@ -28,7 +28,6 @@
 #define TRACE_MAX (TRACE_FIXED + SD_BLAMES_MAX * BLAME_SIZE)
 #define QUEUE_MAX 1024u
 #define BATCH_MAX 64u
-#define PERIOD (3600 * CLOCK_SECOND)
 
 struct sd_book {
 	struct sd_book_conf conf;
@@ -244,16 +243,6 @@ load(struct sd_book *b)
 	return rc == RC_OK ? l.rc : rc;
 }
 
-/* Nothing is due: the worker wants a tick. */
-static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
 static enum rc
 open_all(struct sd_book *b, char why[256])
 {
@@ -262,11 +251,8 @@ open_all(struct sd_book *b, char why[256])
 	const struct tables_work_conf work = { .store = &b->store,
 		                               .log = b->conf.log,
 		                               .store_failed = "smalldata-store-failed",
-		                               .tick_failed = "smalldata-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .period = PERIOD,
-		                               .tick = tick,
 		                               .arg = b };
 	enum rc rc = tables_open(ops, &store, &b->store, why);
 

@@ -24,7 +24,6 @@
 #define ROUND 'W'
 #define QUEUE_MAX 256u
 #define BATCH_MAX 64u
-#define PERIOD (3600 * CLOCK_SECOND)
 
 static struct table_key
 reading_key(const struct dv_reading *r)
@@ -191,16 +190,6 @@ load(struct dv *dv)
 
 /* ---- life ---- */
 
-/* Nothing is due: the worker wants a tick. */
-static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
 static enum rc
 open_store(struct dv *dv, const char *dir, char why[256])
 {
@@ -209,11 +198,8 @@ open_store(struct dv *dv, const char *dir, char why[256])
 	const struct tables_work_conf work = { .store = &dv->store,
 		                               .log = dv->log,
 		                               .store_failed = "smalldata-store-failed",
-		                               .tick_failed = "smalldata-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .period = PERIOD,
-		                               .tick = tick,
 		                               .arg = dv };
 	enum rc rc = tables_open(ops, &store, &dv->store, why);
 

@@ -20,7 +20,6 @@
 #define VALUE (8u + TAG)
 #define QUEUE_MAX 256u
 #define BATCH_MAX 16u
-#define PERIOD (3600 * CLOCK_SECOND)
 
 struct config_gate {
 	struct config_gate_conf conf;
@@ -309,16 +308,6 @@ count_objects(struct config_gate *g)
 	return rc;
 }
 
-/* Nothing is due: the worker wants a tick. */
-static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
 static enum rc
 open_store(struct config_gate *g, char why[SEC_WHY_MAX])
 {
@@ -330,11 +319,8 @@ open_store(struct config_gate *g, char why[SEC_WHY_MAX])
 	const struct tables_work_conf work = { .store = &g->store,
 		                               .log = conf->log,
 		                               .store_failed = "config-store-failed",
-		                               .tick_failed = "config-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .period = PERIOD,
-		                               .tick = tick,
 		                               .arg = g };
 	char text[256] = "";
 	enum rc rc = tables_open(ops, &store, &g->store, text);

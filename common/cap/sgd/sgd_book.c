@@ -287,15 +287,6 @@ read_store(struct sgd_book *b)
 }
 
 static enum rc
-tick(void *arg, struct tables_tx *tx, bool *more)
-{
-	(void)arg;
-	(void)tx;
-	*more = false;
-	return RC_OK;
-}
-
-static enum rc
 open_all(struct sgd_book *b, const struct sgd_book_conf *conf, char why[256])
 {
 	const struct store_conf store = {
@@ -306,12 +297,9 @@ open_all(struct sgd_book *b, const struct sgd_book_conf *conf, char why[256])
 	const struct tables_work_conf work = { .store = &b->store,
 		                               .log = conf->log,
 		                               .store_failed = "sga-device-store-failed",
-		                               .tick_failed = "sga-device-store-failed",
 		                               .queue_max = QUEUE_MAX,
 		                               .batch_max = BATCH_MAX,
-		                               .batch_octets = BATCH_OCTETS,
-		                               .period = 3600 * CLOCK_SECOND,
-		                               .tick = tick };
+		                               .batch_octets = BATCH_OCTETS };
 	enum rc rc = hkdf_sha256(SLICE_LIT("SGA device book"),
 	                         slice_make(conf->kek->v, sizeof(conf->kek->v)), SLICE_LIT("rows"),
 	                         b->key.v, sizeof(b->key.v));
