@@ -27,7 +27,7 @@ def network(bed, **more):
     client = provider.client(APP)
     client.create("/m2m/applications", xml.application("app"))
     for name in (f"dev-{i}" for i in range(1, 5)):
-        client.create("/m2m/applications/app/containers", xml.container(name, nr=100000))
+        client.create("/m2m/applications/app/containers", xml.container(name, nr=100000, size=1 << 24))
     client.close()
     return provider
 
