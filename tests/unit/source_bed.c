@@ -605,6 +605,8 @@ attach(struct scl *scl)
 	char why[CAPABILITY_WHY_MAX] = "";
 
 	ck_assert_msg(px_attach(scl, &capability, &source.px, why) == RC_OK, "%s", why);
+	if (source.clock != NULL)
+		source.px->clock = source.clock;
 }
 
 static void

@@ -42,6 +42,7 @@ struct source_bed {
 	pthread_mutex_t lock; /* of all but px, conf, dir, clock */
 	struct px *px;
 	struct proxy_conf_source *conf; /* to be changed before source_begin */
+	const struct clock *clock; /* the same; NULL: that of the system */
 	char dir[256];
 	struct afgh *afgh;
 	struct pre_identity *identity;

@@ -49,11 +49,9 @@ setup(void)
 	c.keys = pre_identity_keys(identity);
 	sign_key_public(pre_identity_sign(identity), &c.key);
 	ck_assert_int_eq(pre_opening_new(&c, SLICE_NONE, &opening), RC_OK);
-	conf = (struct px_seal_conf){ .afgh = afgh,
-		                      .identity = identity,
-		                      .source = SLICE_LIT(URL),
-		                      .clock = &clock_system,
-		                      .pool = pool };
+	conf = (struct px_seal_conf){
+		.afgh = afgh, .identity = identity, .source = SLICE_LIT(URL), .clock = &clock_system
+	};
 	for (unsigned i = 0; i < DOCUMENTS; i++) {
 		snprintf(texts[i], sizeof(texts[i]), "document %u", i);
 		plains[i] = slice_of(texts[i]);
@@ -82,6 +80,7 @@ run(struct px_seal_order o, size_t n)
 	order = o;
 	order.documents = plains;
 	order.n = n;
+	order.pool = pool;
 	order.done = order_done;
 	order.owner = &over;
 	px_seal_run(seal, &order);
@@ -241,9 +240,12 @@ START_TEST(a_large_order)
 	conf.section_messages = 2;
 	new_seal(SLICE_NONE);
 	buf_fini(&order.batch);
-	order = (struct px_seal_order){
-		.documents = all, .n = DOCUMENTS, .end = true, .done = order_done, .owner = &over
-	};
+	order = (struct px_seal_order){ .documents = all,
+		                        .n = DOCUMENTS,
+		                        .end = true,
+		                        .pool = pool,
+		                        .done = order_done,
+		                        .owner = &over };
 	px_seal_run(seal, &order);
 	ck_assert_int_eq(sem_wait(&over), 0);
 	ck_assert(order.rc == RC_OK && order.sealed == DOCUMENTS);
@@ -260,7 +262,7 @@ START_TEST(too_large_is_refused)
 	expect("Md");
 	buf_fini(&order.batch);
 	order = (struct px_seal_order){
-		.documents = &one, .n = 1, .done = order_done, .owner = &over
+		.documents = &one, .n = 1, .pool = pool, .done = order_done, .owner = &over
 	};
 	px_seal_run(seal, &order);
 	ck_assert_int_eq(sem_wait(&over), 0);

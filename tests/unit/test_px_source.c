@@ -383,6 +383,103 @@ START_TEST(who_is_removed_while_it_is_sealed_gets_nothing_later)
 }
 END_TEST
 
+/* ---- while the courier is held, as it looks whether a section is due ---- */
+
+static pthread_t courier;
+static bool holds, held;
+static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
+
+/* What it has waited for is due then. */
+static int64_t
+holding_now(const struct clock *c)
+{
+	int64_t now = clock_now(&clock_system);
+
+	(void)c;
+	pthread_mutex_lock(&source.lock);
+	if (holds && pthread_equal(pthread_self(), courier) != 0) {
+		held = true;
+		while (holds)
+			pthread_cond_wait(&let_go, &source.lock);
+		now += 3600 * CLOCK_SECOND;
+	}
+	pthread_mutex_unlock(&source.lock);
+	return now;
+}
+
+static void
+hold_run(struct scl_task *task)
+{
+	(void)task;
+	pthread_mutex_lock(&source.lock);
+	courier = pthread_self();
+	holds = true;
+	pthread_mutex_unlock(&source.lock);
+}
+
+static bool
+is_held(void *arg)
+{
+	bool is;
+
+	(void)arg;
+	pthread_mutex_lock(&source.lock);
+	is = held;
+	pthread_mutex_unlock(&source.lock);
+	return is;
+}
+
+static void
+release(void)
+{
+	pthread_mutex_lock(&source.lock);
+	holds = false;
+	pthread_cond_broadcast(&let_go);
+	pthread_mutex_unlock(&source.lock);
+}
+
+/* As px_stop begins. */
+static void
+close_gate(void)
+{
+	pthread_rwlock_wrlock(&source.px->gate);
+	source.px->open = false;
+	pthread_rwlock_unlock(&source.px->gate);
+}
+
+/* Jobs that the pool was ever given. */
+static uint64_t
+jobs(void)
+{
+	struct pool_load l;
+
+	pool_load(source.px->pool, &l);
+	return l.done + l.running + l.waiting;
+}
+
+/* Behind the gate there may be no pool any more. */
+START_TEST(a_pool_that_is_about_to_end_gets_nothing)
+{
+	static const struct clock holding = { .now = holding_now };
+	static struct scl_task task = { .run = hold_run };
+	struct buf shown;
+	uint64_t before;
+
+	source.clock = &holding;
+	park_some(60);
+	scl_post(bed.scl, &task, 0);
+	ck_assert(core_await(is_held, NULL));
+	close_gate();
+	before = jobs();
+	release();
+	/* The courier has gone on when it does this. */
+	buf_init(&shown, 65536);
+	source_show(&shown);
+	buf_fini(&shown);
+	ck_assert_uint_eq(jobs(), before);
+}
+END_TEST
+
 /* A sink beside is behind, and its store is kept as long. */
 START_TEST(what_lingers_is_renewed)
 {
@@ -512,6 +609,7 @@ suite(void)
 	tcase_add_test(c, who_is_named_again_gets_it_again);
 	tcase_add_test(c, a_forgotten_key_loses_nothing);
 	tcase_add_test(c, who_is_removed_while_it_is_sealed_gets_nothing_later);
+	tcase_add_test(c, a_pool_that_is_about_to_end_gets_nothing);
 	tcase_add_test(c, what_lingers_is_renewed);
 	tcase_add_test(c, parked_by_hand);
 	c = suite_case(s, "kills", setup, teardown);

@@ -209,7 +209,7 @@ order_run(struct pool_job *job)
 	o->begun = true;
 	while (rc == RC_OK && o->sealed < o->n) {
 		if (sections >= TURN_SECTIONS || o->batch.n - from >= TURN_OCTETS) {
-			pool_submit(s->conf.pool, POOL_OWN, &o->job);
+			pool_submit(o->pool, POOL_OWN, &o->job);
 			return;
 		}
 		rc = seal_one(s, o, &sections);
@@ -227,7 +227,7 @@ px_seal_run(struct px_seal *s, struct px_seal_order *o)
 	o->seal = s;
 	o->begun = false;
 	o->sealed = o->n_epochs = 0;
-	pool_submit(s->conf.pool, POOL_OWN, &o->job);
+	pool_submit(o->pool, POOL_OWN, &o->job);
 }
 
 /* ---- re-encryption keys ---- */

@@ -28,7 +28,6 @@ struct px_seal_conf {
 	int64_t section_time; /* microseconds; 0: as long as it may be */
 	bool sign_data;
 	const struct clock *clock;
-	struct pool *pool;
 };
 
 /*
@@ -56,6 +55,7 @@ struct px_seal_order {
 	bool change_signing; /* messages are signed (or not) by sign_data from the next section on */
 	bool sign_data;
 	bool end; /* the section ends with it */
+	struct pool *pool;
 	/* On a thread of the pool, once; must not block. */
 	void (*done)(struct px_seal_order *o);
 	void *owner;

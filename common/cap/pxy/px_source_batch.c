@@ -262,8 +262,7 @@ make_seal(struct source_dest *t)
 		                     .section_messages = c->section_messages,
 		                     .section_time = c->section_time,
 		                     .sign_data = c->sign_data,
-		                     .clock = px->clock,
-		                     .pool = px->pool };
+		                     .clock = px->clock };
 	uint8_t state[PRE_STREAM_STATE_SIZE];
 	struct slice from = slice_make(state, sizeof(state));
 	enum rc rc;
@@ -286,20 +285,26 @@ order_done(struct px_seal_order *o)
 	dest_back(o->owner);
 }
 
-/* Seals the n documents of t, perhaps none. */
-static bool
-seal(struct source_dest *t, size_t n, bool end)
+/* RC_UNAVAILABLE: the gate is closed, and the pool about to end. */
+static enum rc
+run_order(struct source_dest *t)
+{
+	struct px *px = t->all->px;
+
+	if (!px_enter(px))
+		return RC_UNAVAILABLE;
+	t->order.pool = px->pool;
+	t->then = sealed;
+	px_seal_run(t->seal, &t->order);
+	px_leave(px);
+	return RC_OK;
+}
+
+static void
+set_order(struct source_dest *t, size_t n, bool end)
 {
 	const struct source_sink *sinks[SOURCE_SINKS_MAX + 1];
-	enum rc rc = make_seal(t);
 
-	t->busy = true;
-	if (rc != RC_OK) {
-		batch_return(t);
-		forget_batch(t);
-		dest_later(t, REST_STORE, "stream", rc);
-		return true;
-	}
 	t->order = (struct px_seal_order){ .documents = t->document,
 		                           .n = n,
 		                           .next_epoch = t->next_epoch,
@@ -310,10 +315,27 @@ seal(struct source_dest *t, size_t n, bool end)
 		                           .end = end,
 		                           .done = order_done,
 		                           .owner = t };
+}
+
+/* Seals the n documents of t, perhaps none. */
+static bool
+seal(struct source_dest *t, size_t n, bool end)
+{
+	enum rc rc = make_seal(t);
+
+	t->busy = true;
+	if (rc == RC_OK) {
+		set_order(t, n, end);
+		rc = run_order(t);
+	}
+	if (rc != RC_OK) {
+		batch_return(t);
+		forget_batch(t);
+		dest_later(t, REST_STORE, "stream", rc);
+		return true;
+	}
 	/* Sinks may be named and removed meanwhile: that is for the next one. */
 	t->next_epoch = t->give_up = false;
-	t->then = sealed;
-	px_seal_run(t->seal, &t->order);
 	return true;
 }
 

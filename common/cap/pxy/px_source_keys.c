@@ -302,6 +302,21 @@ keys_done(struct px_rekey_order *o)
 	dest_back(o->owner);
 }
 
+/* RC_UNAVAILABLE also when the gate is closed, and the pool about to end. */
+static enum rc
+run_order(struct source_dest *t)
+{
+	struct px *px = t->all->px;
+	enum rc rc;
+
+	if (!px_enter(px))
+		return RC_UNAVAILABLE;
+	t->keys.pool = px->pool;
+	rc = px_rekey_run(&t->keys);
+	px_leave(px);
+	return rc;
+}
+
 /*
  * Makes the keys of the sink that the forward does not have yet, if any. The first call of a forward
  * has one alone: so it says the same when it is made again.
@@ -324,7 +339,6 @@ make_keys(struct source_dest *t, const struct source_sink *k)
 		                           .pk2 = slice_make(t->granting.k.pk2,
 		                                             sizeof(t->granting.k.pk2)),
 		                           .n = n,
-		                           .pool = t->all->px->pool,
 		                           .done = keys_done,
 		                           .owner = t };
 	memcpy(t->keys.source, t->all->name, sizeof(t->keys.source));
@@ -332,7 +346,7 @@ make_keys(struct source_dest *t, const struct source_sink *k)
 		t->keys.epochs[i] = epochs[i].epoch;
 	t->then = keys_made;
 	if (rc == RC_OK)
-		rc = px_rekey_run(&t->keys);
+		rc = run_order(t);
 	if (rc != RC_OK)
 		dest_later(t, REST_KEYS, "keys", rc);
 	return true;
