@@ -337,6 +337,11 @@ struct mas_ops {
 	 */
 	bool (*indicator)(void *mas, const struct node_id *node, uint32_t kmr_index,
 	                  struct mas_standing *out);
+	/*
+	 * True when the subscription of the node is one of low priority, by any Kmr whose psk would be
+	 * found; from memory alone as that. Any thread, by many at a time.
+	 */
+	bool (*low)(void *mas, const struct node_id *node);
 	void (*connect)(void *mas, struct mas_connect *c);
 	void (*end)(void *mas, struct mas_end *c);
 	void (*report)(void *mas, struct mas_report *c);

@@ -451,6 +451,14 @@ local_indicator(void *self, const struct node_id *node, uint32_t kmr_index,
 	return mas_psk_standing(m->psk, node, kmr_index, out);
 }
 
+static bool
+local_low(void *self, const struct node_id *node)
+{
+	struct mas_local *m = self;
+
+	return mas_psk_low(m->psk, node);
+}
+
 static void
 local_watch(void *self, struct mas_watcher *w)
 {
@@ -498,6 +506,7 @@ mas_used_by(struct mas_local *m, struct slice nscl, uint64_t connection_id, uint
 static const struct mas_ops local_ops = {
 	.psk = local_psk,
 	.indicator = local_indicator,
+	.low = local_low,
 	.connect = mas_local_connect,
 	.end = mas_local_end,
 	.report = mas_local_report,

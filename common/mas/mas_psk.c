@@ -39,10 +39,11 @@ struct mas_psk {
 	struct change changes[CHANGES];
 };
 
+/* All that a node has is in one: it has few. */
 static size_t
-bucket_of(const struct mas_psk *t, const struct node_id *node, uint32_t index)
+bucket_of(const struct mas_psk *t, const struct node_id *node)
 {
-	uint64_t a, b, h = t->seed ^ index;
+	uint64_t a, b, h = t->seed;
 
 	memcpy(&a, node->v, 8);
 	memcpy(&b, node->v + 8, 8);
@@ -54,7 +55,7 @@ bucket_of(const struct mas_psk *t, const struct node_id *node, uint32_t index)
 static struct entry **
 place_of(const struct mas_psk *t, const struct node_id *node, uint32_t index)
 {
-	struct entry **at = &t->buckets[bucket_of(t, node, index)];
+	struct entry **at = &t->buckets[bucket_of(t, node)];
 
 	while (*at != NULL && !((*at)->index == index && node_id_eq(&(*at)->node, node)))
 		at = &(*at)->next;
@@ -148,7 +149,7 @@ add_buckets(struct mas_psk *t)
 			struct entry *e = old[i], **at;
 
 			old[i] = e->next;
-			at = &t->buckets[bucket_of(t, &e->node, e->index)];
+			at = &t->buckets[bucket_of(t, &e->node)];
 			e->next = *at;
 			*at = e;
 		}
@@ -323,6 +324,19 @@ mas_psk_standing(struct mas_psk *t, const struct node_id *node, uint32_t index,
 			                      .active = e->class.active };
 	pthread_rwlock_unlock(&t->lock);
 	return found;
+}
+
+bool
+mas_psk_low(struct mas_psk *t, const struct node_id *node)
+{
+	int64_t now = clock_now(t->clock);
+	bool low = false;
+
+	pthread_rwlock_rdlock(&t->lock);
+	for (const struct entry *e = t->buckets[bucket_of(t, node)]; e != NULL && !low; e = e->next)
+		low = e->class.low && now < e->not_after && node_id_eq(&e->node, node);
+	pthread_rwlock_unlock(&t->lock);
+	return low;
 }
 
 static void

@@ -46,6 +46,8 @@ bool mas_psk_find(struct mas_psk *t, const struct psk_id *id, struct key *psk);
 /* As indicator of struct mas_ops; also false for a Kmr without K_ind. */
 bool mas_psk_standing(struct mas_psk *t, const struct node_id *node, uint32_t index,
                       struct mas_standing *out);
+/* As low of struct mas_ops. */
+bool mas_psk_low(struct mas_psk *t, const struct node_id *node);
 
 /* One Kmr of the feed. */
 struct mas_psk_change {

@@ -249,6 +249,18 @@ remote_indicator(void *self, const struct node_id *node, uint32_t kmr_index,
 	return found;
 }
 
+static bool
+remote_low(void *self, const struct node_id *node)
+{
+	struct mas_remote *r = self;
+	bool low;
+
+	pthread_rwlock_rdlock(&r->keys_lock);
+	low = mas_psk_low(r->keys, node);
+	pthread_rwlock_unlock(&r->keys_lock);
+	return low;
+}
+
 static void
 remote_connect(void *self, struct mas_connect *c)
 {
@@ -334,6 +346,7 @@ remote_unwatch(void *self, struct mas_watcher *w)
 static const struct mas_ops remote_ops = {
 	.psk = remote_psk,
 	.indicator = remote_indicator,
+	.low = remote_low,
 	.connect = remote_connect,
 	.end = remote_end,
 	.report = remote_report,

@@ -15,6 +15,7 @@ const struct req_listener listeners[] = {
 	[CLEAR] = { .serve = SERVE_MID, .policy = &plain },
 	[TRUSTED] = { .serve = SERVE_MID, .policy = &trusted },
 	[MIXED] = { .serve = SERVE_MIA | SERVE_MID, .policy = &plain },
+	[DIA] = { .serve = SERVE_DIA, .policy = &plain, .secure = true },
 };
 
 struct core_bed bed;
@@ -29,6 +30,8 @@ struct mid *mid;
 struct psk_front *psk;
 struct overload *overload;
 struct mas_counters *load_counters;
+struct psk_sources agreements;
+static struct issuers *issuers;
 static struct priority *priority;
 static struct sec_guard *guard;
 static struct conn_endpoints *endpoints;
@@ -120,6 +123,8 @@ begin(enum mid_side side)
 {
 	struct live_conf live_conf = { .clock = &mb.clock.clock, .max = 64, .remember = BED_HOUR };
 	struct mid_conf conf = { .side = side, .sec = &sec, .reject = sign };
+	const struct issuers_conf issuers_conf = { .sec = &sec, .sources = &agreements };
+	char why[SEC_WHY_MAX];
 
 	bed_make(&mb, 0);
 	bed_open(&mb);
@@ -132,8 +137,10 @@ begin(enum mid_side side)
 		begin_load(&conf);
 	ck_assert_int_eq(mid_new(&conf, &mid), RC_OK);
 	ck_assert_int_eq(psk_front_new(&(struct psk_front_conf){ .mid = mid }, &psk), RC_OK);
-	guard = sec_guard_new(
-		&(struct sec_guard_conf){ .mid = mid, .live = live, .mas = conf.mas });
+	if (side == MID_NETWORK)
+		ck_assert_int_eq(issuers_new(&issuers_conf, &issuers, why), RC_OK);
+	guard = sec_guard_new(&(struct sec_guard_conf){
+		.mid = mid, .live = live, .mas = conf.mas, .issuers = issuers });
 	core_init_alone(&bed);
 	configure(&bed.conf);
 	bed.guard = sec_guard_of(guard);
@@ -162,6 +169,7 @@ mid_teardown(void)
 	core_fini(&bed);
 	conn_endpoints_free(endpoints);
 	sec_guard_free(guard);
+	issuers_free(issuers);
 	psk_front_free(psk);
 	mid_free(mid);
 	overload_free(overload);

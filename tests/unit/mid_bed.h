@@ -23,7 +23,7 @@
 #define LINK_NOBODY "https://nscl.nobody.example/m2m"
 
 /* How a request comes in; PSK unless the test says otherwise. */
-enum { PSK, CLEAR, TRUSTED, MIXED };
+enum { PSK, CLEAR, TRUSTED, MIXED, DIA };
 extern const struct req_listener listeners[];
 
 extern struct core_bed bed;
@@ -35,6 +35,7 @@ extern struct mid *mid;
 extern struct psk_front *psk;
 extern struct overload *overload; /* of a network: on, never started */
 extern struct mas_counters *load_counters;
+extern struct psk_sources agreements; /* ga and mp, of a network; empty until the test adds some */
 
 void mid_setup(void); /* a network */
 void mid_setup_node(void);

@@ -239,6 +239,86 @@ START_TEST(claims_in_a_session)
 }
 END_TEST
 
+/* ---- nodes that have agreed on a key of group or multiparty authentication ---- */
+
+static bool
+agreed_stands(void *arg, const struct psk_id *id)
+{
+	(void)arg;
+	(void)id;
+	return true;
+}
+
+/* Of a multiparty session the hash names the node. */
+static bool
+agreed_node(void *arg, const struct psk_id *id, struct node_id *out)
+{
+	(void)arg;
+	*out = id->kind == PSK_GA ? id->node : bed_node(id->th[0]);
+	return true;
+}
+
+static bool
+agreed_find(void *arg, const struct psk_id *id, struct key *out)
+{
+	(void)arg;
+	(void)id;
+	(void)out;
+	return false;
+}
+
+static const struct sec_psk agreement = { .find = agreed_find,
+	                                  .stands = agreed_stands,
+	                                  .node = agreed_node };
+
+/* status: of a request of that node with that claim, NULL: without one. */
+static void
+expect_agreed(uint8_t node, enum psk_kind kind, const char *claim, int status, int line)
+{
+	const struct psk_id id = { .kind = kind,
+		                   .tls = PSK_TLS_1_3,
+		                   .node = bed_node(node),
+		                   .gid = { 1 },
+		                   .th = { node } };
+	char identity[PSK_ID_TEXT];
+	struct peer p;
+
+	ck_assert_uint_gt(psk_id_format(&id, identity), 0);
+	p = peer_of(identity);
+	expect_at(&(struct ask){ "GET", BASE, .peer = &p, .priority = claim }, status,
+	          status == 503 ? "OVERLOAD" : NULL, line);
+}
+
+START_TEST(nodes_of_agreements)
+{
+	static const enum psk_kind kinds[] = { PSK_GA, PSK_MP };
+	enum { NORMAL = 1, LOW, FOREIGN };
+
+	bed_issue(&mb, NORMAL, NORMAL);
+	bed_issue(&mb, LOW, LOW);
+	set_low(LOW);
+	bed.listener = &listeners[DIA];
+	for (size_t i = 0; i < NITEMS(kinds); i++)
+		ck_assert_int_eq(psk_sources_add(&agreements, kinds[i], &agreement), RC_OK);
+	for (size_t i = 0; i < NITEMS(kinds); i++)
+		for (int level = 0; level <= 3; level++) {
+			int low = level < 2 ? 200 : 503;
+
+			ck_assert(overload_force(overload, level));
+			expect_agreed(NORMAL, kinds[i], NULL, 200, __LINE__);
+			expect_agreed(NORMAL, kinds[i], "normal", 200, __LINE__);
+			expect_agreed(NORMAL, kinds[i], "low", low, __LINE__);
+			expect_agreed(LOW, kinds[i], NULL, low, __LINE__);
+			expect_agreed(LOW, kinds[i], "normal", low, __LINE__);
+			expect_agreed(LOW, kinds[i], "low", low, __LINE__);
+			/* Of another home network: nothing is known but what it claims. */
+			expect_agreed(FOREIGN, kinds[i], NULL, 200, __LINE__);
+			expect_agreed(FOREIGN, kinds[i], "low", low, __LINE__);
+		}
+	ck_assert_uint_eq(counted(LOAD_COUNT_INDICATOR_INVALID), 0);
+}
+END_TEST
+
 /* Whoever has proved nothing claims nothing; and is the first to wait at level 3. */
 START_TEST(strangers)
 {
@@ -401,6 +481,7 @@ main(void)
 	c = suite_case(s, "mId", mid_setup, mid_teardown);
 	tcase_add_test(c, classes_of_subscriptions);
 	tcase_add_test(c, claims_in_a_session);
+	tcase_add_test(c, nodes_of_agreements);
 	tcase_add_test(c, strangers);
 	tcase_add_test(c, service_connections);
 	tcase_add_test(c, indicators);

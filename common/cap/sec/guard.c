@@ -109,6 +109,15 @@ bind_issuer(const struct sec_guard *g, struct req_input *in, struct slice app_id
 	               : refuse(RC_FORBIDDEN, "SEC_IDENTITY", reason);
 }
 
+/* The subscription, where the MAS knows the node: it may be one of another home network. */
+static bool
+is_low(const struct sec_guard *g, const struct node_id *node)
+{
+	const struct mas *mas = g->conf.mas;
+
+	return mas != NULL && mas->ops->low(mas->self, node);
+}
+
 static enum rc
 admit_application(const struct sec_guard *g, const struct req_listener *listener,
                   struct req_input *in, const struct issuer *issuer, struct arena *arena,
@@ -117,10 +126,12 @@ admit_application(const struct sec_guard *g, const struct req_listener *listener
 	unsigned serve = issuer->by == ISSUER_NODE ? SERVE_DIA : SERVE_MIA | SERVE_DIA;
 	struct mid_load load = { .kind = OVERLOAD_OTHER };
 	struct node_id node;
+	bool is_node = issuer->by == ISSUER_NODE && node_id_parse(issuer->app_id, &node);
 	enum rc rc;
 
 	/* A node by group or multiparty authentication claims in a session of its own. */
-	load.active = load.of.session = issuer->by == ISSUER_NODE;
+	load.active = load.of.session = is_node;
+	load.of.low = is_node && is_low(g, &node);
 	rc = mid_put_off(g->conf.mid, in, &load, arena, out, reason);
 	if (rc != RC_OK)
 		return rc;
@@ -129,7 +140,7 @@ admit_application(const struct sec_guard *g, const struct req_listener *listener
 		return refuse(RC_FORBIDDEN, "SEC_NO_CONNECTION", reason);
 	in->app_id = issuer->app_id;
 	rc = bind_issuer(g, in, issuer->app_id, arena, reason);
-	if (rc != RC_OK || issuer->by != ISSUER_NODE || !node_id_parse(issuer->app_id, &node))
+	if (rc != RC_OK || !is_node)
 		return rc;
 	return guard_place_admit(&g->conf, in, &node, SLICE_NONE, arena, out, reason);
 }
