@@ -393,6 +393,29 @@ START_TEST(exchanges_take_it)
 }
 END_TEST
 
+/* Who is of low priority says so there too; nobody else does. */
+START_TEST(claims_are_made_under_it)
+{
+	unsigned want = _i == 0 ? 1 : 0, before;
+	struct sent s;
+
+	w.conf.low_priority = _i == 0;
+	begin_and_connect();
+	nscl_credential = psk("ga3.x");
+	on_courier(set_nscl);
+	before = w.low_requests;
+	node_send_to(&w, &s, NSCL "/scls", "GET", "");
+	node_sent(&s);
+	ck_assert_int_eq(s.status, 200);
+	ck_assert_str_eq(w.identity, "");
+	ck_assert_uint_eq(w.low_requests - before, want);
+	/* The request is as its sender gave it, who may send it once more. */
+	ck_assert_uint_eq(s.ex.nheaders, 1);
+	credential_unref(nscl_credential);
+	nscl_credential = NULL;
+}
+END_TEST
+
 /* ---- anew ---- */
 
 static bool
@@ -460,6 +483,7 @@ main(void)
 	tcase_add_test(c, books_outlive_the_process);
 	tcase_add_test(c, credentials_of_authorities);
 	tcase_add_test(c, exchanges_take_it);
+	tcase_add_loop_test(c, claims_are_made_under_it, 0, 2);
 	tcase_add_test(c, connections_are_renewed);
 	tcase_add_test(c, root_is_renewed);
 	tcase_add_test(c, the_mas_needs_a_certificate);

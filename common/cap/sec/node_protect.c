@@ -18,7 +18,7 @@
 
 /* What was done to a request, until its answer is there. */
 struct protection {
-	struct connector *c;
+	struct connector *c; /* NULL: by a session that was agreed on, with headers alone */
 	uint64_t connection; /* ConnectionId */
 	uint32_t kmc_index;
 	struct credential *credential; /* NULL: without TLS */
@@ -117,6 +117,13 @@ indicate(const struct sec *n, struct protection *p, struct exchange *ex)
 }
 
 static enum rc
+claim_in_session(struct exchange *ex)
+{
+	return exchange_add_header(ex, SLICE_LIT(PRIORITY_HEADER), SLICE_LIT("low")) ? RC_OK
+	                                                                            : RC_TOO_LARGE;
+}
+
+static enum rc
 claim(const struct sec *n, struct protection *p, const struct mas_connection *conn, bool clear,
       struct exchange *ex)
 {
@@ -125,8 +132,7 @@ claim(const struct sec *n, struct protection *p, const struct mas_connection *co
 	/* The NSCL looks for K_ind of the Kmr that the connection was made by. */
 	if (clear)
 		return conn->kmr_index == n->root.kmr_index ? indicate(n, p, ex) : RC_OK;
-	return exchange_add_header(ex, SLICE_LIT(PRIORITY_HEADER), SLICE_LIT("low")) ? RC_OK
-	                                                                            : RC_TOO_LARGE;
+	return claim_in_session(ex);
 }
 
 /* ---- the hooks ---- */
@@ -170,18 +176,39 @@ protect_by(struct sec *n, struct protection *p, bool clear, struct exchange *ex)
 	return rc;
 }
 
+/* The key that a capability has agreed on with that peer is in node_credential. */
+static enum rc
+protect_agreed(const struct sec *n, struct exchange *ex)
+{
+	struct protection *p;
+	enum rc rc;
+
+	if (!n->conf->low_priority)
+		return RC_OK;
+	p = protection_new(NULL, ex);
+	if (p == NULL)
+		return RC_UNAVAILABLE;
+	rc = claim_in_session(ex);
+	if (rc == RC_OK)
+		ex->protection = p;
+	else
+		take_back(p, ex);
+	return rc;
+}
+
 enum rc
 node_protect(void *arg, struct exchange *ex)
 {
 	struct sec *n = arg;
 	bool clear = false;
-	bool agreed = authorities_find(n->authorities, ex->url) != NULL;
-	struct connector *c = n->open || agreed ? NULL : find(n, ex->url, &clear);
+	struct connector *c;
 	struct protection *p;
 	enum rc rc;
 
-	/* What a capability has agreed on with that peer is in node_credential. */
 	ex->protection = NULL;
+	if (authorities_find(n->authorities, ex->url) != NULL)
+		return protect_agreed(n, ex);
+	c = n->open ? NULL : find(n, ex->url, &clear);
 	if (c == NULL)
 		return RC_OK;
 	p = protection_new(c, ex);
@@ -236,6 +263,17 @@ report_clear(const struct protection *p, const struct exchange *ex)
 		connector_hear(p->c, p->connection, CONNECTOR_DOUBTED);
 }
 
+/* What the answer says of the service connection. */
+static void
+account(struct sec *n, const struct protection *p, const struct exchange *ex)
+{
+	(void)live_use(n->live, p->connection, 1, p->octets + ex->answer.n);
+	if (!node_stopping(n) && p->credential != NULL)
+		report_session(p, ex);
+	else if (!node_stopping(n))
+		report_clear(p, ex);
+}
+
 void
 node_unprotect(void *arg, struct exchange *ex)
 {
@@ -245,11 +283,8 @@ node_unprotect(void *arg, struct exchange *ex)
 	ex->protection = NULL;
 	if (p == NULL)
 		return;
-	(void)live_use(n->live, p->connection, 1, p->octets + ex->answer.n);
-	if (!node_stopping(n) && p->credential != NULL)
-		report_session(p, ex);
-	else if (!node_stopping(n))
-		report_clear(p, ex);
+	if (p->c != NULL)
+		account(n, p, ex);
 	if (p->sealed)
 		object_exchange_open(&p->object, ex);
 	take_back(p, ex);
