@@ -3,6 +3,7 @@
 
 #include "cli/warrant_serve.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "app/listen_names.h"
@@ -28,7 +29,8 @@ struct warrant_service {
 	struct repo *repo;
 	struct scl *scl;
 	bool started; /* scl has its threads */
-	struct pool *pool;
+	pthread_mutex_t lock; /* of pool */
+	struct pool *pool; /* NULL: not yet, or not any more */
 	struct http_server *http;
 	struct mpa_cache *cache;
 	struct endpoint endpoint;
@@ -94,12 +96,21 @@ run(struct pool_job *job)
 	endpoint_finish(rq, decide(j->s, rq, j->transcript));
 }
 
+/* The listener ends behind the pool: the last octet of a transcript may come in between. */
 static void
 begin(struct req *rq)
 {
 	struct job *j = endpoint_state(rq);
+	struct warrant_service *s = j->s;
+	bool running;
 
-	pool_submit(j->s->pool, POOL_FOREIGN, &j->job);
+	pthread_mutex_lock(&s->lock);
+	running = s->pool != NULL;
+	if (running)
+		pool_submit(s->pool, POOL_FOREIGN, &j->job);
+	pthread_mutex_unlock(&s->lock);
+	if (!running)
+		endpoint_finish(rq, endpoint_refuse(rq, RC_UNAVAILABLE, SLICE_NONE));
 }
 
 static enum rc
@@ -243,6 +254,7 @@ warrant_service_start(const struct warrant_service_conf *conf, struct warrant_se
 	why[0] = '\0';
 	if (s == NULL)
 		return RC_UNAVAILABLE;
+	pthread_mutex_init(&s->lock, NULL);
 	s->conf = *conf;
 	rc = start_all(s, why);
 	if (rc == RC_OK)
@@ -260,6 +272,18 @@ warrant_service_ready(const struct warrant_service *s)
 	return s->ready;
 }
 
+static void
+end_pool(struct warrant_service *s)
+{
+	struct pool *pool;
+
+	pthread_mutex_lock(&s->lock);
+	pool = s->pool;
+	s->pool = NULL;
+	pthread_mutex_unlock(&s->lock);
+	pool_stop(pool);
+}
+
 /* Also after a start that failed anywhere. */
 void
 warrant_service_stop(struct warrant_service *s)
@@ -268,7 +292,7 @@ warrant_service_stop(struct warrant_service *s)
 		return;
 	if (s->http != NULL)
 		http_quiesce(s->http);
-	pool_stop(s->pool);
+	end_pool(s);
 	if (s->started)
 		scl_stop(s->scl);
 	http_stop(s->http);
@@ -277,5 +301,6 @@ warrant_service_stop(struct warrant_service *s)
 		repo_close(s->repo);
 	mpa_cache_free(s->cache);
 	arena_free(s->names);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
