@@ -347,6 +347,111 @@ def reported(row, bed):
     node.leave()
 
 
+def ways(row, bed):
+    """Each way of seeing a node has its own last value and its own alarm"""
+    world = World(bed)
+    node = Played(world, "played-1")
+    node.register()
+    world.policy(node.id, attachments=[{"source": HOME}, {"gateway": "g1", **MUNICH, "radius": 30000}, {"cell": "c1"}])
+    path = f"/nodes/{node.id.hex()}/location/seen"
+    world.provider.administer("POST", path, {"gateway": "g2"})
+    row.ok(world.alarm(node.id, ["attachment"]), "it is at another gateway", lambda: world.place(node.id))
+    row.equal(world.place(node.id)["ways"], ["gateway"], "and it is told by which way that is seen")
+    end, served = time.monotonic() + 3 * HOLD, set()
+    while time.monotonic() < end:
+        served.add(node.ask().status)
+    row.ok(200 in served and world.place(node.id)["ways"] == ["gateway"], "its address, which is right, does not hide that", (served, world.place(node.id)))
+    world.provider.administer("POST", path, {"cell": "c1"})
+    row.equal(world.place(node.id)["ways"], ["gateway"], "nor does its cell")
+    world.provider.administer("POST", path, {"cell": "c2"})
+    row.equal(world.place(node.id)["ways"], ["gateway", "cell"], "another cell is an alarm beside it")
+    world.provider.administer("POST", path, {"gateway": "g1"})
+    row.equal(world.place(node.id)["ways"], ["cell"], "at its gateway again, its cell is wrong still")
+    world.provider.administer("POST", path, {"cell": "c1"})
+    row.equal(world.place(node.id)["alarm"], [], "until that is right too")
+    row.ok(wait_for(lambda: len(world.events(node.scl_id)) == 4, 60), "each change is told", lambda: world.events(node.scl_id))
+    row.equal([(e["state"], e["ways"]) for e in world.events(node.scl_id)],
+              [("raised", ["gateway"]), ("raised", ["cell"]), ("cleared", ["gateway"]), ("cleared", ["cell"])], "with its way, in order")
+    node.ask()
+    node.reports(**BERLIN)
+    row.ok(world.alarm(node.id, ["disagreement"]), "a report is held against its gateway, although its address was seen later",
+           lambda: world.place(node.id))
+    node.leave()
+
+
+def ordered(row, bed):
+    """Events come in the order in which they happened, whatever has to be tried again; too many are told in sum"""
+    world = World(bed)
+    node = Played(world, "played-1")
+    world.policy(node.id, attachments=[{"cell": "c1"}])
+    path = f"/nodes/{node.id.hex()}/location/seen"
+    world.provider.administer("POST", path, {"cell": "away"})
+    row.equal(world.place(node.id)["alarm"], ["attachment"], "an alarm before it has an scl")
+    row.equal(node.register().status, 201, "it registers")
+    world.provider.administer("POST", path, {"cell": "c1"})
+    row.ok(wait_for(lambda: len(world.events(node.scl_id)) == 2, 60), "both events are there", lambda: world.events(node.scl_id))
+    row.equal([e["state"] for e in world.events(node.scl_id)], ["raised", "cleared"], "that which had to wait is the first")
+    row.equal(node.ask("DELETE").status, 204, "its scl is gone")
+    before = world.count("geo_events_lost")
+    for number in range(13):
+        world.provider.administer("POST", path, {"cell": f"away-{number}"})
+        if number < 12:
+            world.provider.administer("POST", path, {"cell": "c1"})
+    row.equal(world.count("geo_events_lost") - before, 17, "of 25 events that nobody can take 8 are kept")
+    row.equal(node.register().status, 201, "it registers again")
+    row.ok(wait_for(lambda: len(world.events(node.scl_id)) == 9, 60), "they are stored, and one more",
+           lambda: world.events(node.scl_id))
+    events = world.events(node.scl_id)
+    row.equal([e["cell"] for e in events], ["away-0", "c1", "away-1", "c1", "away-2", "c1", "away-3", "c1", "away-12"], "in order")
+    row.equal((events[8]["state"], events[8]["by"], events[8]["reasons"]), ("raised", "nscl", ["attachment"]),
+              "the last one tells how things are after what was lost")
+    client = world.provider.client(APP)
+    events_path = f"/m2m/scls/{node.scl_id}/containers/securityEvents"
+    row.equal(client.request("DELETE", events_path).status, 204, "the container is removed")
+    client.close()
+    world.provider.administer("POST", path, {"cell": "c1"})
+    row.ok(wait_for(lambda: [e["state"] for e in world.events(node.scl_id)] == ["cleared"], 60), "and made again for the next event",
+           lambda: world.events(node.scl_id))
+    node.leave()
+
+
+def judged(row, bed):
+    """Another policy is judged at once by what is known, without any request of the node"""
+    world = World(bed)
+    node = Played(world, "played-1")
+    node.register()
+    world.policy(node.id)
+    row.equal(node.ask().status, 200, "the network sees it at home")
+    node.reports(**BERLIN)
+    row.ok(wait_for(lambda: "report" in world.place(node.id), 60), "it has reported its place")
+    world.policy(node.id, attachments=[{"source": AWAY}])
+    row.equal(world.place(node.id)["alarm"], ["attachment"], "an alarm when it is no more to be there")
+    world.policy(node.id, attachments=[{"source": HOME}])
+    row.equal(world.place(node.id)["alarm"], [], "none when it may be there after all")
+    world.policy(node.id, attachments=[{"source": AWAY}])
+    world.policy(node.id)
+    row.equal(world.place(node.id)["alarm"], [], "none when nothing is asked of it")
+    world.policy(node.id, circles=[{**MUNICH, "radius": 5000}])
+    row.equal(world.place(node.id)["alarm"], ["area"], "its last report counts too")
+    world.policy(node.id, circles=[{**BERLIN, "radius": 5000}])
+    row.equal(world.place(node.id)["alarm"], ["area"], "but to raise, not to clear")
+    world.policy(node.id, "restrict", circles=[{**BERLIN, "radius": 5000}])
+    refused = node.ask()
+    row.ok(refused.status == 403 and b"GEO_RESTRICTED" in refused.body, "what policy says of an alarm that is there counts", refused)
+    session = world.provider.session_b(node.connection, more=("-bind", f"{HOME}:0"))
+    row.equal(session.request("GET", "/m2m", b"", {"From": node.base}).status, 403, "for each of its sessions")
+    world.policy(node.id, "end", circles=[{**BERLIN, "radius": 5000}])
+    row.ok(session.is_closed(30), "which policy end cuts, although the alarm is old")
+    session.close()
+    row.equal(world.provider.admin("DELETE", f"/nodes/{node.id.hex()}/location").status, 204, "it is watched no more")
+    row.ok(wait_for(lambda: served_at(node, HOME), 60), "and served again")
+    row.ok(wait_for(lambda: len(world.events(node.scl_id)) == 6, 60), "all of it is told", lambda: world.events(node.scl_id))
+    row.equal([(e["state"], e["reasons"]) for e in world.events(node.scl_id)],
+              [("raised", ["attachment"]), ("cleared", ["attachment"])] * 2 + [("raised", ["area"]), ("cleared", ["area"])],
+              "also that the watch has ended the alarm")
+    node.leave()
+
+
 def asked(row, bed):
     """A trigger asks a device for its place, and it answers with what its location container has"""
     world, port = World(bed), pick_port()
@@ -414,4 +519,4 @@ def verdict(answer):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         rows.run(TABLE, __doc__)
-    run(*(part for part in (moved, restricted, ended, reported, asked, administration)))
+    run(*(part for part in (moved, restricted, ended, reported, ways, ordered, judged, asked, administration)))

@@ -29,7 +29,7 @@ loaded(void *arg, enum geo_record what, const struct node_id *id, struct slice r
 	if (what == GEO_RECORD_STATE)
 		return n == NULL || geo_state_unpack(g, n, record) ? RC_OK : RC_BAD_REQUEST;
 	json = copy(record);
-	return json == NULL ? RC_UNAVAILABLE : geo_put(g, id, json, record.n);
+	return json == NULL ? RC_UNAVAILABLE : geo_put(g, id, json, record.n, "");
 }
 
 static enum rc
@@ -85,14 +85,14 @@ geo_open(const struct geo_parts *parts, struct geo **out, char why[256])
 	return rc;
 }
 
-/* What was not told before the process ended is told now. */
+/* What was not told before the process ended is told in sum. */
 static void
 tell_again(struct geo *g)
 {
 	for (unsigned i = 0; i < GEO_BUCKETS; i++)
 		for (struct geo_node *n = g->by_id[i]; n != NULL; n = n->by_id)
 			if (n->untold)
-				geo_tell(g, n, n->state.alarm, n->state.alarm != 0, "network");
+				geo_miss(g, n);
 }
 
 void

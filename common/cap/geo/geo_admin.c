@@ -42,6 +42,18 @@ struct changing {
 	enum rc then;
 };
 
+/* An alarm ends with the watch. */
+static void
+forget(struct geo *g, const struct node_id *id, const char *by)
+{
+	struct geo_node *n = geo_find(g, id);
+	unsigned ended = n == NULL ? 0 : geo_state_clear(&n->state);
+
+	if (ended != 0)
+		geo_changed(g, n, 0, ended, by);
+	(void)geo_drop(g, id);
+}
+
 static enum rc
 apply(struct changing *c)
 {
@@ -51,10 +63,11 @@ apply(struct changing *c)
 	pthread_mutex_lock(&g->lock);
 	g->coming -= c->change.fresh;
 	if (rc == RC_OK && c->change.drop) {
-		(void)geo_drop(g, &c->change.id);
+		forget(g, &c->change.id, c->ask->actor);
 	} else if (rc == RC_OK) {
-		rc = geo_put(g, &c->change.id, c->json, c->n);
+		rc = geo_put(g, &c->change.id, c->json, c->n, c->ask->actor);
 		c->json = NULL;
+		geo_wake(g, 0);
 	}
 	pthread_mutex_unlock(&g->lock);
 	return rc;
@@ -209,9 +222,7 @@ put_node(struct buf *b, const struct geo_node *n, const char *name)
 	json_put_text(b, "nodeId", slice_of(id));
 	json_put_text(b, "sclId", slice_of(n->scl_id));
 	json_put_text(b, "policy", slice_of(geo_action_name(n->policy.action)));
-	json_put_open(b, "alarm", '[');
-	geo_alarm_names(b, n->state.alarm);
-	buf_char(b, ']');
+	geo_alarm_put(b, "alarm", n->state.alarm);
 	json_put_time(b, "since", n->state.since);
 }
 
@@ -346,8 +357,10 @@ found(void *arg, struct admin_ask *ask)
 		if (w.by[i].n > 0)
 			(void)geo_state_seen(&n->state, &n->policy, (enum geo_way)i, w.by[i], true,
 			                     &now);
-	if (n != NULL)
+	if (n != NULL) {
 		changed_now = before ^ n->state.alarm;
+		n->dirty = true;
+	}
 	if (changed_now != 0)
 		geo_changed(g, n, changed_now & n->state.alarm, changed_now & before, ask->actor);
 	pthread_mutex_unlock(&g->lock);

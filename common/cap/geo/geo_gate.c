@@ -61,8 +61,11 @@ see(struct geo *g, struct geo_node *n, enum geo_way way, struct slice where,
     const struct req_input *in)
 {
 	struct geo_now now = geo_now(g);
+	bool news = !slice_is(where, n->state.seen[way]);
 	unsigned changed = geo_state_seen(&n->state, &n->policy, way, where, false, &now);
 
+	/* Where nothing changes but that, it is stored with what comes next: no request costs a write. */
+	n->dirty = n->dirty || news;
 	if (changed != 0)
 		geo_changed(g, n, changed & n->state.alarm, changed & ~n->state.alarm, "network");
 	return verdict(g, n, in);

@@ -13,14 +13,21 @@
 
 /* Why there is an alarm; bits. */
 enum geo_alarm {
-	GEO_ALARM_ATTACHMENT = 1, /* attached to the network where it may not be */
+	/* Attached to the network where it may not be, seen by that way. */
+	GEO_ALARM_GATEWAY = 1,
 	GEO_ALARM_AREA = 2, /* it says that it is outside of its area */
-	GEO_ALARM_DISAGREE = 4 /* it cannot be where it says and where it is attached */
+	GEO_ALARM_DISAGREE = 4, /* it cannot be where it says and where it is attached */
+	GEO_ALARM_ADDRESS = 8,
+	GEO_ALARM_CELL = 16
 };
-#define GEO_ALARMS 7u
+#define GEO_ALARMS 31u
+#define GEO_ALARM_ATTACHMENT (GEO_ALARM_GATEWAY | GEO_ALARM_ADDRESS | GEO_ALARM_CELL)
 #define GEO_ALARM_REPORTED (GEO_ALARM_AREA | GEO_ALARM_DISAGREE)
 
-/* By which ways the network sees it; each has what was seen last. */
+/*
+ * By which ways the network sees it; each has what was seen last, and an alarm of its own, which
+ * another way does not end.
+ */
 enum geo_way { GEO_BY_GATEWAY, GEO_BY_ADDRESS, GEO_BY_CELL, GEO_WAYS };
 
 struct geo_state {
@@ -30,9 +37,13 @@ struct geo_state {
 	/* The same when a report raised an alarm: who is still there has proved nothing by it. */
 	char then[GEO_WAYS][GEO_NAME_MAX + 1];
 	enum geo_way way; /* of what was seen last */
-	/* Monotonic microseconds since when what is seen is right; 0: it is not. Of each kind of alarm. */
-	int64_t right, moved;
+	/*
+	 * Monotonic microseconds since when what is seen by that way is right, and is elsewhere than then;
+	 * 0: it is not.
+	 */
+	int64_t right[GEO_WAYS], moved[GEO_WAYS];
 	bool reported;
+	bool stands; /* the network has seen it nowhere else since the report */
 	struct geo_report report; /* the last one, its cell is in said */
 	char said[GEO_NAME_MAX + 1];
 	int64_t reported_at; /* microseconds since 1970 */
@@ -54,6 +65,15 @@ unsigned geo_state_seen(struct geo_state *s, const struct geo_policy *p, enum ge
 /* It says so. Returns which alarms have begun. */
 unsigned geo_state_reported(struct geo_state *s, const struct geo_policy *p,
                             const struct geo_report *r, const struct geo_now *now);
+/* Which alarms of attachments p makes of what is seen, whether they have begun or not. */
+unsigned geo_state_wrong(const struct geo_state *s, const struct geo_policy *p);
+/*
+ * Another policy counts from now on, under the one before geo_state_wrong said wrong: what is known is
+ * judged by it at once. What is seen ends an alarm when it was wrong and is not any more; what was
+ * reported ends none, but that of which p asks nothing. Returns which alarms have begun or ended.
+ */
+unsigned geo_state_judged(struct geo_state *s, const struct geo_policy *p, unsigned wrong,
+                          const struct geo_now *now);
 /* An administrator ends it. Returns which alarms have ended. */
 unsigned geo_state_clear(struct geo_state *s);
 

@@ -118,11 +118,31 @@ add(struct geo *g, const struct node_id *id, struct geo_node **out)
 	return RC_OK;
 }
 
+/* What has changed by another policy, of which nothing has been said yet. */
+static void
+judge_again(struct geo *g, struct geo_node *n, unsigned wrong, enum geo_action was, const char *by)
+{
+	struct geo_now now = geo_now(g);
+	unsigned changed = geo_state_judged(&n->state, &n->policy, wrong, &now);
+
+	n->dirty = true;
+	if (changed != 0)
+		geo_changed(g, n, changed & n->state.alarm, changed & ~n->state.alarm, by);
+	if (n->policy.action == was)
+		return;
+	n->refused = false;
+	if (n->state.alarm != 0 && n->policy.action == GEO_END)
+		geo_cut(n);
+}
+
 enum rc
-geo_put(struct geo *g, const struct node_id *id, char *json, size_t n_json)
+geo_put(struct geo *g, const struct node_id *id, char *json, size_t n_json, const char *by)
 {
 	struct geo_node *n = geo_find(g, id);
+	bool known = n != NULL;
 	struct geo_policy policy;
+	enum geo_action was;
+	unsigned wrong;
 	const char *why;
 	enum rc rc = geo_policy_read(slice_make(json, n_json), &policy, &why);
 
@@ -132,12 +152,16 @@ geo_put(struct geo *g, const struct node_id *id, char *json, size_t n_json)
 		free(json);
 		return rc;
 	}
+	was = n->policy.action;
+	wrong = geo_state_wrong(&n->state, &n->policy);
 	unlink_path(g, n);
 	free(n->json);
 	n->json = json;
 	n->n_json = n_json;
 	n->policy = policy;
 	link_path(g, n);
+	if (known)
+		judge_again(g, n, wrong, was, by);
 	return RC_OK;
 }
 
