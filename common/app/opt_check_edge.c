@@ -3,7 +3,7 @@
 #include "config.h"
 
 #include "app/opt_check.h"
-#include "cap/edge/edge_address.h"
+#include "base/network.h"
 #include "core/req.h"
 
 void
@@ -27,10 +27,10 @@ void
 opt_check_edge(const struct opt_check *c)
 {
 	const struct options_strings *list = &c->o->edge.contact_networks;
-	struct edge_network n;
+	struct network n;
 
 	for (size_t i = 0; i < list->n; i++)
-		if (!edge_network_parse(slice_of(list->v[i]), &n))
+		if (!network_parse(slice_of(list->v[i]), &n))
 			opt_found(c, "edge.contact_networks",
 			          "edge.contact_networks: %.64s is no address/bits", list->v[i]);
 }

@@ -5,8 +5,8 @@
  */
 #include "config.h"
 
+#include "base/network.h"
 #include "base/uri.h"
-#include "cap/edge/edge_address.h"
 #include "cap/edge/edge_grant.h"
 
 #include <stdlib.h>
@@ -86,13 +86,13 @@ read_contact(struct slice s)
 static void
 read_network(struct slice s)
 {
-	struct edge_network n;
+	struct network n;
 	uint8_t address[16];
 
-	if (edge_network_parse(s, &n) && n.bits > 128)
+	if (network_parse(s, &n) && n.bits > 128)
 		abort();
-	if (edge_address_parse(s, address))
-		(void)edge_address_ok(address, &n, 0);
+	if (network_address_parse(s, address))
+		(void)network_address_ok(address, &n, 0);
 }
 
 int

@@ -12,8 +12,8 @@ static enum rc
 read_networks(struct edge *e, char why[256])
 {
 	for (const char *const *v = e->conf->contact_networks; *v != NULL; v++) {
-		if (e->n_permitted == EDGE_NETWORKS_MAX ||
-		    !edge_network_parse(slice_of(*v), &e->permitted[e->n_permitted])) {
+		if (e->n_permitted == NETWORKS_MAX ||
+		    !network_parse(slice_of(*v), &e->permitted[e->n_permitted])) {
 			snprintf(why, 256,
 			         "edge.contact_networks: %.64s is no address/bits, or they are too "
 			         "many",

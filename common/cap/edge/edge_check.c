@@ -279,8 +279,8 @@ host_may_be(const struct edge *e, struct slice url)
 	host = u.host;
 	if (host.n > 2 && host.p[0] == '[')
 		host = slice_make(host.p + 1, host.n - 2);
-	return !edge_address_parse(host, address) ||
-	       edge_address_ok(address, e->permitted, e->n_permitted);
+	return !network_address_parse(host, address) ||
+	       network_address_ok(address, e->permitted, e->n_permitted);
 }
 
 enum edge_reason

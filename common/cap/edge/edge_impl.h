@@ -7,8 +7,8 @@
 #define CAP_EDGE_IMPL_H
 
 #include "base/clock.h"
+#include "base/network.h"
 #include "cap/edge/edge.h"
-#include "cap/edge/edge_address.h"
 #include "cap/edge/edge_book.h"
 #include "cap/edge/edge_log.h"
 #include "cap/edge/edge_table.h"
@@ -30,7 +30,7 @@ struct edge {
 	pthread_rwlock_t lock; /* guards book */
 	struct edge_book *book; /* NULL: it is stopped */
 	struct edge_log log;
-	struct edge_network permitted[EDGE_NETWORKS_MAX];
+	struct network permitted[NETWORKS_MAX];
 	unsigned n_permitted;
 	struct credential *credential; /* of what goes to contacts */
 

@@ -75,7 +75,7 @@ read_kind(const struct wire_place *w, struct geo_attachment *a)
 		return false;
 	a->kind = w->gateway.p != NULL ? GEO_GATEWAY : w->cell.p != NULL ? GEO_CELL : GEO_SOURCE;
 	if (a->kind == GEO_SOURCE)
-		return edge_network_parse(w->source, &a->network);
+		return network_parse(w->source, &a->network);
 	a->name = a->kind == GEO_CELL ? w->cell : w->gateway;
 	return name_ok(a->name);
 }
@@ -201,23 +201,13 @@ geo_report_read(struct slice json, struct geo_report *r)
 
 /* ---- judging ---- */
 
-static bool
-network_has(const struct edge_network *n, const uint8_t address[16])
-{
-	unsigned whole = n->bits / 8, rest = n->bits % 8;
-	unsigned mask = 0xffu << (8 - rest) & 0xffu;
-
-	return memcmp(n->address, address, whole) == 0 &&
-	       (rest == 0 || ((n->address[whole] ^ address[whole]) & mask) == 0);
-}
-
 enum geo_judgement
 geo_policy_judge(const struct geo_policy *p, enum geo_kind kind, struct slice name,
                  const struct geo_attachment **which)
 {
 	enum geo_judgement found = GEO_NEUTRAL;
 	uint8_t address[16];
-	bool read = kind == GEO_SOURCE && edge_address_parse(name, address);
+	bool read = kind == GEO_SOURCE && network_address_parse(name, address);
 
 	if (which != NULL)
 		*which = NULL;

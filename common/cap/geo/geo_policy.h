@@ -13,8 +13,8 @@
 #ifndef CAP_GEO_POLICY_H
 #define CAP_GEO_POLICY_H
 
+#include "base/network.h"
 #include "base/rc.h"
-#include "cap/edge/edge_address.h"
 #include "cap/geo/geo_place.h"
 
 #define GEO_POLICY_MAX 16384u /* octets as JSON */
@@ -32,7 +32,7 @@ enum geo_kind { GEO_GATEWAY, GEO_SOURCE, GEO_CELL };
 struct geo_attachment {
 	enum geo_kind kind;
 	struct slice name; /* SCL-ID or cell id */
-	struct edge_network network; /* GEO_SOURCE */
+	struct network network; /* GEO_SOURCE */
 	bool covers; /* who is there is within area */
 	struct geo_circle area;
 };

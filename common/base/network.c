@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "cap/edge/edge_address.h"
+#include "base/network.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,13 +18,13 @@
 static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 /* Where nobody can be, whatever is permitted. */
-static const struct edge_network never[] = {
+static const struct network never[] = {
 	V4(0, 0, 0, 0, 8), V4(224, 0, 0, 0, 4), V4(255, 255, 255, 255, 32),
 	{ { 0 }, 128 },    { { 0xff }, 8 },
 };
 
 /* The registry of IPv4: what is not global, with documentation and benchmarks. */
-static const struct edge_network special[] = {
+static const struct network special[] = {
 	V4(10, 0, 0, 0, 8),
 	V4(100, 64, 0, 0, 10),
 	V4(127, 0, 0, 0, 8),
@@ -50,49 +50,49 @@ static const struct edge_network special[] = {
 	{ { 0x26, 0x20, 0x00, 0x4f, 0x80 }, 48 },
 };
 
-static const struct edge_network global_v6 = { { 0x20 }, 3 };
-static const struct edge_network all_v4 = V4(0, 0, 0, 0, 0);
+static const struct network global_v6 = { { 0x20 }, 3 };
+static const struct network all_v4 = V4(0, 0, 0, 0, 0);
 /* IPv4 behind a translator (RFC 6052). */
-static const struct edge_network translated = { { 0x00, 0x64, 0xff, 0x9b }, 96 };
+static const struct network translated = { { 0x00, 0x64, 0xff, 0x9b }, 96 };
 
-static bool
-is_in(const uint8_t a[16], const struct edge_network *n)
+bool
+network_has(const struct network *n, const uint8_t address[16])
 {
 	unsigned whole = n->bits / 8, rest = n->bits % 8;
 
-	if (memcmp(a, n->address, whole) != 0)
+	if (memcmp(address, n->address, whole) != 0)
 		return false;
-	return rest == 0 || ((a[whole] ^ n->address[whole]) >> (8 - rest)) == 0;
+	return rest == 0 || ((address[whole] ^ n->address[whole]) >> (8 - rest)) == 0;
 }
 
 static bool
-is_in_any(const uint8_t a[16], const struct edge_network *v, size_t n)
+is_in_any(const uint8_t a[16], const struct network *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (is_in(a, &v[i]))
+		if (network_has(&v[i], a))
 			return true;
 	return false;
 }
 
 bool
-edge_address_ok(const uint8_t address[16], const struct edge_network *permitted, unsigned n)
+network_address_ok(const uint8_t address[16], const struct network *permitted, unsigned n)
 {
 	uint8_t a[16];
 
 	memcpy(a, address, sizeof(a));
-	if (is_in(a, &translated))
+	if (network_has(&translated, a))
 		memcpy(a, mapped, sizeof(mapped));
 	if (is_in_any(a, never, NITEMS(never)))
 		return false;
 	if (is_in_any(a, permitted, n))
 		return true;
-	if (!is_in(a, &all_v4) && !is_in(a, &global_v6))
+	if (!network_has(&all_v4, a) && !network_has(&global_v6, a))
 		return false;
 	return !is_in_any(a, special, NITEMS(special));
 }
 
 bool
-edge_address_parse(struct slice text, uint8_t out[16])
+network_address_parse(struct slice text, uint8_t out[16])
 {
 	char s[INET6_ADDRSTRLEN];
 
@@ -105,14 +105,14 @@ edge_address_parse(struct slice text, uint8_t out[16])
 }
 
 bool
-edge_network_parse(struct slice text, struct edge_network *out)
+network_parse(struct slice text, struct network *out)
 {
 	struct slice rest = text, address = SLICE_NONE;
 	uint64_t bits = 0;
 	unsigned skipped;
 
 	slice_split(&rest, '/', &address);
-	if (!edge_address_parse(address, out->address))
+	if (!network_address_parse(address, out->address))
 		return false;
 	skipped = memchr(address.p, ':', address.n) == NULL ? 96 : 0;
 	out->bits = 128;
@@ -125,7 +125,7 @@ edge_network_parse(struct slice text, struct edge_network *out)
 }
 
 bool
-edge_address_of(const struct sockaddr *sa, uint8_t out[16], unsigned *port)
+network_address_of(const struct sockaddr *sa, uint8_t out[16], unsigned *port)
 {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;

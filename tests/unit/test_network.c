@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which addresses are of the public Internet. */
+/* Which addresses lie in a network, and which are of the public Internet. */
 #include "config.h"
 
-#include "cap/edge/edge_address.h"
+#include "base/network.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
@@ -65,14 +65,14 @@ static const char *const outside[] = {
 static bool
 ok(const char *address, const char *network)
 {
-	struct edge_network n;
+	struct network n;
 	uint8_t a[16];
 
-	ck_assert_msg(edge_address_parse(slice_of(address), a), "%s", address);
+	ck_assert_msg(network_address_parse(slice_of(address), a), "%s", address);
 	if (network == NULL)
-		return edge_address_ok(a, NULL, 0);
-	ck_assert(edge_network_parse(slice_of(network), &n));
-	return edge_address_ok(a, &n, 1);
+		return network_address_ok(a, NULL, 0);
+	ck_assert(network_parse(slice_of(network), &n));
+	return network_address_ok(a, &n, 1);
 }
 
 START_TEST(inside_is_refused)
@@ -107,16 +107,43 @@ START_TEST(networks_can_be_permitted)
 }
 END_TEST
 
+static bool
+has(const char *network, const char *address)
+{
+	struct network n;
+	uint8_t a[16];
+
+	ck_assert(network_parse(slice_of(network), &n));
+	ck_assert(network_address_parse(slice_of(address), a));
+	return network_has(&n, a);
+}
+
+START_TEST(networks_have_addresses)
+{
+	ck_assert(has("10.128.0.0/9", "10.255.255.255"));
+	ck_assert(!has("10.128.0.0/9", "10.127.255.255"));
+	ck_assert(has("192.0.2.7", "192.0.2.7"));
+	ck_assert(!has("192.0.2.7", "192.0.2.6"));
+	ck_assert(has("192.0.2.0/25", "::ffff:192.0.2.127"));
+	ck_assert(!has("192.0.2.0/25", "192.0.2.128"));
+	ck_assert(has("0.0.0.0/0", "203.0.113.9"));
+	ck_assert(!has("0.0.0.0/0", "2001:db8::1"));
+	ck_assert(has("2001:db8::/33", "2001:db8:7fff::1"));
+	ck_assert(!has("2001:db8::/33", "2001:db8:8000::1"));
+	ck_assert(has("::/0", "203.0.113.9"));
+}
+END_TEST
+
 START_TEST(what_is_no_network)
 {
 	static const char *const bad[] = { "",           "/8",         "10.0.0.0/33",
 		                           "::/129",     "10.0.0/8",   "a",
 		                           "10.0.0.0/",  "10.0.0.0/x", "10.0.0.0/-1",
 		                           "1.2.3.4/8/8" };
-	struct edge_network n;
+	struct network n;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(!edge_network_parse(slice_of(bad[i]), &n), "%s", bad[i]);
+		ck_assert_msg(!network_parse(slice_of(bad[i]), &n), "%s", bad[i]);
 }
 END_TEST
 
@@ -129,26 +156,27 @@ START_TEST(sockets_have_addresses)
 	unsigned port;
 
 	inet_pton(AF_INET, "10.1.2.3", &v4.sin_addr);
-	ck_assert(edge_address_of((const struct sockaddr *)(const void *)&v4, a, &port));
+	ck_assert(network_address_of((const struct sockaddr *)(const void *)&v4, a, &port));
 	ck_assert_uint_eq(port, 8443);
-	ck_assert(edge_address_parse(slice_of("10.1.2.3"), b));
+	ck_assert(network_address_parse(slice_of("10.1.2.3"), b));
 	ck_assert_mem_eq(a, b, 16);
 	inet_pton(AF_INET6, "::ffff:10.1.2.3", &v6.sin6_addr);
-	ck_assert(edge_address_of((const struct sockaddr *)(const void *)&v6, a, &port));
+	ck_assert(network_address_of((const struct sockaddr *)(const void *)&v6, a, &port));
 	ck_assert_uint_eq(port, 443);
 	ck_assert_mem_eq(a, b, 16);
-	ck_assert(!edge_address_of(&other, a, &port));
+	ck_assert(!network_address_of(&other, a, &port));
 }
 END_TEST
 
 int
 main(void)
 {
-	Suite *s = suite_create("edge_address");
+	Suite *s = suite_create("network");
 	TCase *c = suite_case(s, "address", NULL, NULL);
 
 	tcase_add_loop_test(c, inside_is_refused, 0, sizeof(inside) / sizeof(inside[0]));
 	tcase_add_loop_test(c, outside_is_allowed, 0, sizeof(outside) / sizeof(outside[0]));
+	tcase_add_test(c, networks_have_addresses);
 	tcase_add_test(c, networks_can_be_permitted);
 	tcase_add_test(c, what_is_no_network);
 	tcase_add_test(c, sockets_have_addresses);
