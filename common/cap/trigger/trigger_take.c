@@ -14,7 +14,6 @@
 #include "cap/trigger.h"
 
 #define HOUR (3600 * CLOCK_SECOND)
-#define LOG_EVERY (60 * CLOCK_SECOND)
 
 const char *
 trigger_drop_name(unsigned why)
@@ -35,20 +34,27 @@ trigger_drop(struct trigger_take *t, unsigned why)
 	atomic_fetch_add_explicit(&t->dropped[why], 1, memory_order_relaxed);
 }
 
-/* As above, and logged: the first one, and then no more often than once in LOG_EVERY. */
+/* As above, and logged. */
 static void
 drop(struct trigger_take *t, unsigned why)
 {
-	int64_t now = clock_monotonic();
+	int64_t since_last;
 
 	trigger_drop(t, why);
-	t->unlogged++;
-	if (t->logged != 0 && now - t->logged < LOG_EVERY)
-		return;
-	LOG_WARN(t->log, "trigger-dropped", LOG_Z("why", trigger_drop_name(why)),
-	         LOG_N("since_last", (int64_t)t->unlogged));
-	t->logged = now;
-	t->unlogged = 0;
+	if (log_pace_due(&t->dropping, &since_last))
+		LOG_WARN(t->log, "trigger-dropped", LOG_Z("why", trigger_drop_name(why)),
+		         LOG_N("since_last", since_last));
+}
+
+/* Each token that comes finds it so. */
+static void
+tell_book(struct trigger_take *t, enum rc rc)
+{
+	int64_t since_last;
+
+	if (log_pace_due(&t->unbooked, &since_last))
+		LOG_ERROR(t->log, "trigger-book", LOG_Z("reason", status_of(rc)->text),
+		          LOG_N("since_last", since_last));
 }
 
 /* ---- the key: that of the last root ---- */
@@ -77,7 +83,7 @@ take_key(struct trigger_take *t, const struct node_id *node, uint32_t kmr_index)
 	if (!node_id_eq(node, &t->node)) {
 		rc = trigger_book_read(&t->book, node, &t->last);
 		if (rc != RC_OK) {
-			LOG_ERROR(t->log, "trigger-book", LOG_Z("reason", status_of(rc)->text));
+			tell_book(t, rc);
 			forget_key(t);
 			return false;
 		}
@@ -132,7 +138,7 @@ accept(struct trigger_take *t, const struct trigger *token)
 	}
 	rc = trigger_book_write(&t->book, &t->node, token->counter);
 	if (rc != RC_OK) {
-		LOG_ERROR(t->log, "trigger-book", LOG_Z("reason", status_of(rc)->text));
+		tell_book(t, rc);
 		drop(t, TRIGGER_NOT_KEPT);
 		return;
 	}

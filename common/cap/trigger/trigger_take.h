@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/log_pace.h"
 #include "cap/capability.h"
 #include "core/endpoint.h"
 #include "core/scl.h"
@@ -91,8 +92,7 @@ struct trigger_take {
 	struct trigger_book book;
 	int64_t accepted_at[TRIGGER_TAKE_MAX]; /* monotonic, a ring */
 	unsigned next_at;
-	int64_t logged; /* monotonic: when a drop was last logged */
-	uint64_t unlogged; /* drops since */
+	struct log_pace dropping, unbooked; /* what anybody can cause */
 
 	pthread_mutex_t lock; /* guards the next four */
 	pthread_cond_t changed;
