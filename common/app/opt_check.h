@@ -26,6 +26,9 @@ void opt_check_edge(const struct opt_check *c);
 void opt_check_edge_listener(const struct opt_check *c, const struct options_listener *l,
                              const char *path);
 void opt_check_trigger(const struct opt_check *c);
+/* What is in the list at path are networks. */
+void opt_check_networks(const struct opt_check *c, const char *path,
+                        const struct options_strings *list);
 /* What is in the list at path are identities as the managers of a capability have them. */
 void opt_check_identities(const struct opt_check *c, const char *path,
                           const struct options_strings *list);

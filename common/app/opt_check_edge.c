@@ -24,13 +24,17 @@ opt_check_edge_listener(const struct opt_check *c, const struct options_listener
 }
 
 void
-opt_check_edge(const struct opt_check *c)
+opt_check_networks(const struct opt_check *c, const char *path, const struct options_strings *list)
 {
-	const struct options_strings *list = &c->o->edge.contact_networks;
 	struct network n;
 
 	for (size_t i = 0; i < list->n; i++)
 		if (!network_parse(slice_of(list->v[i]), &n))
-			opt_found(c, "edge.contact_networks",
-			          "edge.contact_networks: %.64s is no address/bits", list->v[i]);
+			opt_found(c, path, "%s: %.64s is no address/bits", path, list->v[i]);
+}
+
+void
+opt_check_edge(const struct opt_check *c)
+{
+	opt_check_networks(c, "edge.contact_networks", &c->o->edge.contact_networks);
 }

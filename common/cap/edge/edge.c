@@ -11,18 +11,14 @@
 static enum rc
 read_networks(struct edge *e, char why[256])
 {
-	for (const char *const *v = e->conf->contact_networks; *v != NULL; v++) {
-		if (e->n_permitted == NETWORKS_MAX ||
-		    !network_parse(slice_of(*v), &e->permitted[e->n_permitted])) {
-			snprintf(why, 256,
-			         "edge.contact_networks: %.64s is no address/bits, or they are too "
-			         "many",
-			         *v);
-			return RC_BAD_REQUEST;
-		}
-		e->n_permitted++;
-	}
-	return RC_OK;
+	const char *bad = reach_read(&e->reach, e->conf->contact_networks);
+
+	e->reach.scl = e->scl;
+	if (bad == NULL)
+		return RC_OK;
+	snprintf(why, 256, "edge.contact_networks: %.64s is no address/bits, or they are too many",
+	         bad);
+	return RC_BAD_REQUEST;
 }
 
 static enum rc

@@ -280,7 +280,7 @@ host_may_be(const struct edge *e, struct slice url)
 	if (host.n > 2 && host.p[0] == '[')
 		host = slice_make(host.p + 1, host.n - 2);
 	return !network_address_parse(host, address) ||
-	       network_address_ok(address, e->permitted, e->n_permitted);
+	       network_address_ok(address, e->reach.permitted, e->reach.n_permitted);
 }
 
 enum edge_reason

@@ -2,9 +2,6 @@
 /* What the guard asks of the gateway. */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include "base/uri.h"
 #include "cap/edge/edge_impl.h"
 #include "core/identity.h"
@@ -280,16 +277,9 @@ static bool
 address_ok(void *arg, const struct sockaddr *to)
 {
 	struct edge *e = arg;
-	uint8_t address[16];
-	char text[INET6_ADDRSTRLEN] = "";
-	unsigned port;
-	bool v4, known = network_address_of(to, address, &port), ok;
+	char text[REACH_TEXT];
+	bool ok = reach_ok(&e->reach, to, text);
 
-	v4 = known && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address);
-	if (known)
-		inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address + 12 : address, text, sizeof(text));
-	ok = known && network_address_ok(address, e->permitted, e->n_permitted) &&
-	     !identity_own_address(e->scl, slice_of(text), port);
 	if (!ok)
 		edge_log_refused(&e->log, &(struct edge_refusal){ .why = EDGE_WHY_ADDRESS,
 		                                                  .what = slice_of(text) });

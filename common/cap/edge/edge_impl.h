@@ -7,11 +7,11 @@
 #define CAP_EDGE_IMPL_H
 
 #include "base/clock.h"
-#include "base/network.h"
 #include "cap/edge/edge.h"
 #include "cap/edge/edge_book.h"
 #include "cap/edge/edge_log.h"
 #include "cap/edge/edge_table.h"
+#include "cap/reach.h"
 #include "core/endpoint.h"
 #include "sec/credential.h"
 #include "sec/failures.h"
@@ -30,8 +30,7 @@ struct edge {
 	pthread_rwlock_t lock; /* guards book */
 	struct edge_book *book; /* NULL: it is stopped */
 	struct edge_log log;
-	struct network permitted[NETWORKS_MAX];
-	unsigned n_permitted;
+	struct reach reach; /* of contacts */
 	struct credential *credential; /* of what goes to contacts */
 
 	/* Administration. */
