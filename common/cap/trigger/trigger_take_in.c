@@ -48,8 +48,8 @@ prepare(struct mmsghdr *messages, struct iovec *pieces, uint8_t (*octets)[ROOM])
 }
 
 /*
- * One batch. When none of it counted the thread rests for a moment: of a flood there is then more for
- * each call.
+ * One batch. When none of it counted the thread rests for a moment, however many wait: of a flood
+ * there is then more for each call, and what it costs does not grow with it beyond that.
  */
 static void
 receive(struct trigger_take *t)
@@ -65,8 +65,7 @@ receive(struct trigger_take *t)
 	n = recvmmsg(t->udp, messages, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++)
 		trigger_token(t, slice_make(octets[i], messages[i].msg_len));
-	if (n > 0 && n < (int)BATCH &&
-	    before == atomic_load_explicit(&t->accepted, memory_order_relaxed))
+	if (n > 0 && before == atomic_load_explicit(&t->accepted, memory_order_relaxed))
 		(void)nanosleep(&calm, NULL);
 }
 
