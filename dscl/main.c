@@ -95,6 +95,7 @@ static const char *const absent[] = { "edge.",
 	                              "trigger.retry",
 	                              "trigger.rate",
 	                              "trigger.pending_max",
+	                              "trigger.networks",
 	                              NULL };
 
 static const struct profile profile = {

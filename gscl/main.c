@@ -74,6 +74,7 @@ static const char *const absent[] = {
 	"trigger.retry",
 	"trigger.rate",
 	"trigger.pending_max",
+	"trigger.networks",
 	NULL,
 };
 

@@ -36,4 +36,5 @@ opt_check_trigger(const struct opt_check *c)
 {
 	check_contact(c);
 	check_listen(c);
+	opt_check_networks(c, "trigger.networks", &c->o->trigger.networks);
 }

@@ -341,6 +341,7 @@ struct options {
 		int64_t lifetime_ms, retry_ms;
 		int rate; /* of an SCL in an hour */
 		int pending_max;
+		struct options_strings networks;
 		const char *listen; /* of a node, "" = none */
 		const char *uri; /* "" = that of listen */
 		int max; /* in an hour */

@@ -60,6 +60,7 @@ fill_send(struct trigger_conf_send *c, const struct options *o, struct arena *a)
 		                         .retry = o->trigger.retry_ms * US_PER_MS,
 		                         .rate = (unsigned)o->trigger.rate,
 		                         .pending_max = (unsigned)o->trigger.pending_max,
+		                         .networks = ended(a, &o->trigger.networks),
 		                         .ca = some(o->client.ca),
 		                         .certificate = some(o->client.certificate),
 		                         .key = some(o->client.key) };

@@ -282,13 +282,15 @@ on_connection(void *arg, char *remote, char *local, int remote_port, int local_p
 
 /*
  * The exporter's value, and what is computed from it, is for the first request of a session: such
- * an exchange gets a connection of its own, which those after it may use.
+ * an exchange gets a connection of its own, which those after it may use. So does one whose address
+ * is to be asked about, where others share the connections.
  */
 static bool
 set_session(struct transfer *t)
 {
 	const struct exchange *ex = t->ex;
-	bool own = ex->exporter_label != NULL || ex->connected != NULL;
+	bool own = ex->exporter_label != NULL || ex->connected != NULL ||
+	           (ex->address_ok != NULL && ex->credential == NULL);
 
 	if (t->credential == NULL && !own)
 		return true;

@@ -24,6 +24,7 @@ struct trigger_conf_send {
 	int64_t retry; /* to the first repetition; doubled after each */
 	unsigned rate; /* of one SCL in an hour */
 	unsigned pending_max; /* under way */
+	const char *const *networks; /* that may be sent to, beside the public Internet */
 	const char *ca, *certificate, *key; /* PEM files, for addresses of https */
 };
 

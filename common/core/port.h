@@ -49,8 +49,8 @@ struct exchange {
 	struct slice named_by;
 	/*
 	 * NULL, or asked for each address that the host of url has, before a connection to it is made; a
-	 * false one is not tried. With a credential of its own alone: connections that others have made
-	 * were not asked about. http and https alone. Courier thread.
+	 * false one is not tried. Connections that others have made were not asked about: without a
+	 * credential of its own the exchange gets one made for it. http and https alone. Courier thread.
 	 */
 	bool (*address_ok)(void *arg, const struct sockaddr *to);
 	void *address_arg;

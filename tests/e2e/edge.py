@@ -123,9 +123,12 @@ class Outside(Daemon):
 
 
 class Sink:
-    """An HTTPS server, or where nobody may come; what arrives is in requests."""
+    """An HTTPS server, or where nobody may come; what arrives is in requests.
 
-    def __init__(self, identity=None, redirect=None, address="127.0.0.1"):
+    status: of the answer, or a function of the body.
+    """
+
+    def __init__(self, identity=None, redirect=None, address="127.0.0.1", status=204):
         sink = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -136,7 +139,7 @@ class Sink:
                 """A notification."""
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 sink.requests.append((self.path, dict(self.headers), body))
-                self.send_response(307 if redirect else 204)
+                self.send_response(307 if redirect else status(body) if callable(status) else status)
                 if redirect:
                     self.send_header("Location", redirect)
                 self.send_header("Content-Length", "0")

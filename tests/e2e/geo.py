@@ -87,7 +87,7 @@ class World:
     def __init__(self, bed, **settings):
         self.bed = bed
         self.provider = Provider(bed, tapped=Way, settings={"geo": {"enabled": True, "hold": f"{HOLD:.0f} s", "access_right": xml.RIGHT},
-                                                "trigger": {"enabled": True, "rate": 200}, **settings})
+                                                "trigger": {"enabled": True, "rate": 200, "networks": ["127.0.0.0/8"]}, **settings})
         self.provider.set("trigger", contact=f"https://localhost:{self.provider.tap.port}")
         self.provider.start()
         self.server = bed.add(Receiver())

@@ -51,7 +51,7 @@ class World:
 
     def __init__(self, bed):
         self.bed, self.apps, self.edge_port = bed, pki.Authority(bed.path("apps")), pick_port()
-        settings = {"trigger": {"enabled": True, "retry": "200 ms", "rate": 200},
+        settings = {"trigger": {"enabled": True, "retry": "200 ms", "rate": 200, "networks": ["127.0.0.0/8"]},
                     "geo": {"enabled": True, "hold": "1 s", "access_right": xml.RIGHT}, "edge": {"enabled": True}, **overload.DRILL}
         self.nscl = overload.Net(bed, settings=settings, tapped=Road)
         self.road = bed.add(Road(self.nscl.mid_port))

@@ -36,9 +36,10 @@ def beside(row, part):
 
 
 def false_triggers(row, bed):
-    """False, foreign, altered, old and late triggers."""
+    """False, foreign, altered, old and late triggers; an SCL that has some sent inside."""
     trigger.false(row, bed)
     beside(row, trigger.again)
+    beside(row, trigger.inside)
     if LONG:
         beside(row, trigger.flood)
 

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 
+from edge import Silence as Silent, Sink
 from lib import xml
 from lib.bed import pick_port, wait_for
 from lib.m2mkeys import Kmr, trigger
@@ -70,10 +71,10 @@ class Post:
 class World:
     """A provider whose triggers lead to it, and nodes."""
 
-    def __init__(self, bed, **more):
+    def __init__(self, bed, networks=("127.0.0.0/8",), **more):
         self.bed, self.count = bed, 0
-        self.provider = Provider(bed, tapped=True, settings={"trigger": {"enabled": True, "retry": "200 ms",
-                                                                         "rate": 200}}, **more)
+        self.provider = Provider(bed, tapped=True, settings={"trigger": {
+            "enabled": True, "retry": "200 ms", "rate": 200, "networks": list(networks), **more}})
         self.provider.set("trigger", contact=self.contact)
         self.provider.start()
 
@@ -191,6 +192,163 @@ def real(report, bed):
     report.ok(dropped(gateway, "replay") >= 5, "what was sent again with the same counter had no effect", told(gateway))
 
 
+# ---- where they go ----
+
+class Datagrams:
+    """A UDP port, and whether anything has come to it."""
+
+    def __init__(self, address="127.0.0.1", family=socket.AF_INET):
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+
+    def take(self):
+        """What has come, or None."""
+        try:
+            return self.socket.recv(2048)
+        except BlockingIOError:
+            return None
+
+    def close(self):
+        """Ends it."""
+        self.socket.close()
+
+
+class Played:
+    """An SCL that the test plays, and whose remTriggerAddr it names."""
+
+    def __init__(self, world, scl_id):
+        self.world, self.scl_id, self.link = world, scl_id, f"http://{scl_id}.example.org/m2m"
+        self.kmr, _, self.session = world.provider.node(scl_id)
+        self.registered = False
+
+    def name(self, address):
+        """Registers with that address, or changes it."""
+        named = f"<m2m:remTriggerAddr>{address}</m2m:remTriggerAddr>"
+        if self.registered:
+            body = f"<m2m:scl {xml.NS}>{named}<m2m:mgmtProtocolType>OMA_DM</m2m:mgmtProtocolType></m2m:scl>"
+            made = self.session.request("PUT", f"/m2m/scls/{self.scl_id}", body, {"From": self.link})
+        else:
+            body = registration(self.scl_id, self.link).replace("<m2m:link>", f"{named}<m2m:link>")
+            made = self.session.request("POST", "/m2m/scls", body, {"From": self.link})
+        assert made.status in (200, 201, 204), made
+        self.registered = True
+
+    def trigger(self, address=None):
+        """The answer to an administrator who has it triggered."""
+        if address:
+            self.name(address)
+        return self.world.send(self, "connect")
+
+    def close(self):
+        """Ends its session."""
+        self.session.close()
+
+
+def _count(world, name):
+    """A counter of the NSCL."""
+    return world.counters().get(name, 0)
+
+
+BARRED = "trigger_refused{reason=BAD_ADDRESS}"
+
+
+def _refused(report, world, scl, address):
+    """An address that is seen to be none that may be."""
+    before = _count(world, BARRED)
+    answer = scl.trigger(address)
+    report.ok(answer.status == 409 and b"BAD_ADDRESS" in answer.body, f"{address}: refused", answer)
+    report.equal(_count(world, BARRED), before + 1, f"{address}: counted")
+
+
+def _refused_late(report, world, scl, address):
+    """One with a name: where it leads to is seen when it is connected to."""
+    before = _count(world, BARRED)
+    answer = scl.trigger(address)
+    report.equal(answer.status, 202, f"{address}: a name is taken", answer)
+    report.ok(wait_for(lambda: _count(world, BARRED) == before + 1, 60), f"{address}: but not what it leads to", world.counters())
+
+
+def inside(report, bed):
+    """An SCL names an address inside: nothing is sent there, whatever it is called"""
+    world, silence, silence6 = World(bed, networks=()), Silent(), Silent("::1", socket.AF_INET6)
+    udp, udp6, sink = Datagrams(), Datagrams("::1", socket.AF_INET6), Sink()
+    for end in (silence, silence6, udp, udp6, sink):
+        bed.add(end)
+    scl = bed.add(Played(world, "prober"))
+    ports = f"udp://127.0.0.1:{udp.port}", f"udp://[::1]:{udp6.port}", f"udp://[::ffff:127.0.0.1]:{udp.port}", f"udp://0.0.0.0:{udp.port}"
+    for address in (*ports, "udp://10.0.0.1:9", "udp://169.254.169.254:80", "udp://255.255.255.255:9", "udp://224.0.0.1:9"):
+        _refused(report, world, scl, address)
+    p = silence.port
+    for address in (f"http://127.0.0.1:{p}/x", f"https://127.0.0.1:{p}", f"http://[::1]:{silence6.port}/x",
+                    "http://169.254.169.254/latest", f"http://[::ffff:127.0.0.1]:{p}/x", f"http://evil@127.0.0.1:{p}/x",
+                    f"http://127.0.0.1:{world.provider.admin_port}/admin"):
+        _refused(report, world, scl, address)
+    report.ok(wait_for(lambda: "trigger-not-sent" in world.provider.log(), 20), "it is in the log", world.provider.log_tail)
+    report.equal(world.provider.log().count("trigger-not-sent"), 1, "but not each", world.provider.log_tail)
+    names = f"http://localhost:{p}/x", f"https://localhost:{p}/x", f"http://2130706433:{p}/x", f"http://0x7f.1:{p}/x"
+    for address in names:
+        _refused_late(report, world, scl, address)
+    report.ok("not permitted" in world.provider.log(), "the log says why", world.provider.log_tail)
+    client = bed.add(world.provider.client(APP))
+    client.post("/m2m/containers", xml.container("c"))
+    target = "/m2m/containers/c/contentInstances"
+    report.equal(client.post(f"{target}/subscriptions", xml.subscription(f"http://localhost:{sink.port}/notes")).status, 201,
+                 "an application inside subscribes")
+    client.post(target, xml.instance("hello"))
+    report.ok(wait_for(lambda: sink.requests, 60), "and is notified", world.provider.log_tail)
+    _refused_late(report, world, scl, f"http://localhost:{sink.port}/token")
+    report.equal({path for path, _, _ in sink.requests}, {"/notes"}, "the connection that this has left open is not used")
+    time.sleep(CALM)
+    report.equal((silence.count, silence6.count, udp.take(), udp6.take()), (0, 0, None, None), "nothing has arrived anywhere")
+    report.equal(_count(world, "trigger_datagrams"), 0, "no datagram was sent")
+    report.equal(_count(world, "trigger_posts"), len(names) + 1, "nor was a post tried again")
+
+
+def permitted(report, bed):
+    """Networks that are permitted, own listeners in them that never are, and who redirects"""
+    world, trap, udp = World(bed), Silent(), Datagrams()
+    sink, away = Sink(), Sink(redirect=f"http://127.0.0.1:{trap.port}/x")
+    for end in (trap, udp, sink, away):
+        bed.add(end)
+    scl, provider = bed.add(Played(world, "prober")), world.provider
+    report.equal(scl.trigger(f"udp://127.0.0.1:{udp.port}").status, 202, "a datagram to a network that is permitted")
+    report.ok(wait_for(udp.take, 60), "arrives", provider.log_tail)
+    for number, host in enumerate(("127.0.0.1", "localhost")):
+        report.equal(scl.trigger(f"http://{host}:{sink.port}/token").status, 202, f"a post to {host}")
+        report.ok(wait_for(lambda n=number: len(sink.requests) == n + 1, 60), "arrives", provider.log_tail)
+    report.equal(scl.trigger(f"http://localhost:{away.port}/token").status, 202, "a post to who redirects")
+    report.ok(wait_for(lambda: len(away.requests) == 4, 60), "is tried four times", provider.log_tail)
+    report.equal(trap.count, 0, "a redirection is not followed")
+    for address in (f"http://127.0.0.1:{provider.port}/m2m", f"http://127.0.0.2:{provider.admin_port}/admin",
+                    f"udp://127.0.0.1:{provider.mid_port}", f"https://127.0.0.1:{provider.msbf_port}/m2m/msbf", "udp://10.0.0.1:9"):
+        _refused(report, world, scl, address)
+    for port in (provider.port, provider.admin_port):
+        _refused_late(report, world, scl, f"http://localhost:{port}/m2m")
+
+
+def repeated(report, bed):
+    """A post goes out at most four times, each token for itself"""
+    world, first = World(bed, pending_max=1), []
+    scl = bed.add(Played(world, "twice"))
+    world.provider.issue("twice", nodeId=scl.kmr.node.hex())
+
+    def status(body):
+        """The token that comes first fails twice, the other one always."""
+        first.append(body)
+        return 500 if body != first[0] or first.count(body) <= 2 else 204
+    sink = bed.add(Sink(status=status))
+    report.equal(scl.trigger(f"http://127.0.0.1:{sink.port}/x").status, 202, "one for a node with two roots")
+    report.ok(wait_for(lambda: scl.trigger().status == 202, 60), "it has an end", world.provider.log_tail)
+    counters = [body[24:32] for body in first]
+    of_one = [body for body, counter in zip(first, counters) if counter == counters[0]]
+    report.equal(sorted(of_one.count(body) for body in set(of_one)), [3, 4],
+                 "the token that is delivered went three times, the other one four times")
+    report.equal(world.provider.log().count("trigger-post-failed"), 1, "the log has that it failed, but not each time",
+                 world.provider.log_tail)
+
+
 # ---- who may have one sent ----
 
 def refusals(report, bed):
@@ -211,8 +369,10 @@ def refusals(report, bed):
     answer = world.send(node, 1, notAfter=now() - 1)
     report.equal(answer.status, 400, "one that would be late already", answer)
     client = world.provider.client(APP)
-    answer = client.request("POST", f"/m2m/scls/{node.scl_id}/trigger", '{"reason":1}', {"Content-Type": JSON})
-    report.equal(answer.status, 403, "an application without the right", answer)
+    for _ in range(3):
+        answer = client.request("POST", f"/m2m/scls/{node.scl_id}/trigger", '{"reason":1}', {"Content-Type": JSON})
+        report.equal(answer.status, 403, "an application without the right", answer)
+    report.equal(world.provider.log().count("trigger-refused"), 1, "is in the log, but not each time", world.provider.log_tail)
     client.close()
     _, _, session = world.provider.node("silent-1")
     link = "http://silent-1.example.org/m2m"
@@ -431,4 +591,4 @@ def flood(report, bed):
 
 
 if __name__ == "__main__":
-    run(real, refusals, false, again, many, flood)
+    run(real, inside, permitted, repeated, refusals, false, again, many, flood)

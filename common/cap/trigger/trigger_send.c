@@ -96,14 +96,33 @@ tell(struct sending *x, enum rc rc, const char *reason, unsigned retry_after)
 	x->told = NULL;
 }
 
+static enum trigger_count
+count_of(const char *reason)
+{
+	static const struct {
+		const char *reason;
+		enum trigger_count count;
+	} counts[] = { { "NO_ADDRESS", TRIGGER_COUNT_REFUSED_ADDRESS },
+		       { "BAD_ADDRESS", TRIGGER_COUNT_REFUSED_BAD_ADDRESS } };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		if (strcmp(counts[i].reason, reason) == 0)
+			return counts[i].count;
+	return TRIGGER_COUNT_REFUSED_OTHER;
+}
+
 void
 sending_refuse(struct sending *x, enum rc rc, const char *reason, unsigned retry_after)
 {
-	LOG_WARN(x->s->log, "trigger-not-sent", LOG_Z("scl", x->scl_id), LOG_Z("by", x->actor),
-	         LOG_Z("reason", trigger_reason_name(x->reason)),
-	         LOG_Z("why", reason[0] != '\0' ? reason : status_of(rc)->text));
-	trigger_count(x->s, strcmp(reason, "NO_ADDRESS") == 0 ? TRIGGER_COUNT_REFUSED_ADDRESS
-	                                                      : TRIGGER_COUNT_REFUSED_OTHER);
+	int64_t since_last = 1;
+
+	/* Of one that a rotation has caused, nobody hears elsewhere. */
+	if (x->told == NULL || log_pace_due(&x->s->not_sent, &since_last))
+		LOG_WARN(x->s->log, "trigger-not-sent", LOG_Z("scl", x->scl_id),
+		         LOG_Z("by", x->actor), LOG_Z("reason", trigger_reason_name(x->reason)),
+		         LOG_Z("why", reason[0] != '\0' ? reason : status_of(rc)->text),
+		         LOG_Z("to", x->address), LOG_N("since_last", since_last));
+	trigger_count(x->s, count_of(reason));
 	tell(x, rc, reason, retry_after);
 	sending_end(x);
 }
@@ -183,15 +202,16 @@ scl_was_read(struct scl_call *call)
 {
 	struct sending *x = call->owner;
 	enum rc rc = call->rc;
-	bool has_address = rc == RC_OK && read_address(x) && sending_address(x);
+	bool has_address = rc == RC_OK && read_address(x);
+	const char *reason = "NO_ADDRESS";
 
 	scl_call_end(call);
 	if (rc == RC_NOT_FOUND)
 		sending_refuse(x, rc, "NO_SCL", 0);
 	else if (rc != RC_OK)
 		sending_refuse(x, RC_UNAVAILABLE, "OVERLOAD", 0);
-	else if (!has_address)
-		sending_refuse(x, RC_CONFLICT, "NO_ADDRESS", 0);
+	else if (!has_address || sending_address(x, &reason) != RC_OK)
+		sending_refuse(x, RC_CONFLICT, reason, 0);
 	else
 		ask_token(x);
 }
@@ -310,6 +330,19 @@ send_free(struct trigger_send *s)
 }
 
 static enum rc
+read_networks(struct trigger_send *s, char why[CAPABILITY_WHY_MAX])
+{
+	const char *bad = reach_read(&s->reach, s->conf.networks);
+
+	s->reach.scl = s->scl;
+	if (bad == NULL)
+		return RC_OK;
+	snprintf(why, CAPABILITY_WHY_MAX,
+	         "trigger.networks: %.64s is no address/bits, or they are too many", bad);
+	return RC_BAD_REQUEST;
+}
+
+static enum rc
 make_parts(struct trigger_send *s)
 {
 	const struct failures_conf rate = { .clock = s->clock,
@@ -376,6 +409,8 @@ send_attach(struct scl *scl, const struct capability_conf *conf, void **state,
 	s->cap = conf;
 	trigger_sockets_open(s);
 	rc = make_parts(s);
+	if (rc == RC_OK)
+		rc = read_networks(s, why);
 	if (rc == RC_OK)
 		rc = trigger_rest_add(s, why);
 	if (rc == RC_OK)

@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "base/log_pace.h"
 #include "cap/capability.h"
+#include "cap/reach.h"
 #include "core/endpoint.h"
 #include "core/scl.h"
 #include "mas/admin.h"
@@ -14,7 +16,7 @@
 #include "sec/failures.h"
 
 #define TRIGGER_ADDRESS_MAX 1023u
-#define TRIGGER_REPEATS 3u /* of a datagram, after the first */
+#define TRIGGER_REPEATS 3u /* of each token, after the first time */
 #define TRIGGER_BODY_MAX 256u
 #define TRIGGER_ACTOR_MAX 64u
 
@@ -47,7 +49,8 @@ struct sending {
 	char path[512];
 	char address[TRIGGER_ADDRESS_MAX + 1]; /* remTriggerAddr */
 	struct mas_trigger token;
-	unsigned which; /* token that goes next */
+	unsigned which; /* token that is posted */
+	bool delivered[MAS_TRIGGER_TOKENS]; /* by a post */
 	unsigned turn; /* repetitions that were made */
 	bool waiting; /* task is the next repetition */
 	struct scl_task task;
@@ -55,6 +58,9 @@ struct sending {
 	struct sockaddr_storage to;
 	socklen_t n_to;
 	struct exchange ex;
+	/* Of the addresses that the host of a post has: whether one may be, the last that may not. */
+	bool permitted;
+	char barred[REACH_TEXT];
 };
 
 struct trigger_send {
@@ -67,6 +73,8 @@ struct trigger_send {
 	struct failures *rate; /* triggers of an SCL are what is counted */
 	struct credential *credential; /* of https */
 	const struct capability_conf *cap;
+	struct reach reach; /* of addresses that SCLs have named */
+	struct log_pace not_sent, refused, post_failed;
 	int sockets[2]; /* of IPv4, IPv6; -1: none */
 	struct endpoint endpoint;
 	char *path;
@@ -113,10 +121,11 @@ void sending_refuse(struct sending *x, enum rc rc, const char *reason, unsigned 
 void trigger_sockets_open(struct trigger_send *s);
 void trigger_sockets_close(struct trigger_send *s);
 /*
- * Takes x->address for what it is: false for one that nothing can be sent to (a name of a host is
- * none for datagrams).
+ * Takes x->address for what it is. RC_OK, or RC_CONFLICT and *reason: NO_ADDRESS, nothing can be sent
+ * to it (a name of a host is none for datagrams); BAD_ADDRESS, nothing may. What a name leads to is
+ * seen when it is sent to.
  */
-bool sending_address(struct sending *x);
+enum rc sending_address(struct sending *x, const char **reason);
 /* Sends the tokens, and again; ends in sending_end. Courier. */
 void sending_go(struct sending *x);
 

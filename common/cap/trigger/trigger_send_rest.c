@@ -112,8 +112,12 @@ app_begin(struct req *rq)
 static enum rc
 refuse_right(struct trigger_send *s, struct req *rq, const struct endpoint_who *who)
 {
-	LOG_WARN(s->log, "trigger-refused", LOG_S("application", who->app_id),
-	         LOG_S("claimed", who->claimed), LOG_S("scl", endpoint_rest(rq)));
+	int64_t since_last;
+
+	if (log_pace_due(&s->refused, &since_last))
+		LOG_WARN(s->log, "trigger-refused", LOG_S("application", who->app_id),
+		         LOG_S("claimed", who->claimed), LOG_S("scl", endpoint_rest(rq)),
+		         LOG_N("since_last", since_last));
 	trigger_count(s, TRIGGER_COUNT_REFUSED_RIGHT);
 	return endpoint_refuse(rq, RC_FORBIDDEN, SLICE_LIT("NO_RIGHT"));
 }
