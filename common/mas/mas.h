@@ -279,6 +279,20 @@ struct mas_identity {
 	struct tables_job job; /* the MAS's */
 };
 
+/*
+ * inquire: whether what a node was given elsewhere may stand. For whoever may have missed that it was
+ * revoked (mas_watcher.lost).
+ */
+struct mas_inquire {
+	struct node_id node;
+
+	struct mas_outcome outcome;
+	bool stands; /* RC_OK: the MAS knows the node, and has not revoked it */
+	void (*done)(struct mas_inquire *q);
+	void *owner;
+	struct tables_job job; /* the MAS's */
+};
+
 /* Names a serving network without saying who it is: H("m2m1 snid" || SCL-ID)[0..15]. */
 enum rc mas_serving_id(struct slice scl_id, struct node_id *out);
 
@@ -359,6 +373,7 @@ struct mas_ops {
 	void (*used)(void *mas, uint64_t connection_id, uint64_t requests, uint64_t octets);
 	void (*trigger)(void *mas, struct mas_trigger *c);
 	void (*identity)(void *mas, struct mas_identity *i);
+	void (*inquire)(void *mas, struct mas_inquire *q);
 };
 
 /* One MAS: the functions and whose they are. */

@@ -142,6 +142,7 @@ void mas_local_report(void *self, struct mas_report *c);
 void mas_local_live(void *self, struct mas_live *l);
 void mas_local_trigger(void *self, struct mas_trigger *c);
 void mas_local_identity(void *self, struct mas_identity *i);
+void mas_local_inquire(void *self, struct mas_inquire *q);
 /*
  * The secret of the generator goes under the present master key. *changed: it was under the old one.
  * RC_OK also when there is none.

@@ -519,6 +519,7 @@ static const struct mas_ops local_ops = {
 	.used = local_used,
 	.trigger = mas_local_trigger,
 	.identity = mas_local_identity,
+	.inquire = mas_local_inquire,
 };
 
 struct mas

@@ -319,6 +319,12 @@ remote_identity(void *self, struct mas_identity *i)
 }
 
 static void
+remote_inquire(void *self, struct mas_inquire *q)
+{
+	push(self, &remote_inquire_kind, q);
+}
+
+static void
 remote_watch(void *self, struct mas_watcher *w)
 {
 	struct mas_remote *r = self;
@@ -359,6 +365,7 @@ static const struct mas_ops remote_ops = {
 	.used = remote_used,
 	.trigger = remote_trigger,
 	.identity = remote_identity,
+	.inquire = remote_inquire,
 };
 
 static void

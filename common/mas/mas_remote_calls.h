@@ -41,6 +41,6 @@ struct remote_kind {
 extern const struct remote_kind remote_connect_kind, remote_end_kind, remote_report_kind,
 	remote_provision_kind, remote_live_kind, remote_bind_kind, remote_revoke_kind,
 	remote_other_kind, remote_verdict_kind, remote_gaka_kind, remote_group_keys_kind,
-	remote_trigger_kind, remote_identity_kind;
+	remote_trigger_kind, remote_identity_kind, remote_inquire_kind;
 
 #endif

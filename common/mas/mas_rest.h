@@ -21,6 +21,7 @@
  *   GET  nodes/{nodeId}/groupKeys nscl   for a node that has a connection with it
  *   GET  group-feed               nscl, gw  groups whose vectors are void; gw: of its own
  *   POST trigger                  nscl   tokens that wake a node
+ *   GET  nodes/{nodeId}/standing  nscl   {stands}: it is known, and was not revoked
  *   GET  stats                    any of them, and urn:m2m:role:admin
  *
  * A NSCL names its own connections alone: end and report of another's are answered as those of one

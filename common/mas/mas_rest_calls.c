@@ -527,6 +527,8 @@ const struct rest_op rest_ops[] = {
 	  rest_identity_begin },
 	{ REQ_RETRIEVE, "generator", ROLE_NSCL_URI, NULL, 0, rest_generator_check,
 	  rest_identity_begin },
+	{ REQ_RETRIEVE, "nodes/*/standing", ROLE_NSCL_URI, NULL, 0, rest_inquire_check,
+	  rest_inquire_begin },
 	{ REQ_RETRIEVE, "stats", ROLE_NSCL_URI | ROLE_MSBF_URI | ROLE_ADMIN_URI, NULL, 0,
 	  stats_check, stats_begin },
 	{ .path = NULL },

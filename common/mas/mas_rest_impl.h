@@ -92,6 +92,7 @@ struct rest_call {
 		struct mas_group_keys group_keys;
 		struct mas_trigger trigger;
 		struct mas_identity identity;
+		struct mas_inquire inquire;
 	} u;
 	struct ival_report ival;
 	struct device_fingerprint fingerprints[MAS_FINGERPRINTS];
@@ -135,6 +136,10 @@ void rest_trigger_begin(struct rest_call *c);
 bool rest_identity_check(struct rest_call *c);
 bool rest_generator_check(struct rest_call *c);
 void rest_identity_begin(struct rest_call *c);
+
+/* nodes/{id}/standing. */
+bool rest_inquire_check(struct rest_call *c);
+void rest_inquire_begin(struct rest_call *c);
 
 enum rc rest_feed_start(struct mas_rest *r);
 /* Answers what waits and ends the thread. */
