@@ -15,7 +15,7 @@ from lib import pki
 from lib import report as reports
 from lib import xml
 from lib.bed import BUILD, PATIENCE, pick_port, wait_for
-from lib.secure import Node, Provider, listener
+from lib.secure import Node, Provider, listener, secret_file
 from lib.sga import public_pem
 from lib.tls import available
 
@@ -92,17 +92,26 @@ class Server:
 
 
 class World:
-    """A provider with its external interface, a server with a contract, a gateway, a device."""
+    """A provider with its external interface, a server with a contract, a gateway, a device.
 
-    def __init__(self, bed, *, device=None, gateway=None, network=None):
+    mas: a provider that is the MAS alone, in a process of its own.
+    """
+
+    def __init__(self, bed, *, device=None, gateway=None, network=None, mas=None):
         self.bed = bed
         self.apps, self.area, self.edge_port = pki.Authority(bed.path("apps")), pick_port(), pick_port()
         self.application = self.apps.app(APPLICATION)
         self.outside = pki.Authority(bed.path("outside"), "outside-ca")
         settings = {"mpa": {"enabled": True, "contact_timeout": "2 s", **(network or {})},
                     "edge": {"enabled": True, "contact_networks": ["127.0.0.0/8"], "contact_ca": self.outside.cert}}
-        self.provider = Provider(bed, settings=settings)
-        identity = self.provider.servers.server("localhost")
+        if mas:
+            settings["admin"] = {"tokens": secret_file(bed.path("nscl-admin"), mas.secret + "\n")}
+        self.provider = Provider(bed, settings=settings, **({"mas": mas, "roles": ["nscl"]} if mas else {}))
+        self.home = mas or self.provider
+        if mas:
+            self.provider.admin_port = pick_port()
+            self.provider.listeners += ", " + listener(self.provider.admin_port, "none", ["admin"])
+        identity = self.home.servers.server("localhost")
         self.provider.listeners += ", " + listener(self.edge_port, "certificate", ["edge"], certificate=identity.cert, key=identity.key,
                                                    ca=self.apps.cert, crl=self.apps.crl, require_client_cert=True)
         self.provider.write_config()
@@ -120,7 +129,7 @@ class World:
 
     def _node(self, kind, settings):
         node = Node(self.bed, kind, self.provider, settings=settings)
-        kmr = self.provider.issue(node.scl_id)
+        kmr = self.home.issue(node.scl_id)
         node.provide(kmr)
         node.id = kmr.node.hex()
         return node
@@ -178,6 +187,11 @@ class World:
         self.certify()
 
     # ---- what is seen ----
+
+    def revoked(self, warrant):
+        """Whether the operator has revoked it."""
+        rows = self.provider.administer("GET", "/warrants")["warrants"]
+        return {row["serial"]: row["revoked"] for row in rows}[serial(warrant)]
 
     def status(self):
         """Of the device."""
@@ -326,8 +340,44 @@ def hashes(report, bed):
     report.equal(status["session"]["octets"], SHORT, f"A3 has hashes: {whole} octets before, {SHORT} now")
 
 
+def missed(report, bed):
+    """A MAS of another process has revoked nodes of which the NSCL was not told."""
+    mas = Provider(bed, name="mas", roles=["mas"]).start()
+    w = World(bed, mas=mas).ready()
+    if not report.ok(w.stands(), "the device stands, with a MAS in another process", lambda: f"{w.status()} {w.provider.log_tail(20)}"):
+        return
+    w.provider.kill()
+    mas.kill()
+    w.provider.start()
+    point = f"/warrants/accessPoints/{w.gscl.scl_id}"
+    answer = w.provider.admin("POST", point)
+    report.ok(answer.status == 503 and b"IN_DOUBT" in answer.body, "as long as the MAS cannot be asked about a gateway it gets no warrant", answer)
+    mas.start()
+    report.ok(wait_for(lambda: w.provider.admin("POST", point).status == 201, LONG_WAIT), "then it does", w.provider.log_tail)
+    report.equal([w.revoked(one) for one in (w.w3, w.w4, w.w5)], [False] * 3, "nothing was revoked by that")
+    report.ok(w.stands(), "the device stands", w.gscl.log_tail)
+    w.provider.kill()
+    before = w.gscl.log().count("event=mpa-cut")
+    mas.revoke(w.dscl.id)
+    w.provider.start()
+    report.ok(wait_for(lambda: w.revoked(w.w3) and w.revoked(w.w4), LONG_WAIT),
+              "what a device has that was revoked while the NSCL was down is revoked", w.provider.log_tail)
+    report.ok(wait_for(lambda: w.gscl.log().count("event=mpa-cut") > before, LONG_WAIT), "the gateway is told, and ends the session", w.gscl.log_tail)
+    report.ok(not w.revoked(w.w5), "its own warrant stands")
+    report.equal(w.provider.admin("POST", f"/warrants/devices/{w.dscl.id}", {"server": SERVER, "warrant": text(w.w3)}).status, 404,
+                 "nothing more is issued to the device")
+    os.kill(w.provider.pid, signal.SIGSTOP)
+    mas.kill()      # the NSCL waits for no answer of it any more
+    mas.start()
+    mas.revoke(w.gscl.id)
+    mas.kill()      # with it what it would have told
+    mas.start()
+    os.kill(w.provider.pid, signal.SIGCONT)
+    report.ok(wait_for(lambda: w.revoked(w.w5), LONG_WAIT), "nor is what a MAS has forgotten to tell missed", w.provider.log_tail)
+
+
 if __name__ == "__main__":
     if not available():
         print("mpa: there is no openssl command")
         sys.exit(SKIPPED)
-    reports.run(story, hashes, ends, revoked, required, *((renewed,) if reports.LONG else ()))
+    reports.run(story, hashes, ends, revoked, required, missed, *((renewed,) if reports.LONG else ()))

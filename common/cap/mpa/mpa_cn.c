@@ -189,8 +189,15 @@ cn_revoked_node(struct sec_watcher *w, const struct node_id *node, uint64_t conn
 }
 
 static void
+cn_lost(struct sec_watcher *w)
+{
+	cn_doubt_begin((struct mpa_cn *)(void *)((char *)w - offsetof(struct mpa_cn, watcher)));
+}
+
+static void
 cn_free(struct mpa_cn *cn)
 {
+	cn_doubt_close(cn);
 	tables_work_stop(cn->work);
 	pool_stop(cn->pool);
 	mpa_cache_free(cn->cache);
@@ -205,6 +212,8 @@ open_parts(struct mpa_cn *cn, char why[CAPABILITY_WHY_MAX])
 {
 	enum rc rc = open_book(cn, why);
 
+	if (rc == RC_OK)
+		rc = cn_doubt_open(cn);
 	if (rc == RC_OK)
 		rc = secret_random(&cn->birth, sizeof(cn->birth));
 	if (rc == RC_OK && cn->conf->chains_max > 0)
@@ -247,7 +256,7 @@ cn_attach(struct scl *scl, const struct capability_conf *conf, void **state,
 		cn_free(cn);
 		return rc;
 	}
-	cn->watcher = (struct sec_watcher){ .revoked = cn_revoked_node };
+	cn->watcher = (struct sec_watcher){ .revoked = cn_revoked_node, .lost = cn_lost };
 	conf->sec->revoked_watch(conf->sec->arg, &cn->watcher);
 	*state = cn;
 	return RC_OK;
@@ -274,6 +283,8 @@ cn_start(struct scl *scl, const struct capability_conf *conf, void **state,
 	cn->pool = pool;
 	cn->running = true;
 	pthread_mutex_unlock(&cn->lock);
+	/* The MAS may have said something of which the end of this process came first. */
+	cn_doubt_begin(cn);
 	return RC_OK;
 }
 

@@ -56,12 +56,15 @@ struct cn_op {
 	struct node_id node;
 	struct slice id, body, scl_id; /* live until it is answered */
 	int64_t now; /* seconds since 1970 */
+	void (*ended)(struct cn_op *op,
+	              enum rc rc); /* on the thread of the book; NULL: not wanted */
 
 	/* What run leaves for the answer. */
 	enum rc then; /* of a success */
 	const char *reason; /* of a refusal; constant */
 	struct buf answer;
 	unsigned issued, revoked;
+	unsigned retry_after; /* of a refusal; seconds, 0: none */
 	bool changed; /* what access points have to know */
 };
 
@@ -76,6 +79,24 @@ struct cn_admin {
 	struct mpa_cn *cn;
 	const struct cn_row *row;
 	struct admin_more more;
+};
+
+struct cn_inquiry;
+
+/* Nodes of which it is not known whether they still stand. */
+struct cn_doubt {
+	struct scl_task task; /* begins the next step */
+	struct cn_inquiry *inquiry;
+
+	/* mpa_cn.lock guards the rest. */
+	bool over; /* nobody is in doubt */
+	bool busy; /* a step is under way, or will be */
+	bool waits; /* for task */
+	bool again; /* something was lost since that step began */
+	bool begun; /* nodes up to sure are in doubt no more */
+	bool gone; /* asked is to lose what it has */
+	struct node_id sure, asked;
+	int64_t pause; /* before the next try, after a failure */
 };
 
 struct mpa_cn {
@@ -99,6 +120,7 @@ struct mpa_cn {
 	struct scl_task due; /* polls that have waited long enough */
 	uint64_t birth; /* random: entity tags are of one process */
 	unsigned n_warrants; /* in the book; its thread alone */
+	struct cn_doubt doubt;
 
 	pthread_mutex_t lock; /* guards the rest */
 	bool running;
@@ -149,8 +171,8 @@ void cn_put_network(const struct mpa_cn *cn, struct buf *b);
 extern const struct cn_row cn_row_key, cn_row_credentials; /* mpa_cn_rest.c */
 extern const struct cn_row cn_rows_servers[], cn_rows_issue[], cn_rows_list[];
 extern const unsigned cn_n_rows_servers, cn_n_rows_issue, cn_n_rows_list;
-/* mpa_cn_list.c: all that a party has. */
-enum rc cn_drop_party(struct cn_op *op, struct tables_tx *tx, const struct cn_party *p);
+/* mpa_cn_list.c: revokes all that a node has, and takes its key away; RC_OK also when it has none. */
+enum rc cn_drop_node(struct cn_op *op, struct tables_tx *tx, const struct node_id *node);
 
 /* ---- mpa_cn_rest.c ---- */
 
@@ -166,6 +188,17 @@ void cn_anchor_changed(struct mpa_cn *cn);
 void cn_anchor_open(struct mpa_cn *cn);
 /* Answers all that wait; nothing runs any more. */
 void cn_anchor_stop(struct mpa_cn *cn);
+
+/* ---- mpa_cn_doubt.c ---- */
+
+/* RC_UNAVAILABLE. */
+enum rc cn_doubt_open(struct mpa_cn *cn);
+/* Nothing runs any more but, maybe, the MAS. One that was never opened: fine. */
+void cn_doubt_close(struct mpa_cn *cn);
+/* From then on every node is in doubt until the MAS was asked about it. Any thread, never blocks. */
+void cn_doubt_begin(struct mpa_cn *cn);
+/* RC_OK; or refused: that node (NULL: any) is in doubt. */
+enum rc cn_sure_of(struct cn_op *op, const struct node_id *node);
 
 /* ---- mpa_cn_transcript.c ---- */
 

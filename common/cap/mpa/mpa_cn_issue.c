@@ -69,7 +69,7 @@ find_parties(struct cn_op *op, struct tables_tx *tx, struct device_case *d)
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && d->server.state != CN_ACTIVE))
 		return cn_refuse_op(op, RC_NOT_FOUND, "NO_SERVER");
 	node_id_text(&node, d->name);
-	return rc;
+	return rc == RC_OK ? cn_sure_of(op, &node) : rc;
 }
 
 /* W3: the server's, under W1, for this device and its key, wherever it is to be valid. */
@@ -241,6 +241,8 @@ run_access_point(struct cn_op *op, struct tables_tx *tx)
 	rc = cn_party_named(tx, op->id, &p);
 	if (rc == RC_NOT_FOUND)
 		return cn_refuse_op(op, rc, "NO_KEY");
+	if (rc == RC_OK)
+		rc = cn_sure_of(op, &p.node);
 	return rc == RC_OK ? issue_w5(op, tx, &p, not_after) : rc;
 }
 

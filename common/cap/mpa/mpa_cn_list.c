@@ -39,8 +39,8 @@ run_key(struct cn_op *op, struct tables_tx *tx)
 	return RC_OK;
 }
 
-enum rc
-cn_drop_party(struct cn_op *op, struct tables_tx *tx, const struct cn_party *found)
+static enum rc
+drop_party(struct cn_op *op, struct tables_tx *tx, const struct cn_party *found)
 {
 	char scl[SCL_ID_MAX + 1] = "", name[NODE_ID_TEXT];
 	struct cn_party p = *found;
@@ -66,13 +66,22 @@ cn_drop_party(struct cn_op *op, struct tables_tx *tx, const struct cn_party *fou
 	return rc;
 }
 
+enum rc
+cn_drop_node(struct cn_op *op, struct tables_tx *tx, const struct node_id *node)
+{
+	struct cn_party p;
+	enum rc rc = cn_party_get(tx, node, &p);
+
+	return rc == RC_NOT_FOUND ? RC_OK : rc == RC_OK ? drop_party(op, tx, &p) : rc;
+}
+
 static enum rc
 run_key_delete(struct cn_op *op, struct tables_tx *tx)
 {
 	struct cn_party p;
 	enum rc rc = find_party(op, tx, &p);
 
-	return rc == RC_OK ? cn_drop_party(op, tx, &p) : rc;
+	return rc == RC_OK ? drop_party(op, tx, &p) : rc;
 }
 
 /* ---- all warrants ---- */

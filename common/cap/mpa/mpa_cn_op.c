@@ -112,8 +112,9 @@ answer(struct cn_op *op, enum rc rc)
 		if (rc == RC_OK)
 			admin_ask_end(op->ask, op->then, buf_view(&op->answer));
 		else
-			admin_ask_refuse(op->ask, rc, reason, 0);
+			admin_ask_refuse(op->ask, rc, reason, op->retry_after);
 	} else if (op->rq != NULL) {
+		req_answer(op->rq)->retry_after = op->retry_after;
 		if (rc == RC_OK)
 			rc = endpoint_answer(op->rq, op->then, op->answer.n > 0 ? CN_JSON : "",
 			                     buf_view(&op->answer));
@@ -131,7 +132,7 @@ run(struct tables_job *j, struct tables_tx *tx)
 	buf_clear(&op->answer);
 	op->then = RC_OK;
 	op->reason = NULL;
-	op->issued = op->revoked = 0;
+	op->issued = op->revoked = op->retry_after = 0;
 	op->changed = false;
 	return op->row->run(op, tx);
 }
@@ -156,6 +157,8 @@ done(struct tables_job *j, enum rc rc)
 		cn_anchor_changed(cn);
 	/* What was done is done, whether or not there is memory to say so. */
 	answer(op, rc == RC_OK && op->answer.failed ? RC_UNAVAILABLE : rc);
+	if (op->ended != NULL)
+		op->ended(op, rc);
 	buf_fini(&op->answer);
 	free(op);
 }
@@ -239,19 +242,23 @@ cn_admin_open(struct mpa_cn *cn)
 static enum rc
 run_node(struct cn_op *op, struct tables_tx *tx)
 {
-	struct cn_party p;
-	enum rc rc = cn_party_get(tx, &op->node, &p);
+	return cn_drop_node(op, tx, &op->node);
+}
 
-	return rc == RC_NOT_FOUND ? RC_OK : rc == RC_OK ? cn_drop_party(op, tx, &p) : rc;
+/* What could not be done is found again by asking the MAS. */
+static void
+node_ended(struct cn_op *op, enum rc rc)
+{
+	if (rc != RC_OK)
+		cn_doubt_begin(op->cn);
 }
 
 void
 cn_node_revoked(struct mpa_cn *cn, const struct node_id *node)
 {
 	static const struct cn_row row = { .name = "mpa-node-revoked", .run = run_node };
-	const struct cn_op how = { .node = *node };
+	const struct cn_op how = { .node = *node, .ended = node_ended };
 
 	if (cn_op_begin(cn, &row, &how) != RC_OK)
-		LOG_ERROR(cn->log, "mpa-store-failed",
-		          LOG_Z("reason", "the warrants of a revoked node stay"));
+		cn_doubt_begin(cn);
 }

@@ -117,6 +117,10 @@ run_key(struct cn_op *op, struct tables_tx *tx)
 		return cn_refuse_op(op, RC_CONFLICT, "KEY_IN_USE");
 	if (rc != RC_NOT_FOUND || other != RC_NOT_FOUND)
 		return rc != RC_NOT_FOUND ? rc : other;
+	/* Whoever comes now would not be among those that are asked about. */
+	rc = cn_sure_of(op, NULL);
+	if (rc != RC_OK)
+		return rc;
 	p = (struct cn_party){ .node = op->node, .key = key, .scl_id = op->id };
 	op->then = RC_CREATED;
 	cn_count(op->cn, CN_KEYS_N);

@@ -149,6 +149,37 @@ cn_party_named(struct tables_tx *tx, struct slice scl_id, struct cn_party *out)
 	return unpack_done(&u) ? cn_party_get(tx, &node, out) : RC_PRECONDITION;
 }
 
+struct finding {
+	struct node_id *node;
+	bool found;
+};
+
+static bool
+party_visit(void *arg, struct slice key, struct slice val)
+{
+	struct finding *f = arg;
+
+	(void)val;
+	f->found = key.n == 1 + NODE_ID_BYTES;
+	if (f->found)
+		memcpy(f->node->v, key.p + 1, NODE_ID_BYTES);
+	return false;
+}
+
+enum rc
+cn_party_next(struct tables_tx *tx, const struct node_id *after, struct node_id *out)
+{
+	struct table_key from = { .n = 0 };
+	struct finding f = { .node = out };
+	static const char prefix[] = { PARTY };
+	enum rc rc;
+
+	if (after != NULL)
+		from = table_key_of(PARTY, after->v, NODE_ID_BYTES);
+	rc = tables_scan(tx, slice_make(prefix, 1), table_key_view(&from), 1, party_visit, &f);
+	return rc == RC_OK && !f.found ? RC_NOT_FOUND : rc;
+}
+
 enum rc
 cn_party_put(struct tables_tx *tx, const struct cn_party *p)
 {

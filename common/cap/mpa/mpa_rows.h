@@ -58,6 +58,8 @@ enum rc cn_server_get(struct tables_tx *tx, struct slice id, struct cn_server *o
 enum rc cn_server_put(struct tables_tx *tx, const struct cn_server *s);
 enum rc cn_server_del(struct tables_tx *tx, struct slice id);
 enum rc cn_party_get(struct tables_tx *tx, const struct node_id *node, struct cn_party *out);
+/* The first whose node is above after, NULL: of all. RC_NOT_FOUND: there is none. */
+enum rc cn_party_next(struct tables_tx *tx, const struct node_id *after, struct node_id *out);
 /* By its SCL-ID. */
 enum rc cn_party_named(struct tables_tx *tx, struct slice scl_id, struct cn_party *out);
 enum rc cn_party_put(struct tables_tx *tx, const struct cn_party *p);
