@@ -21,6 +21,7 @@ CALM = 1.0          # seconds in which what has no effect would have shown one
 FLOOD = 100_000     # datagrams in a second, of the long form
 FLOOD_SECONDS = 20 if LONG else 3
 FLOOD_SHARE = 0.30  # of a core
+UDP_SEGMENT = 103   # <linux/udp.h>
 LOCAL = "http://127.0.0.1/local"
 
 
@@ -555,6 +556,21 @@ def _pour(node, datagrams, until):
     return sent / (time.monotonic() - begin)
 
 
+def _drown(node, data, until):
+    """Datagrams of that as fast as it goes, many in each call; how many."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect(("127.0.0.1", node.post.to))
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(data))
+    begin, sent, segments = time.monotonic(), 0, 60
+    while time.monotonic() < until:
+        try:
+            sent += sock.send(data * segments) // len(data)
+        except OSError:
+            pass
+    sock.close()
+    return sent / (time.monotonic() - begin)
+
+
 def flood(report, bed):
     """A flood of false triggers costs a part of a core, and a real one gets through"""
     world = World(bed)
@@ -583,6 +599,11 @@ def flood(report, bed):
             time.sleep(0.1)
         report.equal(accepted(node), number + 1, f"a real one that is repeated is taken in a flood {name}", told(node))
         pouring.join()
+    rates = []
+    share = _share(node, FLOOD_SECONDS, lambda until: rates.append(_drown(node, kinds["by another key"][0], until)))
+    report.note(f"as fast as it goes: {rates[0]:.0f} datagrams/s, {100 * share:.1f} % of a core")
+    report.ok(rates[0] > 2 * FLOOD, "much more than that can be sent", rates)
+    report.ok(share <= FLOOD_SHARE, f"nor does that cost more than {100 * FLOOD_SHARE:.0f} % of a core", share)
     drops = told(node)[1]
     report.ok(drops["malformed"] > 1000 and drops["tag"] > 1000, "floods are counted", drops)
     report.ok(len(re.findall("trigger-dropped", node.log())) < 10, "and hardly in the log", node.log_tail)

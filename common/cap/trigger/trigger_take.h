@@ -69,6 +69,8 @@ struct trigger_locate {
 	size_t n_body;
 };
 
+struct trigger_batch;
+
 struct trigger_take {
 	struct scl *scl;
 	struct log *log;
@@ -80,6 +82,7 @@ struct trigger_take {
 	struct endpoint endpoint;
 	char *path;
 	int udp; /* -1: none */
+	struct trigger_batch *batch; /* of datagrams; the thread's */
 	int event; /* something for the thread beside datagrams */
 	pthread_t thread;
 	bool started;

@@ -19,10 +19,12 @@
 #include "codec/json_fields.h"
 #include "core/peer.h"
 
-#define BATCH 64u /* datagrams in one call */
+#define BATCH 256u /* datagrams in one call */
 #define ROOM (TRIGGER_MAX + 1) /* what is longer shows by that */
 #define RECEIVE_BUFFER (1 << 20)
-#define CALM_NS 1000000L /* after a batch that had nothing good */
+#define SECOND_NS INT64_C(1000000000)
+#define CALM_NS INT64_C(1000000) /* after a batch that had nothing good, at least */
+#define CALM_TIMES 3 /* as long as it took: of a core a quarter at most */
 #define BODY_MAX 65536u
 #define ANSWER_MAX 4096u
 #define MEDIA_JSON "application/json"
@@ -37,36 +39,63 @@ trigger_in_wake(const struct trigger_take *t)
 
 /* ---- datagrams ---- */
 
-static void
-prepare(struct mmsghdr *messages, struct iovec *pieces, uint8_t (*octets)[ROOM])
+/* What one call gives. */
+struct trigger_batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec pieces[BATCH];
+	uint8_t octets[BATCH][ROOM];
+};
+
+/* NULL without memory. */
+static struct trigger_batch *
+batch_new(void)
 {
-	for (unsigned i = 0; i < BATCH; i++) {
-		pieces[i] = (struct iovec){ octets[i], ROOM };
-		messages[i] =
-			(struct mmsghdr){ .msg_hdr = { .msg_iov = &pieces[i], .msg_iovlen = 1 } };
+	struct trigger_batch *b = calloc(1, sizeof(*b));
+
+	for (unsigned i = 0; b != NULL && i < BATCH; i++) {
+		b->pieces[i] = (struct iovec){ b->octets[i], ROOM };
+		b->messages[i].msg_hdr.msg_iov = &b->pieces[i];
+		b->messages[i].msg_hdr.msg_iovlen = 1;
 	}
+	return b;
+}
+
+/* What this thread has used of the processor. */
+static int64_t
+used_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+static void
+rest(int64_t ns)
+{
+	const struct timespec t = { .tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS };
+
+	(void)nanosleep(&t, NULL);
 }
 
 /*
- * One batch. When none of it counted the thread rests for a moment, however many wait: of a flood
- * there is then more for each call, and what it costs does not grow with it beyond that.
+ * One batch. When none of it counted the thread rests: a moment, so that of a flood there is more for
+ * each call, and so long that what it costs has an end, however much comes.
  */
 static void
 receive(struct trigger_take *t)
 {
-	const struct timespec calm = { .tv_nsec = CALM_NS };
 	uint64_t before = atomic_load_explicit(&t->accepted, memory_order_relaxed);
-	uint8_t octets[BATCH][ROOM];
-	struct mmsghdr messages[BATCH];
-	struct iovec pieces[BATCH];
-	int n;
+	struct trigger_batch *b = t->batch;
+	int64_t used = used_ns();
+	int n = recvmmsg(t->udp, b->messages, BATCH, MSG_DONTWAIT, NULL);
 
-	prepare(messages, pieces, octets);
-	n = recvmmsg(t->udp, messages, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++)
-		trigger_token(t, slice_make(octets[i], messages[i].msg_len));
-	if (n > 0 && before == atomic_load_explicit(&t->accepted, memory_order_relaxed))
-		(void)nanosleep(&calm, NULL);
+		trigger_token(t, slice_make(b->octets[i], b->messages[i].msg_len));
+	if (n <= 0 || before != atomic_load_explicit(&t->accepted, memory_order_relaxed))
+		return;
+	used = used_ns() - used;
+	rest(used * CALM_TIMES > CALM_NS ? used * CALM_TIMES : CALM_NS);
 }
 
 /* ---- posts ---- */
@@ -223,6 +252,9 @@ bind_socket(struct trigger_take *t, char why[CAPABILITY_WHY_MAX])
 		         t->conf.listen);
 		return RC_BAD_REQUEST;
 	}
+	t->batch = batch_new();
+	if (t->batch == NULL)
+		return RC_UNAVAILABLE;
 	t->udp = socket(at.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (t->udp >= 0)
 		(void)setsockopt(t->udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -251,6 +283,7 @@ trigger_in_close(struct trigger_take *t)
 {
 	if (t->udp >= 0)
 		close(t->udp);
+	free(t->batch);
 	if (t->event >= 0)
 		close(t->event);
 }
