@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options of group and multiparty authentication and of small data: what they must not contradict,
- * what they become.
+ * Options of group and multiparty authentication, of small data, of the networks of contacts and
+ * triggers: what they must not contradict, what they become.
  */
 #include "config.h"
 
@@ -52,6 +52,12 @@ static const struct {
 	{ "sd = { policy = \"rsa\"; };" ONE, "sd.policy" },
 	{ "sd = { retry_first = \"2 s\"; retry_max = \"1 s\"; };" ONE,
 	  "sd.retry_first must not be above sd.retry_max\n" },
+	{ "edge = { contact_networks = [ \"10.0.0.0/8\", \"fd00::/8\" ]; };" ONE, NULL },
+	{ "edge = { contact_networks = [ \"10.0.0.0/8\", \"inside\" ]; };" ONE,
+	  "edge.contact_networks: inside is no address/bits\n" },
+	{ "trigger = { networks = [ \"127.0.0.1\", \"::1/128\" ]; };" ONE, NULL },
+	{ "trigger = { networks = [ \"10.0.0.0/33\" ]; };" ONE,
+	  "trigger.networks: 10.0.0.0/33 is no address/bits\n" },
 };
 
 START_TEST(contradictions_are_found)
