@@ -139,6 +139,28 @@ START_TEST(a_party_by_both_names)
 }
 END_TEST
 
+START_TEST(parties_in_order)
+{
+	static const uint8_t firsts[] = { 7, 1, 200 }, sorted[] = { 1, 7, 200 };
+	struct node_id at;
+
+	ck_assert_int_eq(cn_party_next(tx, NULL, &at), RC_NOT_FOUND);
+	for (size_t i = 0; i < 3; i++) {
+		const struct cn_party p = { .node = { { firsts[i] } },
+			                    .scl_id = i == 0   ? SCL
+			                              : i == 1 ? ID
+			                                       : OTHER };
+
+		ck_assert_int_eq(cn_party_put(tx, &p), RC_OK);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(cn_party_next(tx, i == 0 ? NULL : &at, &at), RC_OK);
+		ck_assert_uint_eq(at.v[0], sorted[i]);
+	}
+	ck_assert_int_eq(cn_party_next(tx, &at, &at), RC_NOT_FOUND);
+}
+END_TEST
+
 static bool
 count_credential(void *arg, const struct cn_credential *c)
 {
@@ -207,46 +229,50 @@ END_TEST
 /* More than are looked for at a time. */
 START_TEST(all_of_a_holder)
 {
-	const struct slice holder = SCL;
 	unsigned n = 0;
 
 	for (unsigned i = 1; i <= 100; i++)
 		put(1, (uint8_t)i, MPA_DEVICE, i % 10 == 0 ? ID : SCL, OTHER);
-	ck_assert_int_eq(cn_revoke_all(tx, &holder, NULL, &n), RC_OK);
+	ck_assert_int_eq(cn_revoke_all(tx, MPA_DEVICE, SCL, &n), RC_OK);
 	ck_assert_uint_eq(n, 90);
 	ck_assert_uint_eq(all_revoked(0), 90);
 	ck_assert(is_revoked(1, 1) && is_revoked(1, 99) && !is_revoked(1, 10));
 	ck_assert_uint_eq(number(), 90);
-	ck_assert_int_eq(cn_revoke_all(tx, &holder, NULL, &n), RC_OK);
+	ck_assert_int_eq(cn_revoke_all(tx, MPA_DEVICE, SCL, &n), RC_OK);
 	ck_assert_uint_eq(n, 90);
 }
 END_TEST
 
-/* A node that is called like a server does not take the contract with it when it goes. */
-START_TEST(agreements_are_no_nodes)
+/* A node that is called like a server, or as another one, takes nothing of theirs with it. */
+START_TEST(names_of_different_kinds)
 {
-	const struct slice holder = SCL;
 	unsigned n = 0;
 
 	put(1, 1, MPA_AGREEMENT, SCL, OTHER);
 	put(1, 2, MPA_ACCESS_POINT, SCL, SLICE_LIT(""));
-	ck_assert_int_eq(cn_revoke_all(tx, &holder, NULL, &n), RC_OK);
+	put(1, 3, MPA_DEVICE, SCL, ID);
+	put(1, 4, MPA_AGREEMENT, ID, SCL);
+	ck_assert_int_eq(cn_revoke_all(tx, MPA_ACCESS_POINT, SCL, &n), RC_OK);
 	ck_assert_uint_eq(n, 1);
-	ck_assert(is_revoked(1, 2) && !is_revoked(1, 1));
+	ck_assert(is_revoked(1, 2) && !is_revoked(1, 1) && !is_revoked(1, 3) && !is_revoked(1, 4));
+	ck_assert_int_eq(cn_revoke_all(tx, MPA_DEVICE, SCL, &n), RC_OK);
+	ck_assert(is_revoked(1, 3) && !is_revoked(1, 1) && !is_revoked(1, 4));
+	ck_assert_int_eq(cn_revoke_all(tx, MPA_AGREEMENT, SCL, &n), RC_OK);
+	ck_assert(is_revoked(1, 4) && !is_revoked(1, 1));
+	ck_assert_uint_eq(n, 3);
 }
 END_TEST
 
 /* What devices have is void with its parent; their own warrants stay. */
 START_TEST(agreements_with_a_server)
 {
-	const struct slice server = ID;
 	unsigned n = 0;
 
 	put(1, 1, MPA_AGREEMENT, ID, ID);
 	put(2, 2, MPA_AGREEMENT, SCL, ID);
 	put(1, 3, MPA_DEVICE, SCL, ID);
 	put(1, 4, MPA_AGREEMENT, OTHER, OTHER);
-	ck_assert_int_eq(cn_revoke_all(tx, NULL, &server, &n), RC_OK);
+	ck_assert_int_eq(cn_revoke_all(tx, MPA_AGREEMENT, ID, &n), RC_OK);
 	ck_assert_uint_eq(n, 2);
 	ck_assert(is_revoked(1, 1) && is_revoked(2, 2) && !is_revoked(1, 3) && !is_revoked(1, 4));
 }
@@ -297,10 +323,11 @@ rows_suite(void)
 
 	tcase_add_test(c, a_server);
 	tcase_add_test(c, a_party_by_both_names);
+	tcase_add_test(c, parties_in_order);
 	tcase_add_test(c, credentials_go_with_server_or_node);
 	tcase_add_test(c, one_is_revoked_once);
 	tcase_add_test(c, all_of_a_holder);
-	tcase_add_test(c, agreements_are_no_nodes);
+	tcase_add_test(c, names_of_different_kinds);
 	tcase_add_test(c, agreements_with_a_server);
 	tcase_add_test(c, the_past_is_forgotten);
 	tcase_add_test(c, a_damaged_record_is_none);

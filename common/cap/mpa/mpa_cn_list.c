@@ -44,17 +44,15 @@ drop_party(struct cn_op *op, struct tables_tx *tx, const struct cn_party *found)
 {
 	char scl[SCL_ID_MAX + 1] = "", name[NODE_ID_TEXT];
 	struct cn_party p = *found;
-	struct slice holder;
 	enum rc rc;
 
 	/* The record goes away under it. */
 	(void)slice_copy(p.scl_id, scl, sizeof(scl));
 	p.scl_id = slice_of(scl);
 	node_id_text(&p.node, name);
-	holder = slice_of(name);
-	rc = cn_revoke_all(tx, &holder, NULL, &op->revoked);
+	rc = cn_revoke_all(tx, MPA_DEVICE, slice_of(name), &op->revoked);
 	if (rc == RC_OK)
-		rc = cn_revoke_all(tx, &p.scl_id, NULL, &op->revoked);
+		rc = cn_revoke_all(tx, MPA_ACCESS_POINT, p.scl_id, &op->revoked);
 	if (rc == RC_OK)
 		rc = cn_credentials_del(tx, &p.node, NULL);
 	if (rc == RC_OK)

@@ -293,7 +293,7 @@ run_end(struct cn_op *op, struct tables_tx *tx)
 
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? cn_refuse_op(op, rc, "NO_SERVER") : rc;
-	rc = cn_revoke_all(tx, NULL, &op->id, &op->revoked);
+	rc = cn_revoke_all(tx, MPA_AGREEMENT, op->id, &op->revoked);
 	if (rc == RC_OK)
 		rc = cn_credentials_del(tx, NULL, &op->id);
 	if (rc == RC_OK)

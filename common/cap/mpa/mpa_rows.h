@@ -99,11 +99,12 @@ struct table_key cn_warrant_key(const uint8_t serial[MPA_SERIAL_SIZE],
 enum rc cn_credentials_del(struct tables_tx *tx, const struct node_id *node,
                            const struct slice *server);
 /*
- * Revokes all that the node of that name, holder (may be NULL), has, which is no agreement; or, with
- * server, the agreements with it. *n grows by how many were not revoked before.
+ * Revokes all warrants of that kind and name: of devices by the text of the node id, of access points
+ * by the SCL-ID, agreements by the id of the server. Names of different kinds have nothing to do with
+ * each other: a node may choose an SCL-ID that is another's id. *n grows by how many were not revoked
+ * before.
  */
-enum rc cn_revoke_all(struct tables_tx *tx, const struct slice *holder, const struct slice *server,
-                      unsigned *n);
+enum rc cn_revoke_all(struct tables_tx *tx, enum mpa_kind kind, struct slice name, unsigned *n);
 /* Takes away at most limit warrants that have ended before that time; *n: how many. */
 enum rc cn_forget(struct tables_tx *tx, uint64_t before, unsigned limit, unsigned *n);
 

@@ -216,7 +216,8 @@ cn_warrants(struct tables_tx *tx, struct slice after,
 
 /* Of those that something is to be done with so many at a time: what is visited does not change. */
 struct choosing {
-	const struct slice *holder, *server;
+	enum mpa_kind kind; /* to revoke: those of that kind and name */
+	struct slice name;
 	uint64_t before; /* those that have ended before then, unless 0 */
 	struct mpa_serial found[SOME];
 	unsigned n, limit;
@@ -229,12 +230,8 @@ is_chosen(const struct choosing *c, const struct cn_warrant *w)
 {
 	if (c->before != 0)
 		return w->not_after < c->before;
-	if (w->revoked)
-		return false;
-	/* Nodes choose their SCL-IDs: one may be the name of a server, or of the operator. */
-	if (c->holder != NULL && w->kind != MPA_AGREEMENT && slice_eq(w->holder, *c->holder))
-		return true;
-	return c->server != NULL && w->kind == MPA_AGREEMENT && slice_eq(w->server, *c->server);
+	return !w->revoked && w->kind == c->kind &&
+	       slice_eq(w->kind == MPA_AGREEMENT ? w->server : w->holder, c->name);
 }
 
 static bool
@@ -258,10 +255,9 @@ choose_some(struct tables_tx *tx, struct choosing *c)
 }
 
 enum rc
-cn_revoke_all(struct tables_tx *tx, const struct slice *holder, const struct slice *server,
-              unsigned *n)
+cn_revoke_all(struct tables_tx *tx, enum mpa_kind kind, struct slice name, unsigned *n)
 {
-	struct choosing c = { .holder = holder, .server = server, .limit = SOME };
+	struct choosing c = { .kind = kind, .name = name, .limit = SOME };
 	bool news;
 	enum rc rc;
 
