@@ -17,6 +17,7 @@ from lib import xml
 from lib.bed import BUILD, PATIENCE, pick_port, wait_for
 from lib.secure import Node, Provider, listener, secret_file
 from lib.sga import public_pem
+from lib.sgacrypt import ed25519_public
 from lib.tls import available
 
 SKIPPED = 77
@@ -180,11 +181,15 @@ class World:
         self.certify()
         return self
 
+    def again(self):
+        """What the contract rests on anew, and what rests on that."""
+        self.contract()
+        self.certify()
+
     def renew(self):
         """The contract anew, and what rests on it."""
         self.administer("DELETE", f"/servers/{SERVER}")
-        self.contract()
-        self.certify()
+        self.again()
 
     # ---- what is seen ----
 
@@ -281,7 +286,7 @@ def revoked(report, bed):
     """Each warrant is revoked in turn."""
     w = World(bed).ready()
     renewals = (("W3", lambda: w.w3, w.certify), ("W4", lambda: w.w4, w.certify), ("W5", lambda: w.w5, w.admit),
-                ("W1", lambda: w.w1, w.renew), ("W2", lambda: w.w2, w.renew))
+                ("W1", lambda: w.w1, w.again), ("W2", lambda: w.w2, w.renew))
     th, app = None, w.dscl.client(f"{w.dscl.base}/applications/meter")
     for name, warrant, renewed in renewals:
         status = w.stands(other=th)
@@ -301,6 +306,27 @@ def revoked(report, bed):
     w.gscl.kill()
     w.gscl.start()
     report.ok(w.stands("refused", th), "the server refuses a device that it has revoked itself", w.status)
+
+
+def contracts(report, bed):
+    """The same contract is asked for again and again."""
+    provider = Provider(bed, settings={"mpa": {"enabled": True}}).start()
+    keys = [text(ed25519_public(os.urandom(32))) for _ in range(2)]
+    path = f"/warrants/servers/{SERVER}"
+
+    def asked(key=keys[0], **more):
+        return provider.administer("PUT", path, {"publicKey": key, **more})["serial"]
+    first = asked()
+    report.equal(asked(), first, "W1 stays while it stands")
+    provider.administer("DELETE", f"/warrants/{first}")
+    second = asked()
+    report.ok(second != first and asked() == second, "one that was revoked is made anew")
+    short = asked(notAfter=int(time.time()) + 2)
+    report.equal(asked(), short, "one that is to end soon stays until then")
+    report.ok(wait_for(lambda: asked() != short, PATIENCE), "and is made anew when it has ended")
+    report.equal(provider.admin("PUT", path, {"publicKey": keys[1]}).status, 409, "another key is another contract")
+    provider.administer("DELETE", path)
+    report.ok(asked(keys[1]) not in (first, second, short), "which can be made once that one has ended")
 
 
 def required(report, bed):
@@ -380,4 +406,4 @@ if __name__ == "__main__":
     if not available():
         print("mpa: there is no openssl command")
         sys.exit(SKIPPED)
-    reports.run(story, hashes, ends, revoked, required, missed, *((renewed,) if reports.LONG else ()))
+    reports.run(story, hashes, ends, revoked, contracts, required, missed, *((renewed,) if reports.LONG else ()))

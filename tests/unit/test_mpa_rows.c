@@ -226,6 +226,33 @@ START_TEST(one_is_revoked_once)
 }
 END_TEST
 
+/* A serial number is one warrant's, as far as the operator is concerned. */
+START_TEST(a_serial_number_again)
+{
+	struct mpa_warrant w = { .kind = MPA_DEVICE, .not_after = END, .delegate_id = SCL },
+			   other = w;
+	bool known = true;
+
+	ck_assert_int_eq(cn_warrant_known(tx, &w, ID, &known), RC_OK);
+	ck_assert(!known);
+	ck_assert_int_eq(cn_warrant_put(tx, &w, ID), RC_OK);
+	ck_assert_int_eq(cn_warrant_known(tx, &w, ID, &known), RC_OK);
+	ck_assert(known);
+	ck_assert_int_eq(cn_warrant_known(tx, &w, OTHER, &known), RC_CONFLICT);
+	other.delegate_id = OTHER;
+	ck_assert_int_eq(cn_warrant_known(tx, &other, ID, &known), RC_CONFLICT);
+	other = w;
+	other.kind = MPA_AGREEMENT;
+	ck_assert_int_eq(cn_warrant_known(tx, &other, ID, &known), RC_CONFLICT);
+	other = w;
+	other.not_after++;
+	ck_assert_int_eq(cn_warrant_known(tx, &other, ID, &known), RC_CONFLICT);
+	other.delegator.v[0] = 1;
+	ck_assert_int_eq(cn_warrant_known(tx, &other, ID, &known), RC_OK);
+	ck_assert(!known);
+}
+END_TEST
+
 /* More than are looked for at a time. */
 START_TEST(all_of_a_holder)
 {
@@ -326,6 +353,7 @@ rows_suite(void)
 	tcase_add_test(c, parties_in_order);
 	tcase_add_test(c, credentials_go_with_server_or_node);
 	tcase_add_test(c, one_is_revoked_once);
+	tcase_add_test(c, a_serial_number_again);
 	tcase_add_test(c, all_of_a_holder);
 	tcase_add_test(c, names_of_different_kinds);
 	tcase_add_test(c, agreements_with_a_server);

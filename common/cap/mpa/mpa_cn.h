@@ -156,7 +156,10 @@ void cn_node_revoked(struct mpa_cn *cn, const struct node_id *node);
 enum rc cn_refuse_op(struct cn_op *op, enum rc rc, const char *reason);
 /* Room for so many warrants more. */
 bool cn_has_room(const struct mpa_cn *cn, unsigned n);
-/* Notes a warrant that was made or taken. */
+/*
+ * Notes a warrant that was made or taken. Refused: its issuer has given the serial number to another
+ * one before, so that it could be neither revoked nor forgotten by itself.
+ */
 enum rc cn_note(struct cn_op *op, struct tables_tx *tx, struct slice octets, struct slice server);
 /* Revocations as that transaction has them, for libmpa. */
 struct mpa_revocations cn_revocations(struct tables_tx *tx);

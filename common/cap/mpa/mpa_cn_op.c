@@ -31,18 +31,18 @@ enum rc
 cn_note(struct cn_op *op, struct tables_tx *tx, struct slice octets, struct slice server)
 {
 	struct mpa_warrant w;
-	struct table_key k;
+	bool known;
 	enum rc rc = mpa_warrant_parse(octets, &w);
 
 	if (rc != RC_OK)
 		return RC_INTERNAL;
-	/* The same one again is none more. */
-	k = cn_warrant_key(w.serial, &w.delegator);
-	if (tables_has(tx, table_key_view(&k)))
-		return RC_OK;
-	rc = cn_warrant_put(tx, &w, server);
-	if (rc == RC_OK)
-		op->issued++;
+	rc = cn_warrant_known(tx, &w, server, &known);
+	if (rc == RC_CONFLICT)
+		return cn_refuse_op(op, rc, "SERIAL_IN_USE");
+	if (rc == RC_OK && !known) {
+		rc = cn_warrant_put(tx, &w, server);
+		op->issued += rc == RC_OK ? 1u : 0u;
+	}
 	return rc;
 }
 

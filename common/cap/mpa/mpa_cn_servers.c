@@ -98,6 +98,21 @@ count_server(void *arg, const struct cn_server *s)
 	return true;
 }
 
+/* Whether W1 is still of use: of the key that there is now, not over, and not revoked. */
+static bool
+w1_stands(const struct cn_op *op, struct tables_tx *tx, struct slice w1)
+{
+	struct mpa_serial serial;
+	struct mpa_warrant w;
+
+	if (mpa_warrant_parse(w1, &w) != RC_OK || w.not_after <= (uint64_t)op->now ||
+	    memcmp(w.delegator.v, op->cn->book.public.v, SIGN_PUBLIC_SIZE) != 0)
+		return false;
+	serial.issuer = w.delegator;
+	memcpy(serial.v, w.serial, MPA_SERIAL_SIZE);
+	return !cn_is_revoked(tx, &serial);
+}
+
 /* s: as it is now, or new with its id alone. w1, w2 and what stays are copied before the change. */
 static enum rc
 put_server(struct cn_op *op, struct tables_tx *tx, const struct contract *c,
@@ -113,7 +128,7 @@ put_server(struct cn_op *op, struct tables_tx *tx, const struct contract *c,
 
 	buf_init(&w2, MPA_WARRANT_MAX);
 	buf_slice(&w2, old->w2);
-	if (old->w1.n > 0 && c->not_after == 0)
+	if (c->not_after == 0 && w1_stands(op, tx, old->w1))
 		buf_slice(w1, old->w1);
 	else
 		rc = issue_w1(op, tx, key, c->not_after, w1);

@@ -71,6 +71,9 @@ enum rc cn_ap_del(struct tables_tx *tx, struct slice scl_id);
 
 /* Notes a warrant, of w, that has to do with that server. */
 enum rc cn_warrant_put(struct tables_tx *tx, const struct mpa_warrant *w, struct slice server);
+/* *known: it is noted already. RC_CONFLICT: another one of the same issuer and serial number is. */
+enum rc cn_warrant_known(struct tables_tx *tx, const struct mpa_warrant *w, struct slice server,
+                         bool *known);
 /* Revokes it, RC_OK also when it was; *news: it was not. */
 enum rc cn_warrant_revoke(struct tables_tx *tx, const struct mpa_serial *serial, bool *news);
 bool cn_is_revoked(struct tables_tx *tx, const struct mpa_serial *serial);

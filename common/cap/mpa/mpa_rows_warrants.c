@@ -70,8 +70,8 @@ parse(struct slice key, struct slice val, struct cn_warrant *out)
 	return unpack_done(&u);
 }
 
-enum rc
-cn_warrant_put(struct tables_tx *tx, const struct mpa_warrant *w, struct slice server)
+static struct cn_warrant
+row_of(const struct mpa_warrant *w, struct slice server)
 {
 	struct cn_warrant row = { .serial.issuer = w->delegator,
 		                  .kind = w->kind,
@@ -80,7 +80,36 @@ cn_warrant_put(struct tables_tx *tx, const struct mpa_warrant *w, struct slice s
 		                  .server = server };
 
 	memcpy(row.serial.v, w->serial, MPA_SERIAL_SIZE);
+	return row;
+}
+
+enum rc
+cn_warrant_put(struct tables_tx *tx, const struct mpa_warrant *w, struct slice server)
+{
+	struct cn_warrant row = row_of(w, server);
+
 	return put(tx, &row);
+}
+
+enum rc
+cn_warrant_known(struct tables_tx *tx, const struct mpa_warrant *w, struct slice server,
+                 bool *known)
+{
+	struct cn_warrant want = row_of(w, server), row;
+	struct table_key k = cn_warrant_key(w->serial, &w->delegator);
+	struct slice value;
+	enum rc rc = tables_get(tx, table_key_view(&k), &value);
+
+	*known = rc == RC_OK;
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? RC_OK : rc;
+	if (!parse(table_key_view(&k), value, &row))
+		return RC_PRECONDITION;
+	return row.kind == want.kind && row.not_after == want.not_after &&
+	                       slice_eq(row.holder, want.holder) &&
+	                       slice_eq(row.server, want.server)
+	               ? RC_OK
+	               : RC_CONFLICT;
 }
 
 /* ---- revocations ---- */
