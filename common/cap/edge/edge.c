@@ -33,9 +33,11 @@ static enum rc
 open_book(struct edge *e, char why[256])
 {
 	char path[4096];
-	struct edge_book_conf book = {
-		.engine = e->conf->engine, .log = e->log.log, .loaded = loaded, .arg = e
-	};
+	struct edge_book_conf book = { .engine = e->conf->engine,
+		                       .max = e->conf->grants_max,
+		                       .log = e->log.log,
+		                       .loaded = loaded,
+		                       .arg = e };
 
 	if (e->conf->state != NULL) {
 		if (snprintf(path, sizeof(path), "%s/%s", e->conf->state, EDGE_BOOK_STORE) >=

@@ -190,8 +190,6 @@ put_grant(struct edge_call *c, const struct req_input *in)
 		return edge_call_refuse(c, RC_BAD_REQUEST, why);
 	if (g.state == EDGE_WITHDRAWN)
 		return edge_call_refuse(c, RC_BAD_REQUEST, "state");
-	if (!edge_table_has_room(c->e->table, c->change.app_id))
-		return edge_call_refuse(c, RC_NO_SPACE, "FULL");
 	known = c->e->gate.concerns(c->e, c->change.app_id);
 	return submit(c, &g, known ? RC_NO_CONTENT : RC_CREATED);
 }

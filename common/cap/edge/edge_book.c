@@ -13,11 +13,12 @@
 #define TABLE 'G'
 #define RECORD_VERSION 1
 #define QUEUE_MAX 64u
-#define BATCH_MAX 16u
+#define BATCH_MAX 1u /* each knows how many there are */
 
 struct edge_book {
 	struct edge_book_conf conf;
 	struct tables store;
+	unsigned n; /* grants; the thread of the book, once it runs */
 	struct tables_work *work;
 };
 
@@ -41,10 +42,17 @@ static enum rc
 change(struct tables_job *j, struct tables_tx *tx)
 {
 	struct edge_change *c = CHANGE_OF(j);
+	const struct edge_book *b = j->self;
 	struct table_key k = table_key_of(TABLE, c->app_id.p, c->app_id.n);
+	bool there = tables_has(tx, table_key_view(&k));
 
-	if (c->json.p == NULL)
+	if (c->json.p == NULL) {
+		c->more = there ? -1 : 0;
 		return tables_del(tx, table_key_view(&k));
+	}
+	c->more = there ? 0 : 1;
+	if (!there && b->n >= b->conf.max)
+		return RC_NO_SPACE;
 	return put(tx, table_key_view(&k), c->json);
 }
 
@@ -52,7 +60,10 @@ static void
 changed(struct tables_job *j, enum rc rc)
 {
 	struct edge_change *c = CHANGE_OF(j);
+	struct edge_book *b = j->self;
 
+	if (rc == RC_OK)
+		b->n = (unsigned)((int)b->n + c->more);
 	c->rc = rc;
 	c->done(c);
 }
@@ -68,6 +79,7 @@ edge_book_change(struct edge_book *b, struct edge_change *c)
 
 struct loading {
 	const struct edge_book_conf *conf;
+	unsigned n;
 	enum rc rc;
 };
 
@@ -78,6 +90,8 @@ load_one(void *arg, struct slice key, struct slice val)
 
 	if (key.n < 2 || key.n > 1 + EDGE_APP_MAX || val.n < 1 || val.p[0] != RECORD_VERSION)
 		l->rc = RC_PRECONDITION;
+	else if (l->n++ == l->conf->max)
+		l->rc = RC_NO_SPACE;
 	else
 		l->rc = l->conf->loaded(l->conf->arg, slice_from(key, 1), slice_from(val, 1));
 	if (l->rc == RC_BAD_REQUEST)
@@ -97,6 +111,7 @@ load(struct edge_book *b)
 		return rc;
 	rc = tables_scan(tx, slice_make(table, 1), SLICE_NONE, 0, load_one, &l);
 	tables_abort(tx);
+	b->n = l.n;
 	return rc == RC_OK ? l.rc : rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The grants on disk: a store of tables of its own. What is put is durable before done is called.
+ * How many there may be is decided here, by what is stored.
  */
 #ifndef CAP_EDGE_BOOK_H
 #define CAP_EDGE_BOOK_H
@@ -15,13 +16,17 @@ struct edge_book;
 struct edge_book_conf {
 	const char *dir; /* NULL: in memory, nothing outlives the process */
 	const struct store_ops *engine; /* of dir */
+	unsigned max; /* grants */
 	struct log *log;
 	/* Each grant of an earlier run, within edge_book_open; not RC_OK ends that with it. */
 	enum rc (*loaded)(void *arg, struct slice app_id, struct slice json);
 	void *arg;
 };
 
-/* Blocks on the disk. As tables_open, or RC_PRECONDITION: damaged. One line in why. */
+/*
+ * Blocks on the disk. As tables_open, or RC_PRECONDITION: damaged; RC_NO_SPACE: there are more than max.
+ * One line in why.
+ */
 enum rc edge_book_open(const struct edge_book_conf *conf, struct edge_book **out, char why[256]);
 /* Ends what waits. NULL is fine. */
 void edge_book_close(struct edge_book *b);
@@ -30,11 +35,13 @@ void edge_book_close(struct edge_book *b);
 struct edge_change {
 	struct slice app_id; /* 1..EDGE_APP_MAX octets; lives until done, as the next */
 	struct slice json; /* the grant from now on; p NULL: there is none any more */
-	enum rc rc; /* RC_OK: it is stored; RC_NO_SPACE, RC_UNAVAILABLE: it is not */
+	/* RC_OK: it is stored; RC_NO_SPACE: there are max, or no room; RC_UNAVAILABLE: it is not. */
+	enum rc rc;
 	/* On the thread of the book, changes in their order. */
 	void (*done)(struct edge_change *c);
 	void *owner;
-	struct tables_job job; /* the book's */
+	struct tables_job job; /* the book's, as the following */
+	int more; /* grants that there are by it */
 };
 
 /* Any thread, never blocks. */

@@ -145,17 +145,6 @@ edge_table_count(struct edge_table *t)
 }
 
 bool
-edge_table_has_room(struct edge_table *t, struct slice app_id)
-{
-	bool yes;
-
-	pthread_rwlock_rdlock(&t->lock);
-	yes = t->n < t->max || *find(t, app_id) != NULL;
-	pthread_rwlock_unlock(&t->lock);
-	return yes;
-}
-
-bool
 edge_table_look(struct edge_table *t, struct slice app_id,
                 void (*look)(void *arg, const struct edge_grant *g, struct edge_rate *rate),
                 void *arg)

@@ -30,8 +30,6 @@ enum rc edge_table_put(struct edge_table *t, struct slice app_id, struct slice j
 void edge_table_drop(struct edge_table *t, struct slice app_id);
 /* How many there are. */
 unsigned edge_table_count(struct edge_table *t);
-/* Whether one more can be put, or app_id is there. */
-bool edge_table_has_room(struct edge_table *t, struct slice app_id);
 
 /*
  * Calls look with the grant of app_id, which stays as it is meanwhile; look asks nothing of t but
