@@ -4,6 +4,7 @@
 
 #include "app/opt_check.h"
 #include "app/opt_row.h"
+#include "cap/sec/secure_name.h"
 #include "sec/hex.h"
 #include "sec/psk_id.h"
 
@@ -66,6 +67,24 @@ check_pins(const struct opt_check *c)
 		opt_found(c, "mpa.enabled", "mpa.enabled needs mpa.network_key and mpa.server_key");
 }
 
+/* What is sent to a gateway is sent under one session: that of the other would be put in its place. */
+static void
+check_gateways(const struct opt_check *c)
+{
+	const struct options_gaka *g = &c->o->gaka;
+	const struct options_mpa *m = &c->o->mpa;
+	char one[SECURE_NAME_MAX + 1], other[SECURE_NAME_MAX + 1];
+	struct uri u;
+
+	if (g->enabled && m->enabled && secure_name(slice_of(g->gateway), one, &u) &&
+	    secure_name(slice_of(m->gateway), other, &u) && strcmp(one, other) == 0)
+		opt_found(
+			c, "mpa.gateway",
+			"mpa.gateway: %.128s is reached under the session of gaka.gateway already; "
+			"enable one of gaka and mpa for a gateway",
+			one);
+}
+
 /* A bundle that is full has to fit into what may be pending. */
 static void
 check_bundles(const struct opt_check *c)
@@ -95,5 +114,6 @@ opt_check_mtc(const struct opt_check *c)
 		check_group(c, &groups[i]);
 	check_groups(c);
 	check_pins(c);
+	check_gateways(c);
 	check_bundles(c);
 }

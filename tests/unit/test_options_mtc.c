@@ -15,6 +15,10 @@
 #define GID "0011223344556677"
 #define GW "gateway = \"https://gw.example.org:8443/m2m\"; "
 
+#define MPA(url)                                                                                   \
+	"mpa = { enabled = true; gateway = \"" url                                                 \
+	"\"; network_key = \"n\"; server_key = \"s\"; };" ONE
+
 static const struct {
 	const char *text, *line;
 } cases[] = {
@@ -42,6 +46,14 @@ static const struct {
 	  "mpa.enabled needs mpa.gateway\n" },
 	{ "mpa = { retry_first = \"2 s\"; retry_max = \"1 s\"; };" ONE,
 	  "mpa.retry_first must not be above mpa.retry_max\n" },
+	{ "gaka = { enabled = true; " GW "};" MPA("https://gw.example.org:8443/other"),
+	  "mpa.gateway: gw.example.org:8443 is reached under the session of gaka.gateway already" },
+	{ "gaka = { enabled = true; gateway = \"https://gw.example.org/m2m\"; };" MPA(
+		  "HTTPS://GW.example.org:443/m2m"),
+	  "mpa.gateway: gw.example.org:443 is reached under" },
+	{ "gaka = { enabled = true; " GW "};" MPA("https://gw.example.org:8444/m2m"), NULL },
+	{ "gaka = { enabled = true; " GW "};" MPA("https://gw2.example.org:8443/m2m"), NULL },
+	{ "gaka = { enabled = false; " GW "};" MPA("https://gw.example.org:8443/m2m"), NULL },
 	{ "sd = { enabled = true; " GW "container = \"/m2m/c\"; };" ONE, NULL },
 	{ "sd = { enabled = true; " GW "};" ONE, "sd.enabled needs sd.container\n" },
 	{ "sd = { enabled = true; container = \"/m2m/c\"; };" ONE,
@@ -136,7 +148,7 @@ START_TEST(what_is_given)
 		"= 5;"
 		"chains_max = 6; decisions_max = 7; attempt_time = \"8 s\"; session_time = \"9 "
 		"min\";"
-		"forward = false; " GW
+		"forward = false; gateway = \"https://gw2.example.org/m2m\"; "
 		"server_key = \"s\"; network_key = \"n\"; retry_first = \"1 s\";"
 		"retry_max = \"2 s\"; };"
 		"sd = { enabled = true; threads = 2; devices_max = 3; waiting_max = 4; verify = "
@@ -171,7 +183,7 @@ START_TEST(what_is_given)
 	ck_assert_str_eq(m.key, "k");
 	ck_assert_str_eq(m.server_key, "s");
 	ck_assert_str_eq(m.network_key, "n");
-	ck_assert_str_eq(m.gateway, "https://gw.example.org:8443/m2m");
+	ck_assert_str_eq(m.gateway, "https://gw2.example.org/m2m");
 	ck_assert(s.enabled && s.threads == 2 && s.devices_max == 3 && s.waiting_max == 4 &&
 	          !s.verify);
 	ck_assert(s.bundle_max == 5 && s.bundle_wait == 6 * second && s.keep == 7 * second);
