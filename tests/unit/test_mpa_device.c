@@ -256,6 +256,45 @@ START_TEST(without_a_decision_nothing_when_it_is_required)
 }
 END_TEST
 
+static void
+decide(int status, enum mpa_verdict verdict)
+{
+	pthread_mutex_lock(&w.lock);
+	w.decision_status = status;
+	w.verdict = verdict;
+	pthread_mutex_unlock(&w.lock);
+}
+
+/* What was said of one session says nothing of the next. */
+START_TEST(a_new_run_needs_a_new_decision)
+{
+	w.conf.mpa.require_decision = true;
+	w.conf.mpa.session_time = CLOCK_SECOND;
+	begin();
+	await_phase(MPAD_STANDS);
+	decide(503, MPA_ACCEPTED);
+	await_count(MPAD_N_ACCEPTED, counter(MPAD_N_ACCEPTED) + 1);
+	await_phase(MPAD_WAITS);
+	expect_unused();
+	decide(200, MPA_ACCEPTED);
+	await_used();
+	end();
+}
+END_TEST
+
+START_TEST(a_decision_that_is_taken_back)
+{
+	w.conf.mpa.require_decision = true;
+	begin();
+	await_phase(MPAD_STANDS);
+	expect_used();
+	decide(200, MPA_REFUSED);
+	await_phase(MPAD_REFUSED_BY_SERVER);
+	expect_unused();
+	end();
+}
+END_TEST
+
 START_TEST(refused_by_the_server)
 {
 	w.conf.mpa.require_decision = true;
@@ -331,6 +370,8 @@ main(void)
 		a_revoked_access_point,
 		refused_by_the_gateway,
 		without_a_decision_nothing_when_it_is_required,
+		a_new_run_needs_a_new_decision,
+		a_decision_that_is_taken_back,
 		refused_by_the_server,
 		a_decision_of_somebody_else,
 		serves_without_a_decision_when_none_is_required,

@@ -254,6 +254,9 @@ use_run(struct mpad_ask *a)
 	a->rc = d->sec->credential_set(d->sec->arg, gateway, a->credential);
 	if (a->rc == RC_OK)
 		a->rc = neighbour_set(d->scl, gateway, a->credential != NULL);
+	/* What is not told to be in use would not be taken away either. */
+	if (a->rc != RC_OK)
+		(void)d->sec->credential_set(d->sec->arg, gateway, NULL);
 	ask_over(a);
 }
 

@@ -138,7 +138,7 @@ judge(struct mpad *d)
 {
 	d->failures = 0;
 	d->look_at = clock_monotonic() + d->conf->check_interval;
-	if (!d->conf->require_decision || d->in_use) {
+	if (!d->conf->require_decision || (d->in_use && d->view.verdict == MPAD_FOR)) {
 		mpad_phase(d, MPAD_STANDS, NULL);
 		return d->look_at;
 	}
