@@ -150,16 +150,21 @@ changed(struct edge_change *c)
 	struct waiting *w = (struct waiting *)(void *)c;
 
 	pthread_mutex_lock(&w->lock);
+	/* The test looks at what is left of the change. */
+	if (c->rc == RC_OK && c->now.n > 0)
+		(void)edge_table_put(table, c->app_id, buf_view(&c->now));
 	w->over = true;
 	pthread_cond_signal(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* One change; what there is then is in the table. */
 static enum rc
-try(struct edge_book *b, struct slice app_id, struct slice json)
+try(struct edge_book *b, struct edge_change change)
 {
-	struct waiting w = { .change = { .app_id = app_id, .json = json, .done = changed } };
+	struct waiting w = { .change = change };
 
+	w.change.done = changed;
 	pthread_mutex_init(&w.lock, NULL);
 	pthread_cond_init(&w.changed, NULL);
 	edge_book_change(b, &w.change);
@@ -172,10 +177,23 @@ try(struct edge_book *b, struct slice app_id, struct slice json)
 	return w.change.rc;
 }
 
-static void
-change(struct edge_book *b, struct slice app_id, struct slice json)
+static enum rc
+grant(struct edge_book *b, struct slice app_id, struct slice json)
 {
-	ck_assert_int_eq(try(b, app_id, json), RC_OK);
+	return try(b, (struct edge_change){ .kind = EDGE_PUT, .app_id = app_id, .json = json });
+}
+
+static enum rc
+set_state(struct edge_book *b, struct slice app_id, enum edge_state state)
+{
+	return try(b, (struct edge_change){
+			      .kind = EDGE_SET_STATE, .app_id = app_id, .state = state });
+}
+
+static enum rc
+withdraw(struct edge_book *b, struct slice app_id)
+{
+	return try(b, (struct edge_change){ .kind = EDGE_WITHDRAW, .app_id = app_id });
 }
 
 static struct edge_book *
@@ -196,18 +214,20 @@ START_TEST(grants_outlive_the_process)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(open_book(dir, &b), RC_OK);
 	ck_assert_uint_eq(edge_table_count(table), 0);
-	change(b, A, SMALL);
-	change(b, B, OFF);
+	ck_assert_int_eq(grant(b, A, SMALL), RC_OK);
+	ck_assert_int_eq(grant(b, B, OFF), RC_OK);
 	b = reopened(dir, b);
 	ck_assert(there(A, EDGE_ENABLED) && there(B, EDGE_DISABLED));
-	change(b, A, SLICE_NONE);
-	change(b, SLICE_LIT("never"), SLICE_NONE);
-	change(b, B, SMALL);
+	ck_assert_int_eq(withdraw(b, A), RC_OK);
+	ck_assert_int_eq(withdraw(b, A), RC_OK);
+	ck_assert_int_eq(withdraw(b, A), RC_NOT_FOUND);
+	ck_assert_int_eq(grant(b, B, SMALL), RC_OK);
 	b = reopened(dir, b);
 	ck_assert_uint_eq(edge_table_count(table), 1);
 	ck_assert(there(B, EDGE_ENABLED));
 	/* What is no grant does not become one by being stored. */
-	change(b, A, SLICE_LIT("{\"operations\":[]}"));
+	ck_assert_int_eq(grant(b, A, SLICE_LIT("{\"operations\":[]}")), RC_OK);
+	ck_assert_int_eq(set_state(b, A, EDGE_ENABLED), RC_PRECONDITION);
 	edge_book_close(b);
 	ck_assert_int_eq(open_book(dir, &b), RC_PRECONDITION);
 	ck_assert_ptr_null(b);
@@ -223,23 +243,46 @@ START_TEST(the_book_has_an_end)
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(open_book(dir, &b), RC_OK);
-	change(b, A, SMALL);
-	change(b, A, OFF);
-	change(b, B, SMALL);
-	ck_assert_int_eq(try(b, SLICE_LIT("c"), SMALL), RC_NO_SPACE);
-	change(b, B, OFF);
+	ck_assert_int_eq(grant(b, A, SMALL), RC_OK);
+	ck_assert_int_eq(grant(b, A, OFF), RC_OK);
+	ck_assert_int_eq(grant(b, B, SMALL), RC_OK);
+	ck_assert_int_eq(grant(b, SLICE_LIT("c"), SMALL), RC_NO_SPACE);
+	ck_assert_int_eq(grant(b, B, OFF), RC_OK);
 	b = reopened(dir, b);
 	ck_assert_uint_eq(edge_table_count(table), 2);
-	ck_assert_int_eq(try(b, SLICE_LIT("c"), SMALL), RC_NO_SPACE);
-	change(b, SLICE_LIT("never"), SLICE_NONE);
-	ck_assert_int_eq(try(b, SLICE_LIT("c"), SMALL), RC_NO_SPACE);
-	change(b, A, SLICE_NONE);
-	change(b, SLICE_LIT("c"), SMALL);
-	ck_assert_int_eq(try(b, A, SMALL), RC_NO_SPACE);
+	ck_assert_int_eq(grant(b, SLICE_LIT("c"), SMALL), RC_NO_SPACE);
+	ck_assert_int_eq(withdraw(b, SLICE_LIT("never")), RC_NOT_FOUND);
+	ck_assert_int_eq(withdraw(b, A), RC_OK);
+	ck_assert_int_eq(grant(b, SLICE_LIT("c"), SMALL), RC_NO_SPACE);
+	ck_assert_int_eq(withdraw(b, A), RC_OK);
+	ck_assert_int_eq(grant(b, SLICE_LIT("c"), SMALL), RC_OK);
+	ck_assert_int_eq(grant(b, A, SMALL), RC_NO_SPACE);
 	b = reopened(dir, b);
 	ck_assert_uint_eq(edge_table_count(table), 2);
 	edge_book_close(b);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+END_TEST
+
+/* A change is of the grant as it is stored by then, whatever its maker has seen. */
+START_TEST(a_change_of_what_is_stored)
+{
+	struct edge_book *b;
+
+	ck_assert_int_eq(open_book(NULL, &b), RC_OK);
+	ck_assert_int_eq(set_state(b, A, EDGE_DISABLED), RC_NOT_FOUND);
+	ck_assert_int_eq(grant(b, A, SMALL), RC_OK);
+	ck_assert_int_eq(set_state(b, A, EDGE_DISABLED), RC_OK);
+	ck_assert(there(A, EDGE_DISABLED));
+	ck_assert_int_eq(set_state(b, A, EDGE_ENABLED), RC_OK);
+	ck_assert(there(A, EDGE_ENABLED));
+	ck_assert_int_eq(withdraw(b, A), RC_OK);
+	ck_assert(there(A, EDGE_WITHDRAWN));
+	ck_assert_int_eq(set_state(b, A, EDGE_ENABLED), RC_CONFLICT);
+	ck_assert(there(A, EDGE_WITHDRAWN));
+	ck_assert_int_eq(grant(b, A, SMALL), RC_OK);
+	ck_assert(there(A, EDGE_ENABLED));
+	edge_book_close(b);
 }
 END_TEST
 
@@ -298,6 +341,7 @@ main(void)
 	c = suite_case(s, "book", setup, teardown);
 	tcase_add_test(c, grants_outlive_the_process);
 	tcase_add_test(c, the_book_has_an_end);
+	tcase_add_test(c, a_change_of_what_is_stored);
 	c = suite_case(s, "log", NULL, NULL);
 	tcase_add_test(c, refusals_are_counted_and_some_are_written);
 	return run_suite(s);

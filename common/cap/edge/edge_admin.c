@@ -70,13 +70,32 @@ static enum rc
 apply(const struct edge_call *c)
 {
 	const struct edge_change *change = &c->change;
+	enum rc rc = change->rc;
 
-	if (change->rc != RC_OK || change->json.p == NULL) {
-		if (change->rc == RC_OK)
-			edge_table_drop(c->e->table, change->app_id);
-		return change->rc;
-	}
-	return edge_table_put(c->e->table, change->app_id, change->json);
+	if (rc == RC_OK && change->now.n > 0)
+		rc = edge_table_put(c->e->table, change->app_id, buf_view(&change->now));
+	/* Rather none than one that was to be another. */
+	if (change->rc == RC_OK && (rc != RC_OK || change->now.n == 0))
+		edge_table_drop(c->e->table, change->app_id);
+	return rc;
+}
+
+static const char *
+reason_of(enum rc rc)
+{
+	static const struct {
+		enum rc rc;
+		const char *reason;
+	} reasons[] = {
+		{ RC_NO_SPACE, "FULL" },
+		{ RC_NOT_FOUND, "NOT_FOUND" },
+		{ RC_CONFLICT, "WITHDRAWN" },
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].rc == rc)
+			return reasons[i].reason;
+	return "OVERLOAD";
 }
 
 /* On the thread of the book: what is answered counts already. */
@@ -87,15 +106,13 @@ changed(struct edge_change *change)
 	struct req *rq = c->rq;
 	enum rc rc = apply(c);
 
-	if (rc == RC_OK) {
-		log_call(c->e, c->name, c->actor, change->app_id, rc);
-		endpoint_finish(rq, endpoint_answer(rq, c->then, MEDIA_JSON, SLICE_NONE));
+	if (rc != RC_OK) {
+		endpoint_finish(rq, edge_call_refuse(c, rc, reason_of(rc)));
 		return;
 	}
-	/* Rather none than one that was to be another. */
-	if (change->rc == RC_OK)
-		edge_table_drop(c->e->table, change->app_id);
-	endpoint_finish(rq, edge_call_refuse(c, rc, rc == RC_NO_SPACE ? "FULL" : "OVERLOAD"));
+	log_call(c->e, c->name, c->actor, change->app_id, rc);
+	endpoint_finish(rq, endpoint_answer(rq, change->created ? RC_CREATED : RC_NO_CONTENT,
+	                                    MEDIA_JSON, SLICE_NONE));
 }
 
 static void
@@ -113,73 +130,50 @@ begin(struct req *rq)
 		endpoint_finish(rq, edge_call_refuse(c, RC_UNAVAILABLE, "OVERLOAD"));
 }
 
-/* c is on the stack: what waits lives with its request. */
+/* c is on the stack: what waits lives with its request, as the grant of EDGE_PUT already does. */
 static enum rc
-submit(const struct edge_call *c, const struct edge_grant *g, enum rc then)
+submit(const struct edge_call *c)
 {
 	struct arena *arena = req_arena(c->rq);
 	struct edge_call *kept = ARENA_NEW(arena, struct edge_call);
-	struct buf b;
 
 	if (kept == NULL)
 		return edge_call_refuse(c, RC_UNAVAILABLE, "OVERLOAD");
 	*kept = *c;
-	kept->then = then;
 	kept->change.done = changed;
 	kept->change.app_id = arena_copy(arena, c->change.app_id);
-	if (g != NULL) {
-		buf_init(&b, EDGE_GRANT_MAX);
-		edge_grant_write(g, &b);
-		if (!b.failed)
-			kept->change.json = arena_copy(arena, buf_view(&b));
-		buf_fini(&b);
-		if (kept->change.json.p == NULL)
-			return edge_call_refuse(c, RC_TOO_LARGE, "TOO_LARGE");
-	}
 	return kept->change.app_id.p == NULL ? edge_call_refuse(c, RC_UNAVAILABLE, "OVERLOAD")
 	                                     : endpoint_pend(c->rq, begin, kept);
 }
 
-/* A copy of the grant, whose texts are in the arena. */
-struct copying {
-	struct arena *arena;
-	struct buf out;
-	struct edge_grant g;
-};
-
 static void
 look_copy(void *arg, const struct edge_grant *g, struct edge_rate *rate)
 {
-	struct copying *k = arg;
-
 	(void)rate;
-	edge_grant_write(g, &k->out);
-}
-
-/* RC_NOT_FOUND. */
-static enum rc
-copy_grant(const struct edge_call *c, struct slice *json, struct edge_grant *g)
-{
-	struct copying k = { .arena = req_arena(c->rq) };
-	const char *why;
-	enum rc rc = RC_NOT_FOUND;
-
-	buf_init(&k.out, EDGE_GRANT_MAX);
-	if (edge_table_look(c->e->table, c->change.app_id, look_copy, &k)) {
-		*json = k.out.failed ? SLICE_NONE : arena_copy(k.arena, buf_view(&k.out));
-		rc = json->p == NULL ? RC_UNAVAILABLE : edge_grant_read(*json, g, &why);
-	}
-	buf_fini(&k.out);
-	return rc;
+	edge_grant_write(g, arg);
 }
 
 /* ---- operations on one ---- */
+
+/* As edge_grant_write has it, in the arena; p NULL: it is too long, or there is no memory. */
+static struct slice
+written(const struct edge_call *c, const struct edge_grant *g)
+{
+	struct slice json = SLICE_NONE;
+	struct buf b;
+
+	buf_init(&b, EDGE_GRANT_MAX);
+	edge_grant_write(g, &b);
+	if (!b.failed)
+		json = arena_copy(req_arena(c->rq), buf_view(&b));
+	buf_fini(&b);
+	return json;
+}
 
 static enum rc
 put_grant(struct edge_call *c, const struct req_input *in)
 {
 	struct slice type = in->content_type, essence = SLICE_NONE;
-	bool known = false;
 	struct edge_grant g;
 	const char *why;
 
@@ -190,54 +184,47 @@ put_grant(struct edge_call *c, const struct req_input *in)
 		return edge_call_refuse(c, RC_BAD_REQUEST, why);
 	if (g.state == EDGE_WITHDRAWN)
 		return edge_call_refuse(c, RC_BAD_REQUEST, "state");
-	known = c->e->gate.concerns(c->e, c->change.app_id);
-	return submit(c, &g, known ? RC_NO_CONTENT : RC_CREATED);
+	c->change.kind = EDGE_PUT;
+	c->change.json = written(c, &g);
+	return c->change.json.p == NULL ? edge_call_refuse(c, RC_TOO_LARGE, "TOO_LARGE")
+	                                : submit(c);
 }
 
 static enum rc
 get_grant(struct edge_call *c, const struct req_input *in)
 {
-	struct edge_grant g;
-	struct slice json;
-	enum rc rc = copy_grant(c, &json, &g);
+	struct buf b;
+	enum rc rc = RC_NOT_FOUND;
 
 	(void)in;
-	if (rc != RC_OK)
-		return edge_call_refuse(c, rc, rc == RC_NOT_FOUND ? "NOT_FOUND" : "OVERLOAD");
-	log_call(c->e, c->name, c->actor, c->change.app_id, rc);
-	return endpoint_answer(c->rq, RC_OK, MEDIA_JSON, json);
+	buf_init(&b, EDGE_GRANT_MAX);
+	if (edge_table_look(c->e->table, c->change.app_id, look_copy, &b))
+		rc = b.failed ? RC_UNAVAILABLE : RC_OK;
+	if (rc != RC_OK) {
+		rc = edge_call_refuse(c, rc, reason_of(rc));
+	} else {
+		log_call(c->e, c->name, c->actor, c->change.app_id, rc);
+		rc = endpoint_answer(c->rq, RC_OK, MEDIA_JSON, buf_view(&b));
+	}
+	buf_fini(&b);
+	return rc;
 }
 
 /* Withdrawn first; once more, and nothing of it is left. */
 static enum rc
 delete_grant(struct edge_call *c, const struct req_input *in)
 {
-	struct edge_grant g;
-	struct slice json;
-	enum rc rc = copy_grant(c, &json, &g);
-
 	(void)in;
-	if (rc != RC_OK)
-		return edge_call_refuse(c, rc, rc == RC_NOT_FOUND ? "NOT_FOUND" : "OVERLOAD");
-	if (g.state == EDGE_WITHDRAWN)
-		return submit(c, NULL, RC_NO_CONTENT);
-	g.state = EDGE_WITHDRAWN;
-	return submit(c, &g, RC_NO_CONTENT);
+	c->change.kind = EDGE_WITHDRAW;
+	return submit(c);
 }
 
 static enum rc
 set_state(struct edge_call *c, enum edge_state state)
 {
-	struct edge_grant g;
-	struct slice json;
-	enum rc rc = copy_grant(c, &json, &g);
-
-	if (rc != RC_OK)
-		return edge_call_refuse(c, rc, rc == RC_NOT_FOUND ? "NOT_FOUND" : "OVERLOAD");
-	if (g.state == EDGE_WITHDRAWN)
-		return edge_call_refuse(c, RC_CONFLICT, "WITHDRAWN");
-	g.state = state;
-	return submit(c, &g, RC_NO_CONTENT);
+	c->change.kind = EDGE_SET_STATE;
+	c->change.state = state;
+	return submit(c);
 }
 
 static enum rc

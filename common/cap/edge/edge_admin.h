@@ -14,7 +14,6 @@ struct edge_call {
 	struct req *rq;
 	const char *name; /* of the operation, in the log */
 	char actor[EDGE_ACTOR_MAX + 1];
-	enum rc then; /* the answer when it is done */
 };
 
 /* Whether an administrator calls, who is then c->actor: RC_OK, or the refusal. */

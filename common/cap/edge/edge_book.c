@@ -24,36 +24,94 @@ struct edge_book {
 
 #define CHANGE_OF(j) ((struct edge_change *)(void *)((char *)(j)-offsetof(struct edge_change, job)))
 
+/* Stores c->now. */
 static enum rc
-put(struct tables_tx *tx, struct slice key, struct slice json)
+put(const struct edge_change *c, struct tables_tx *tx, struct slice key)
 {
 	struct buf b;
 	enum rc rc;
 
 	buf_init(&b, EDGE_GRANT_MAX + 1);
 	buf_char(&b, RECORD_VERSION);
-	buf_slice(&b, json);
-	rc = b.failed ? RC_UNAVAILABLE : tables_put(tx, key, buf_view(&b));
+	buf_slice(&b, buf_view(&c->now));
+	rc = b.failed || c->now.failed ? RC_UNAVAILABLE : tables_put(tx, key, buf_view(&b));
 	buf_fini(&b);
 	return rc;
+}
+
+/* The grant that is stored; its texts live until the next change. */
+static enum rc
+stored(struct tables_tx *tx, struct slice key, struct edge_grant *g)
+{
+	struct slice val;
+	const char *why;
+	enum rc rc = tables_get(tx, key, &val);
+
+	if (rc != RC_OK)
+		return rc;
+	return val.n > 0 && val.p[0] == RECORD_VERSION &&
+	                       edge_grant_read(slice_from(val, 1), g, &why) == RC_OK
+	               ? RC_OK
+	               : RC_PRECONDITION;
+}
+
+static enum rc
+change_put(struct edge_change *c, struct tables_tx *tx, struct slice key)
+{
+	const struct edge_book *b = c->job.self;
+
+	c->created = !tables_has(tx, key);
+	if (c->created && b->n >= b->conf.max)
+		return RC_NO_SPACE;
+	buf_slice(&c->now, c->json);
+	return put(c, tx, key);
+}
+
+static enum rc
+change_state(struct edge_change *c, struct tables_tx *tx, struct slice key)
+{
+	struct edge_grant g;
+	enum rc rc = stored(tx, key, &g);
+
+	if (rc == RC_OK && g.state == EDGE_WITHDRAWN)
+		rc = RC_CONFLICT;
+	if (rc != RC_OK)
+		return rc;
+	g.state = c->state;
+	edge_grant_write(&g, &c->now);
+	return put(c, tx, key);
+}
+
+static enum rc
+change_withdraw(struct edge_change *c, struct tables_tx *tx, struct slice key)
+{
+	struct edge_grant g;
+	enum rc rc = stored(tx, key, &g);
+
+	if (rc != RC_OK)
+		return rc;
+	if (g.state == EDGE_WITHDRAWN)
+		return tables_del(tx, key);
+	g.state = EDGE_WITHDRAWN;
+	edge_grant_write(&g, &c->now);
+	return put(c, tx, key);
 }
 
 static enum rc
 change(struct tables_job *j, struct tables_tx *tx)
 {
+	static enum rc (*const kinds[])(struct edge_change * c, struct tables_tx * tx,
+	                                struct slice key) = {
+		[EDGE_PUT] = change_put,
+		[EDGE_SET_STATE] = change_state,
+		[EDGE_WITHDRAW] = change_withdraw,
+	};
 	struct edge_change *c = CHANGE_OF(j);
-	const struct edge_book *b = j->self;
 	struct table_key k = table_key_of(TABLE, c->app_id.p, c->app_id.n);
-	bool there = tables_has(tx, table_key_view(&k));
 
-	if (c->json.p == NULL) {
-		c->more = there ? -1 : 0;
-		return tables_del(tx, table_key_view(&k));
-	}
-	c->more = there ? 0 : 1;
-	if (!there && b->n >= b->conf.max)
-		return RC_NO_SPACE;
-	return put(tx, table_key_view(&k), c->json);
+	buf_clear(&c->now);
+	c->created = false;
+	return kinds[c->kind](c, tx, table_key_view(&k));
 }
 
 static void
@@ -61,16 +119,21 @@ changed(struct tables_job *j, enum rc rc)
 {
 	struct edge_change *c = CHANGE_OF(j);
 	struct edge_book *b = j->self;
+	struct buf now = c->now;
 
-	if (rc == RC_OK)
-		b->n = (unsigned)((int)b->n + c->more);
+	if (rc == RC_OK && c->created)
+		b->n++;
+	if (rc == RC_OK && now.n == 0)
+		b->n--;
 	c->rc = rc;
 	c->done(c);
+	buf_fini(&now);
 }
 
 void
 edge_book_change(struct edge_book *b, struct edge_change *c)
 {
+	buf_init(&c->now, EDGE_GRANT_MAX);
 	c->job = (struct tables_job){ .run = change, .done = changed, .self = b };
 	tables_work_submit(b->work, &c->job);
 }

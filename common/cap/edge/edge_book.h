@@ -31,17 +31,32 @@ enum rc edge_book_open(const struct edge_book_conf *conf, struct edge_book **out
 /* Ends what waits. NULL is fine. */
 void edge_book_close(struct edge_book *b);
 
-/* One change; in the caller's memory until done was called, once, never from within. */
+enum edge_change_kind {
+	EDGE_PUT, /* json is the grant from now on */
+	EDGE_SET_STATE, /* of one that is there and was not withdrawn */
+	EDGE_WITHDRAW /* one that was withdrawn is taken away */
+};
+
+/*
+ * One change, of the grant as it is stored when its turn comes; in the caller's memory until done was
+ * called, once, never from within.
+ */
 struct edge_change {
+	enum edge_change_kind kind;
 	struct slice app_id; /* 1..EDGE_APP_MAX octets; lives until done, as the next */
-	struct slice json; /* the grant from now on; p NULL: there is none any more */
-	/* RC_OK: it is stored; RC_NO_SPACE: there are max, or no room; RC_UNAVAILABLE: it is not. */
+	struct slice json; /* of EDGE_PUT */
+	enum edge_state state; /* of EDGE_SET_STATE */
+	/*
+	 * RC_OK: it is stored. RC_NOT_FOUND; RC_CONFLICT: it was withdrawn; RC_NO_SPACE: there are max, or
+	 * no room; RC_PRECONDITION: what is stored is damaged; RC_UNAVAILABLE.
+	 */
 	enum rc rc;
+	struct buf now; /* RC_OK: the grant from now on, empty: there is none. Freed after done. */
+	bool created; /* RC_OK: there was none before */
 	/* On the thread of the book, changes in their order. */
 	void (*done)(struct edge_change *c);
 	void *owner;
-	struct tables_job job; /* the book's, as the following */
-	int more; /* grants that there are by it */
+	struct tables_job job; /* the book's */
 };
 
 /* Any thread, never blocks. */
