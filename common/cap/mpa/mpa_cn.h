@@ -64,6 +64,7 @@ struct cn_op {
 	const char *reason; /* of a refusal; constant */
 	struct buf answer;
 	unsigned issued, revoked;
+	char dropped[NODE_ID_TEXT]; /* a node that has lost all, for the log */
 	unsigned retry_after; /* of a refusal; seconds, 0: none */
 	bool changed; /* what access points have to know */
 };

@@ -42,15 +42,15 @@ run_key(struct cn_op *op, struct tables_tx *tx)
 static enum rc
 drop_party(struct cn_op *op, struct tables_tx *tx, const struct cn_party *found)
 {
-	char scl[SCL_ID_MAX + 1] = "", name[NODE_ID_TEXT];
+	char scl[SCL_ID_MAX + 1] = "";
 	struct cn_party p = *found;
 	enum rc rc;
 
 	/* The record goes away under it. */
 	(void)slice_copy(p.scl_id, scl, sizeof(scl));
 	p.scl_id = slice_of(scl);
-	node_id_text(&p.node, name);
-	rc = cn_revoke_all(tx, MPA_DEVICE, slice_of(name), &op->revoked);
+	node_id_text(&p.node, op->dropped);
+	rc = cn_revoke_all(tx, MPA_DEVICE, slice_of(op->dropped), &op->revoked);
 	if (rc == RC_OK)
 		rc = cn_revoke_all(tx, MPA_ACCESS_POINT, p.scl_id, &op->revoked);
 	if (rc == RC_OK)

@@ -134,6 +134,7 @@ run(struct tables_job *j, struct tables_tx *tx)
 	op->reason = NULL;
 	op->issued = op->revoked = op->retry_after = 0;
 	op->changed = false;
+	op->dropped[0] = '\0';
 	return op->row->run(op, tx);
 }
 
@@ -149,7 +150,8 @@ done(struct tables_job *j, enum rc rc)
 		mas_count(cn->counters, CN_REVOKED_N, op->revoked);
 		if (op->issued > 0 || op->revoked > 0)
 			LOG_INFO(cn->log, "mpa-warrants", LOG_Z("operation", op->row->name),
-			         LOG_S("id", op->id), LOG_N("issued", (int64_t)op->issued),
+			         LOG_S("id", op->id), LOG_Z("node", op->dropped),
+			         LOG_N("issued", (int64_t)op->issued),
 			         LOG_N("revoked", (int64_t)op->revoked));
 	}
 	/* Told before it is answered: who has revoked something knows that it is on its way. */
