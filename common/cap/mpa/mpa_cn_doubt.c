@@ -96,14 +96,13 @@ cn_doubt_begin(struct mpa_cn *cn)
 }
 
 static void
-later(struct mpa_cn *cn)
+later(struct mpa_cn *cn, const char *why)
 {
 	struct cn_doubt *d = &cn->doubt;
 
 	pthread_mutex_lock(&cn->lock);
 	if (d->pause == 0)
-		LOG_WARN(cn->log, "mpa-doubt",
-		         LOG_Z("reason", "the MAS cannot be asked about nodes"));
+		LOG_WARN(cn->log, "mpa-doubt", LOG_Z("reason", why));
 	d->pause = d->pause == 0              ? PAUSE_FIRST
 	           : d->pause > PAUSE_MAX / 2 ? PAUSE_MAX
 	                                      : 2 * d->pause;
@@ -120,7 +119,7 @@ take_answer(struct mpa_cn *cn, const struct mas_inquire *q)
 	struct cn_doubt *d = &cn->doubt;
 
 	if (q->outcome.rc != RC_OK) {
-		later(cn);
+		later(cn, "the MAS cannot be asked about nodes");
 		return;
 	}
 	pthread_mutex_lock(&cn->lock);
@@ -199,7 +198,7 @@ looked(struct cn_op *op, enum rc rc)
 	bool again;
 
 	if (rc != RC_OK) {
-		later(cn);
+		later(cn, status_of(rc)->text);
 		return;
 	}
 	pthread_mutex_lock(&cn->lock);
@@ -224,7 +223,7 @@ step(struct mpa_cn *cn)
 	const struct cn_op how = { .ended = looked };
 
 	if (cn_op_begin(cn, &row, &how) != RC_OK)
-		later(cn);
+		later(cn, "no memory");
 }
 
 /* ---- life ---- */
