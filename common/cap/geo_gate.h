@@ -34,6 +34,8 @@ struct geo_gate {
 	enum geo_verdict (*seen)(void *arg, const struct geo_ask *ask, bool *own);
 	/* An SCL is about to announce an application with that link (absolute URI): as seen. */
 	enum geo_verdict (*announced)(void *arg, struct slice scl_id, struct slice link);
+	/* The scl of that node is about to have that locTargetDevice: a report, as all that it says. */
+	enum geo_verdict (*located_as)(void *arg, const struct node_id *node, struct slice target);
 	/* Something is about to be created there; it may be a report. */
 	void (*writes)(void *arg, const struct req_input *in);
 	/* True while the sessions that node has are to be cut. */

@@ -452,6 +452,46 @@ def judged(row, bed):
     node.leave()
 
 
+def named(row, bed):
+    """What an scl says by locationContainer and by locTargetDevice are reports"""
+    world = World(bed)
+    node = Played(world, "played-1")
+    world.policy(node.id, circles=[{**MUNICH, "radius": 5000}], locTargetDevice="tel:+1")
+    scl, path = f"/m2m/scls/{node.scl_id}", f"/m2m/scls/{node.scl_id}/containers"
+
+    def with_target(text):
+        return registration(node.scl_id, node.base).replace("<m2m:mgmtProtocolType>", f"<m2m:locTargetDevice>{text}"
+                                                            "</m2m:locTargetDevice><m2m:mgmtProtocolType>")
+    row.equal(node.ask("POST", "/m2m/scls", with_target("tel:+1")).status, 201, "it registers with its locTargetDevice")
+    place = world.place(node.id)
+    row.equal((place["alarm"], place.get("locTargetDevice")), ([], "tel:+1"), "which it may have")
+    made = node.ask("POST", path, xml.container("location", nr=10).replace("m2m:container ", "m2m:locationContainer ", 1)
+                    .replace("</m2m:container>", "<m2m:locationContainerType>APPLICATION_GENERATED</m2m:locationContainerType>"
+                             "</m2m:locationContainer>"))
+    row.equal(made.status, 201, "its reports go to a locationContainer", made)
+    node.ask("POST", f"{path}/location/contentInstances", json.dumps(BERLIN), LOCATION)
+    row.ok(world.alarm(node.id, ["area"]), "what is there is read", lambda: world.place(node.id))
+    world.clear(node.id)
+    for text in ("tel:+2", "<msisdn>+3</msisdn>"):
+        node.ask("PUT", body=with_target(text).replace(f' sclId="{node.scl_id}"', "").replace(
+            f"<m2m:link>{node.base}</m2m:link>", "").replace("<m2m:sclType>GSCL</m2m:sclType>", ""))
+        row.equal(world.place(node.id)["alarm"], ["target"], f"another device is to be located for it: {text}")
+        world.clear(node.id)
+    put = node.ask("PUT", f"{scl}/locTargetDevice", f"<m2m:locTargetDevice {xml.NS}>tel:+2</m2m:locTargetDevice>")
+    row.ok(put.status in (200, 204) and world.place(node.id)["alarm"] == ["target"], "also by the attribute alone", put)
+    node.ask("PUT", f"{scl}/locTargetDevice", f"<m2m:locTargetDevice {xml.NS}>tel:+1</m2m:locTargetDevice>")
+    row.equal(world.place(node.id)["alarm"], ["target"], "to say the right one again ends nothing")
+    world.clear(node.id)
+    world.policy(node.id, "restrict", locTargetDevice="tel:+1")
+    refused = node.ask("PUT", f"{scl}/locTargetDevice", json.dumps({"locTargetDevice": "tel:+2"}), LOCATION)
+    row.ok(refused.status == 403 and b"GEO_RESTRICTED" in refused.body, "who is restricted for it does not get it stored", refused)
+    world.policy(node.id, "restrict", locTargetDevice="tel:+2")
+    row.equal(node.ask("GET", f"{scl}/locTargetDevice").body.count(b"tel:+1"), 1, "an administrator who allows it ends the alarm")
+    row.ok(wait_for(lambda: [e["reasons"] for e in world.events(node.scl_id) if e["state"] == "raised"] ==
+                    [["area"]] + [["target"]] * 4, 60), "each is told", lambda: world.events(node.scl_id))
+    node.leave()
+
+
 def asked(row, bed):
     """A trigger asks a device for its place, and it answers with what its location container has"""
     world, port = World(bed), pick_port()
@@ -488,7 +528,7 @@ def administration(row, bed):
              {**ok, "attachments": [{"source": "1.2.3.4/33"}]}, {**ok, "attachments": [{}]},
              {**ok, "attachments": [{"gateway": "a", "cell": "b"}]}, {**ok, "attachments": [{"gateway": "a", "radius": 1}]},
              {**ok, "attachments": [{"cell": "x" * 65}]}, {**ok, "container": "a/b"}, {**ok, "container": "a?b"},
-             {**ok, "container": ""}, [], "x", 1]
+             {**ok, "container": ""}, {**ok, "locTargetDevice": ""}, [], "x", 1]
     for document in wrong:
         answer = world.provider.admin("PUT", f"/nodes/{node}/location", document)
         row.equal(answer.status, 400, f"no policy: {json.dumps(document)[:60]}", answer)
@@ -519,4 +559,4 @@ def verdict(answer):
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         rows.run(TABLE, __doc__)
-    run(*(part for part in (moved, restricted, ended, reported, ways, ordered, judged, asked, administration)))
+    run(*(part for part in (moved, restricted, ended, reported, ways, ordered, judged, named, asked, administration)))

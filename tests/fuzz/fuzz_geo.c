@@ -66,6 +66,7 @@ read_policy(struct slice json)
 	}
 	want(p.n_circles <= GEO_CIRCLES_MAX && p.n_attachments <= GEO_ATTACHMENTS_MAX);
 	want(p.container.n <= GEO_CONTAINER_MAX && is_part(json, p.container));
+	want(p.target.n <= GEO_NAME_MAX && is_part(json, p.target));
 	want(geo_action_name(p.action) != NULL);
 	for (unsigned i = 0; i < p.n_circles; i++) {
 		struct geo_report r = { .located = true, .at = p.circles[i].at };
@@ -103,7 +104,7 @@ static void
 read_one(struct geo_policy *p, unsigned which)
 {
 	static const char *const policies[] = {
-		"{\"policy\":\"warn\"}",
+		"{\"policy\":\"warn\",\"locTargetDevice\":\"t\"}",
 		"{\"policy\":\"warn\",\"circles\":[{\"lat\":0,\"lon\":0,\"radius\":200000}]}",
 		"{\"policy\":\"warn\",\"direct\":false,\"attachments\":[{\"cell\":\"a\"},{"
 		"\"gateway\":\"a\","
@@ -150,6 +151,17 @@ say(struct life *l, unsigned what)
 	want(((before ^ l->state.alarm) & GEO_ALARM_ATTACHMENT) == 0);
 }
 
+static void
+name_target(struct life *l, unsigned what)
+{
+	unsigned before = l->state.alarm;
+
+	(void)geo_state_located_as(&l->state, &l->policy,
+	                           what % 2 == 0 ? SLICE_LIT("t") : SLICE_LIT("u"), &l->now);
+	want((before & ~l->state.alarm) == 0 &&
+	     ((before ^ l->state.alarm) & ~(unsigned)GEO_ALARM_TARGET) == 0);
+}
+
 /* The same policy twice is one. */
 static void
 govern(struct life *l, unsigned what)
@@ -175,7 +187,7 @@ static void
 live(struct slice s)
 {
 	static void (*const steps[])(struct life *, unsigned) = { see, say, govern, clear,
-		                                                  see, see, say,    see };
+		                                                  see, see, say,    name_target };
 	struct life l = { .now = { 1, 1, HOLD } };
 
 	read_one(&l.policy, 3);

@@ -109,6 +109,22 @@ START_TEST(what_a_gateway_announces)
 }
 END_TEST
 
+/* To be located as another is refused with the document that says so. */
+START_TEST(whom_the_network_is_to_locate)
+{
+	const struct node_id id = bed_id(NODE_A), other = bed_id(NODE_B);
+
+	(void)bed_put(NODE_A, "{\"policy\":\"restrict\",\"locTargetDevice\":\"tel:+1\"}");
+	ck_assert_int_eq(bed.gate.located_as(&bed, &id, SLICE_LIT("tel:+1")), GEO_PASS);
+	ck_assert_int_eq(bed.gate.located_as(&bed, &other, SLICE_LIT("tel:+2")), GEO_PASS);
+	ck_assert_int_eq(bed.gate.located_as(&bed, &id, SLICE_LIT("tel:+2")), GEO_RESTRICTED);
+	ck_assert_uint_eq(bed_count(GEO_COUNT_TARGET), 1);
+	bed_turn();
+	ck_assert(bed_sends("\"reasons\":[\"target\"]"));
+	ck_assert_int_eq(bed.gate.located_as(&bed, &id, SLICE_LIT("tel:+1")), GEO_RESTRICTED);
+}
+END_TEST
+
 /* ---- another policy ---- */
 
 START_TEST(sessions_of_an_old_alarm_are_cut)
@@ -270,6 +286,7 @@ main(void)
 	tcase_add_test(c, end_cuts_and_refuses);
 	tcase_add_test(c, what_a_gateway_asks_for_it);
 	tcase_add_test(c, what_a_gateway_announces);
+	tcase_add_test(c, whom_the_network_is_to_locate);
 	c = suite_case(s, "another policy", bed_setup, bed_teardown);
 	tcase_add_test(c, sessions_of_an_old_alarm_are_cut);
 	tcase_add_test(c, what_is_known_is_judged_at_once);

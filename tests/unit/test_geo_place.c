@@ -184,6 +184,7 @@ static const char *const wrong[] = {
 	"{\"policy\":\"warn\",\"container\":\"\"}",
 	"{\"policy\":\"warn\",\"container\":\"a/b\"}",
 	"{\"policy\":\"warn\",\"container\":\"/a/\"}",
+	"{\"policy\":\"warn\",\"locTargetDevice\":\"\"}",
 };
 
 START_TEST(what_is_no_policy)

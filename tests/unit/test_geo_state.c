@@ -215,6 +215,31 @@ START_TEST(names_that_are_too_long_are_nowhere)
 }
 END_TEST
 
+/* Whom the network is to locate for it: neither where it is nor another word of it ends that. */
+START_TEST(another_device_is_to_be_located)
+{
+	char name[GEO_NAME_MAX + 2];
+
+	ck_assert_uint_eq(geo_state_located_as(&state, &policy, SLICE_LIT("tel:+2"), &now), 0);
+	read_policy(
+		"{\"policy\":\"warn\",\"attachments\":[{\"gateway\":\"g1\"},{\"gateway\":\"g2\"}],"
+		"\"locTargetDevice\":\"tel:+1\"}");
+	ck_assert_uint_eq(geo_state_located_as(&state, &policy, SLICE_LIT("tel:+1"), &now), 0);
+	ck_assert_uint_eq(geo_state_located_as(&state, &policy, SLICE_LIT("tel:+2"), &now),
+	                  GEO_ALARM_TARGET);
+	ck_assert_uint_eq(geo_state_located_as(&state, &policy, SLICE_LIT("tel:+1"), &now), 0);
+	(void)seen(GEO_BY_GATEWAY, "g1");
+	(void)seen(GEO_BY_GATEWAY, "g2");
+	pass(HOLD);
+	ck_assert_uint_eq(seen(GEO_BY_GATEWAY, "g2"), 0);
+	ck_assert_uint_eq(geo_state_clear(&state), GEO_ALARM_TARGET);
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	ck_assert_uint_eq(geo_state_located_as(&state, &policy, slice_of(name), &now),
+	                  GEO_ALARM_TARGET);
+}
+END_TEST
+
 /* ---- ways beside each other ---- */
 
 START_TEST(what_one_way_has_raised_no_other_ends)
@@ -368,6 +393,22 @@ START_TEST(a_report_before_the_news_is_no_more_judged)
 }
 END_TEST
 
+START_TEST(locTargetDevice_and_another_policy)
+{
+	(void)geo_state_located_as(&state, &policy, SLICE_LIT("tel:+2"), &now);
+	ck_assert_uint_eq(judged("{\"policy\":\"warn\",\"locTargetDevice\":\"tel:+1\"}"),
+	                  GEO_ALARM_TARGET);
+	(void)geo_state_located_as(&state, &policy, SLICE_LIT("tel:+1"), &now);
+	ck_assert_uint_eq(judged("{\"policy\":\"warn\",\"locTargetDevice\":\"tel:+1\"}"), 0);
+	(void)geo_state_located_as(&state, &policy, SLICE_LIT("tel:+2"), &now);
+	ck_assert_uint_eq(judged("{\"policy\":\"warn\",\"locTargetDevice\":\"tel:+2\"}"),
+	                  GEO_ALARM_TARGET);
+	(void)judged("{\"policy\":\"warn\",\"locTargetDevice\":\"tel:+3\"}");
+	ck_assert_uint_eq(judged("{\"policy\":\"warn\"}"), GEO_ALARM_TARGET);
+	ck_assert_uint_eq(state.alarm, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -388,6 +429,7 @@ main(void)
 	tcase_add_test(c, news_of_the_network_clears);
 	tcase_add_test(c, a_wrong_report_after_the_news_counts_more);
 	tcase_add_test(c, the_access_network_and_administrators_clear_at_once);
+	tcase_add_test(c, another_device_is_to_be_located);
 	c = suite_case(s, "ways", setup, NULL);
 	tcase_add_test(c, what_one_way_has_raised_no_other_ends);
 	tcase_add_test(c, each_way_raises);
@@ -400,5 +442,6 @@ main(void)
 	tcase_add_test(c, what_was_too_long_is_judged_too);
 	tcase_add_test(c, reports_and_another_policy);
 	tcase_add_test(c, a_report_before_the_news_is_no_more_judged);
+	tcase_add_test(c, locTargetDevice_and_another_policy);
 	return run_suite(s);
 }

@@ -253,6 +253,8 @@ show(void *arg, struct admin_ask *ask)
 		put_node(&b, n, NULL);
 		put_seen(&b, &n->state);
 		put_report(&b, &n->state);
+		if (n->state.target[0] != '\0')
+			json_put_text(&b, "locTargetDevice", slice_of(n->state.target));
 		buf_puts(&b, ",\"location\":");
 		buf_slice(&b, slice_make(n->json, n->n_json));
 		buf_char(&b, '}');

@@ -24,6 +24,7 @@ static const struct {
 	{ GEO_ALARM_CELL, GEO_COUNT_ATTACHMENT, "attachment", "cell" },
 	{ GEO_ALARM_AREA, GEO_COUNT_AREA, "area", "" },
 	{ GEO_ALARM_DISAGREE, GEO_COUNT_DISAGREE, "disagreement", "" },
+	{ GEO_ALARM_TARGET, GEO_COUNT_TARGET, "target", "" },
 };
 #define N_ALARMS (sizeof(alarms) / sizeof(alarms[0]))
 

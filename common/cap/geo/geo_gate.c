@@ -128,6 +128,27 @@ announced(void *arg, struct slice scl_id, struct slice link)
 	return v;
 }
 
+static enum geo_verdict
+located_as(void *arg, const struct node_id *node, struct slice target)
+{
+	struct geo *g = arg;
+	struct geo_now now = geo_now(g);
+	enum geo_verdict v = GEO_PASS;
+	struct geo_node *n;
+	unsigned begun;
+
+	pthread_mutex_lock(&g->lock);
+	n = geo_find(g, node);
+	if (n != NULL) {
+		begun = geo_state_located_as(&n->state, &n->policy, target, &now);
+		if (begun != 0)
+			geo_changed(g, n, begun, 0, "report");
+		v = verdict(g, n, NULL);
+	}
+	pthread_mutex_unlock(&g->lock);
+	return v;
+}
+
 /* Who writes all the time puts the next look off no more than who writes once. */
 static void
 expect_report(struct geo *g, struct geo_node *n)
@@ -176,7 +197,10 @@ cuts(void *arg, const struct node_id *node)
 void
 geo_gate_fill(struct geo *g)
 {
-	g->gate = (struct geo_gate){
-		.arg = g, .seen = seen, .announced = announced, .writes = writes, .cuts = cuts
-	};
+	g->gate = (struct geo_gate){ .arg = g,
+		                     .seen = seen,
+		                     .announced = announced,
+		                     .located_as = located_as,
+		                     .writes = writes,
+		                     .cuts = cuts };
 }

@@ -12,7 +12,7 @@ static const char *const actions[] = { "warn", "restrict", "end" };
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 struct wire_policy {
-	struct slice policy, circles, attachments, container;
+	struct slice policy, circles, attachments, container, target;
 	bool direct;
 };
 
@@ -152,19 +152,22 @@ geo_policy_read(struct slice json, struct geo_policy *p, const char **why)
 		JSON_FIELD(struct wire_policy, attachments, "attachments", JSON_LIST, false),
 		JSON_FIELD(struct wire_policy, direct, "direct", JSON_FLAG, false),
 		JSON_FIELD(struct wire_policy, container, "container", JSON_TEXT, false),
+		JSON_FIELD(struct wire_policy, target, "locTargetDevice", JSON_TEXT, false),
 	};
 	struct wire_policy w = { .direct = true };
 
 	*p = (struct geo_policy){ .action = GEO_WARN };
 	*why = "location";
-	if (json.n > GEO_POLICY_MAX || !json_read(json, fields, 5, &w))
+	if (json.n > GEO_POLICY_MAX || !json_read(json, fields, 6, &w))
 		return RC_BAD_REQUEST;
 	p->no_direct = !w.direct;
 	p->container = w.container;
+	p->target = w.target;
 	*why = !read_action(w.policy, &p->action)              ? "policy"
 	       : !read_list(w.circles, read_circle, p)         ? "circles"
 	       : !read_list(w.attachments, read_attachment, p) ? "attachments"
 	       : !container_ok(w.container)                    ? "container"
+	       : w.target.p != NULL && !name_ok(w.target)      ? "locTargetDevice"
 	                                                       : NULL;
 	return *why == NULL ? RC_OK : RC_BAD_REQUEST;
 }

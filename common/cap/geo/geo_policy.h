@@ -6,7 +6,7 @@
  *   {"policy":"warn","circles":[{"lat":48.137,"lon":11.575,"radius":500},...],
  *    "attachments":[{"gateway":"SCL-ID","lat":48.1,"lon":11.5,"radius":2000},
  *                   {"source":"192.0.2.0/24"},{"cell":"262-01-17"},...],
- *    "direct":true,"container":"location"}
+ *    "direct":true,"container":"location","locTargetDevice":"tel:+49..."}
  *
  * Only policy has to be there. Pure functions; any thread.
  */
@@ -20,7 +20,7 @@
 #define GEO_POLICY_MAX 16384u /* octets as JSON */
 #define GEO_CIRCLES_MAX 16u
 #define GEO_ATTACHMENTS_MAX 64u
-#define GEO_NAME_MAX 64u /* octets of a gateway, a cell */
+#define GEO_NAME_MAX 64u /* octets of a gateway, a cell, a locTargetDevice */
 #define GEO_CONTAINER_MAX 255u
 #define GEO_REPORT_MAX 1024u /* octets of a report */
 
@@ -47,6 +47,7 @@ struct geo_policy {
 	bool no_direct; /* it comes by gateways alone */
 	/* Path of the container of its reports, or its name below the scl of the node; empty: as configured. */
 	struct slice container;
+	struct slice target; /* locTargetDevice that its scl may have; empty: any */
 };
 
 /* What a node says of its place; cell is a view of the JSON. */

@@ -153,6 +153,21 @@ geo_state_reported(struct geo_state *s, const struct geo_policy *p, const struct
 	return raise_alarm(s, why, now);
 }
 
+static bool
+is_other(const struct geo_policy *p, struct slice target)
+{
+	return p->target.n > 0 && target.n > 0 && !slice_eq(p->target, target);
+}
+
+unsigned
+geo_state_located_as(struct geo_state *s, const struct geo_policy *p, struct slice target,
+                     const struct geo_now *now)
+{
+	if (!slice_copy(target, s->target, sizeof(s->target)))
+		s->target[0] = '\0';
+	return is_other(p, target) ? raise_alarm(s, GEO_ALARM_TARGET, now) : 0;
+}
+
 /* ---- another policy ---- */
 
 /* What was too long to be kept is known as long as it is an alarm. */
@@ -165,7 +180,7 @@ is_known(const struct geo_state *s, enum geo_way way)
 unsigned
 geo_state_wrong(const struct geo_state *s, const struct geo_policy *p)
 {
-	unsigned wrong = 0;
+	unsigned wrong = is_other(p, slice_of(s->target)) ? GEO_ALARM_TARGET : 0;
 
 	for (unsigned i = 0; i < GEO_WAYS; i++)
 		if (is_known(s, (enum geo_way)i) &&
@@ -180,6 +195,8 @@ demanded(const struct geo_state *s, const struct geo_policy *p)
 {
 	unsigned why = p->n_circles > 0 ? GEO_ALARM_AREA : 0;
 
+	if (p->target.n > 0)
+		why |= GEO_ALARM_TARGET;
 	if (s->seen[GEO_BY_CELL][0] != '\0')
 		why |= GEO_ALARM_DISAGREE;
 	for (unsigned i = 0; i < p->n_attachments; i++) {
@@ -212,7 +229,11 @@ geo_state_judged(struct geo_state *s, const struct geo_policy *p, unsigned wrong
 		else if (j == GEO_NEUTRAL || (wrong & ways[i].alarm) != 0)
 			changed |= end_alarm(s, ways[i].alarm);
 	}
-	return changed | end_alarm(s, GEO_ALARM_REPORTED & ~demanded(s, p));
+	if (is_other(p, slice_of(s->target)))
+		changed |= raise_alarm(s, GEO_ALARM_TARGET, now);
+	else if ((wrong & GEO_ALARM_TARGET) != 0)
+		changed |= end_alarm(s, GEO_ALARM_TARGET);
+	return changed | end_alarm(s, (GEO_ALARM_REPORTED | GEO_ALARM_TARGET) & ~demanded(s, p));
 }
 
 unsigned

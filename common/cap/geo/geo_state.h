@@ -18,9 +18,10 @@ enum geo_alarm {
 	GEO_ALARM_AREA = 2, /* it says that it is outside of its area */
 	GEO_ALARM_DISAGREE = 4, /* it cannot be where it says and where it is attached */
 	GEO_ALARM_ADDRESS = 8,
-	GEO_ALARM_CELL = 16
+	GEO_ALARM_CELL = 16,
+	GEO_ALARM_TARGET = 32 /* it says that another device is to be located for it */
 };
-#define GEO_ALARMS 31u
+#define GEO_ALARMS 63u
 #define GEO_ALARM_ATTACHMENT (GEO_ALARM_GATEWAY | GEO_ALARM_ADDRESS | GEO_ALARM_CELL)
 #define GEO_ALARM_REPORTED (GEO_ALARM_AREA | GEO_ALARM_DISAGREE)
 
@@ -47,6 +48,7 @@ struct geo_state {
 	struct geo_report report; /* the last one, its cell is in said */
 	char said[GEO_NAME_MAX + 1];
 	int64_t reported_at; /* microseconds since 1970 */
+	char target[GEO_NAME_MAX + 1]; /* locTargetDevice of its scl; "": it has said none */
 };
 
 _Static_assert(GEO_ADDRESS_MAX <= GEO_NAME_MAX, "an address has room");
@@ -65,7 +67,13 @@ unsigned geo_state_seen(struct geo_state *s, const struct geo_policy *p, enum ge
 /* It says so. Returns which alarms have begun. */
 unsigned geo_state_reported(struct geo_state *s, const struct geo_policy *p,
                             const struct geo_report *r, const struct geo_now *now);
-/* Which alarms of attachments p makes of what is seen, whether they have begun or not. */
+/*
+ * Its scl has that locTargetDevice, whom the network is to locate for it. Not empty. Returns which
+ * alarms have begun; moving ends none of them.
+ */
+unsigned geo_state_located_as(struct geo_state *s, const struct geo_policy *p, struct slice target,
+                              const struct geo_now *now);
+/* Which alarms p makes of what is seen, and of locTargetDevice, whether they have begun or not. */
 unsigned geo_state_wrong(const struct geo_state *s, const struct geo_policy *p);
 /*
  * Another policy counts from now on, under the one before geo_state_wrong said wrong: what is known is

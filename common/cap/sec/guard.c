@@ -287,7 +287,7 @@ defer(void *arg, const struct req_input *in, const struct node *doc, struct req_
 	enum rc rc = check_document(g, in, doc, reason);
 
 	if (rc == RC_OK)
-		rc = guard_place_announced(&g->conf, in, doc, out, reason);
+		rc = guard_place_says(&g->conf, in, doc, out, reason);
 	if (rc != RC_OK)
 		return rc;
 	return reports_defer(g->conf.mas, g->conf.live, in, doc, out, w, reason);

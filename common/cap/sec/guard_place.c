@@ -6,6 +6,8 @@
 #include "codec/node.h"
 #include "core/identity.h"
 
+#define TARGET "locTargetDevice"
+
 const struct geo_gate *
 guard_places(const struct sec_guard_conf *conf)
 {
@@ -54,18 +56,57 @@ guard_place_opened(const struct sec_guard_conf *conf, const struct req_input *in
 	return guard_place_admit(conf, in, &conn.node, in->scl_id, arena, out, reason);
 }
 
-enum rc
-guard_place_announced(const struct sec_guard_conf *conf, const struct req_input *in,
-                      const struct node *doc, struct req_answer *out, struct slice *reason)
+static enum geo_verdict
+ask_announced(const struct geo_gate *gate, const struct req_input *in, const struct node *doc)
 {
-	const struct geo_gate *gate = guard_places(conf);
 	enum geo_verdict v = GEO_PASS;
 
-	if (gate == NULL || in->scl_id.n == 0 || in->op != REQ_CREATE ||
-	    !slice_is(doc->name, "applicationAnnc"))
-		return RC_OK;
 	for (const struct node *n = doc->first; n != NULL && v == GEO_PASS; n = n->next)
 		if (slice_is(n->name, "link"))
 			v = gate->announced(gate->arg, in->scl_id, n->text);
-	return v == GEO_PASS ? RC_OK : refuse_place(v, false, out, reason);
+	return v;
+}
+
+/* The attribute of an scl, or itself as the document of its partial address. */
+static struct slice
+target_in(const struct node *doc)
+{
+	const struct node *n = doc;
+
+	if (slice_is(doc->name, "scl"))
+		for (n = doc->first; n != NULL && !slice_is(n->name, TARGET); n = n->next)
+			;
+	if (n == NULL || !slice_is(n->name, TARGET))
+		return SLICE_NONE;
+	/* In release 1 it may be in an element of its own. */
+	while (n->first != NULL)
+		n = n->first;
+	return n->text;
+}
+
+static enum geo_verdict
+ask_target(const struct sec_guard_conf *conf, const struct geo_gate *gate,
+           const struct req_input *in, const struct node *doc)
+{
+	struct slice target = target_in(doc);
+	struct mas_connection conn;
+
+	if (target.n == 0 || in->connection_id == 0 ||
+	    live_find(conf->live, in->connection_id, 0, &conn) != LIVE_OK)
+		return GEO_PASS;
+	return gate->located_as(gate->arg, &conn.node, target);
+}
+
+enum rc
+guard_place_says(const struct sec_guard_conf *conf, const struct req_input *in,
+                 const struct node *doc, struct req_answer *out, struct slice *reason)
+{
+	const struct geo_gate *gate = guard_places(conf);
+	bool announces = in->op == REQ_CREATE && slice_is(doc->name, "applicationAnnc");
+	enum geo_verdict v;
+
+	if (gate == NULL || in->scl_id.n == 0)
+		return RC_OK;
+	v = announces ? ask_announced(gate, in, doc) : ask_target(conf, gate, in, doc);
+	return v == GEO_PASS ? RC_OK : refuse_place(v, !announces, out, reason);
 }

@@ -21,8 +21,11 @@ enum rc guard_place_admit(const struct sec_guard_conf *conf, const struct req_in
 /* The same of a request without TLS, once its body has proved the connection. */
 enum rc guard_place_opened(const struct sec_guard_conf *conf, const struct req_input *in,
                            struct arena *arena, struct req_answer *out, struct slice *reason);
-/* An SCL announces an application: that is where the application is. As guard_place_admit. */
-enum rc guard_place_announced(const struct sec_guard_conf *conf, const struct req_input *in,
-                              const struct node *doc, struct req_answer *out, struct slice *reason);
+/*
+ * What an SCL writes: an application that it announces is there; locTargetDevice of its own scl is a
+ * report. As guard_place_admit.
+ */
+enum rc guard_place_says(const struct sec_guard_conf *conf, const struct req_input *in,
+                         const struct node *doc, struct req_answer *out, struct slice *reason);
 
 #endif
