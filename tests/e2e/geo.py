@@ -376,6 +376,11 @@ def ways(row, bed):
     node.reports(**BERLIN)
     row.ok(world.alarm(node.id, ["disagreement"]), "a report is held against its gateway, although its address was seen later",
            lambda: world.place(node.id))
+    row.equal(world.place(node.id)["last"], "source", "which is told")
+    world.provider.administer("POST", path, {"gateway": "g1", "cell": "c2"})
+    row.equal(world.place(node.id)["alarm"], ["attachment", "disagreement"], "the access network ends that only if all of its word is right")
+    world.provider.administer("POST", path, {"gateway": "g1", "cell": "c1"})
+    row.equal(world.place(node.id)["alarm"], [], "as it is then")
     node.leave()
 
 

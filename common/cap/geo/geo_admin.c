@@ -210,6 +210,8 @@ put_seen(struct buf *b, const struct geo_state *s)
 		if (s->seen[i][0] != '\0')
 			json_put_text(b, names[i], slice_of(s->seen[i]));
 	buf_char(b, '}');
+	if (s->seen[s->way][0] != '\0')
+		json_put_text(b, "last", slice_of(names[s->way]));
 }
 
 static void
@@ -334,7 +336,16 @@ read_seen(struct slice body, struct wire_seen *w)
 	return given > 0;
 }
 
-/* The access network has found it there. */
+static void
+look(struct geo_node *n, const struct wire_seen *w, bool sure, const struct geo_now *now)
+{
+	for (unsigned i = 0; i < GEO_WAYS; i++)
+		if (w->by[i].n > 0)
+			(void)geo_state_seen(&n->state, &n->policy, (enum geo_way)i, w->by[i], sure,
+			                     now);
+}
+
+/* The access network has found it there: what is right ends reports only if all of it is. */
 static void
 found(void *arg, struct admin_ask *ask)
 {
@@ -353,13 +364,10 @@ found(void *arg, struct admin_ask *ask)
 	}
 	pthread_mutex_lock(&g->lock);
 	n = geo_find(g, &id);
-	if (n != NULL)
-		before = n->state.alarm;
-	for (unsigned i = 0; i < GEO_WAYS && n != NULL; i++)
-		if (w.by[i].n > 0)
-			(void)geo_state_seen(&n->state, &n->policy, (enum geo_way)i, w.by[i], true,
-			                     &now);
 	if (n != NULL) {
+		before = n->state.alarm;
+		look(n, &w, false, &now);
+		look(n, &w, true, &now);
 		changed_now = before ^ n->state.alarm;
 		n->dirty = true;
 	}
