@@ -126,7 +126,7 @@ START_TEST(in_order_with_an_end)
 	ck_assert_int_eq(px_seal_deadline(seal), CLOCK_NEVER);
 	run((struct px_seal_order){ .end = false }, 3);
 	ck_assert_int_eq(order.rc, RC_OK);
-	ck_assert(order.any && order.last.epoch == 0 && order.last.count == 3);
+	ck_assert(order.last.epoch == 0 && order.last.count == 3);
 	ck_assert(order.n_epochs == 1 && order.epochs[0].epoch == 0);
 	expect("Mddd");
 	ck_assert(px_seal_is_open(seal));
@@ -206,6 +206,10 @@ START_TEST(signing_begins_with_a_section)
 	run(on, 1);
 	ck_assert_uint_eq(signed_units(), 1);
 	expect("d");
+	/* Nothing is to be sealed: the section ends, and is still the last one. */
+	run((struct px_seal_order){ .change_signing = true, .end = true }, 0);
+	expect("E");
+	ck_assert(order.last.epoch == 1 && order.last.count == 3);
 }
 END_TEST
 

@@ -269,6 +269,48 @@ START_TEST(a_later_sink_gets_what_is_later)
 }
 END_TEST
 
+/* What is shown of the source has that. */
+static bool
+shows(void *arg)
+{
+	struct buf b;
+	bool is;
+
+	buf_init(&b, 65536);
+	source_show(&b);
+	buf_char(&b, '\0');
+	is = strstr(b.p, arg) != NULL;
+	buf_fini(&b);
+	return is;
+}
+
+/*
+ * With a sink beside, sections are signed: the one that is open ends, and nothing is sealed behind it.
+ * What is in the store is there all the same, and who gets it is told to the proxy.
+ */
+START_TEST(a_change_of_signing_forgets_nothing)
+{
+	static char all[] = "\"waiting\":0,\"parked\":10";
+	unsigned posts, controls;
+
+	source.conf->park = PROXY_PARK_ALWAYS;
+	source.conf->park_after = 3600 * CLOCK_SECOND;
+	source_up(true);
+	source_begin(true);
+	source_accept(0, 10);
+	source_await(source.sinks[0].order, 10);
+	ck_assert(core_await(shows, all));
+	posts = source_read(&source.posts);
+	ck_assert_int_eq(source_name("extra", 2, false, false), RC_CREATED);
+	source_await(source.sinks[2].order, 10);
+	source_await_count(&source.posts, posts + 1);
+	controls = source_read(&source.controls);
+	ck_assert_int_eq(source_unname("extra"), RC_OK);
+	source_await_count(&source.controls, controls + 1);
+	ck_assert_uint_eq(source_read(&source.deleted), 0);
+}
+END_TEST
+
 /* The proxy has not let go of it yet when it is there again. */
 START_TEST(who_is_named_again_gets_it_again)
 {
@@ -606,6 +648,7 @@ suite(void)
 	c = suite_case(s, "sinks", setup, teardown);
 	tcase_add_test(c, a_named_sink_gets_all_of_it);
 	tcase_add_test(c, a_later_sink_gets_what_is_later);
+	tcase_add_test(c, a_change_of_signing_forgets_nothing);
 	tcase_add_test(c, who_is_named_again_gets_it_again);
 	tcase_add_test(c, a_forgotten_key_loses_nothing);
 	tcase_add_test(c, who_is_removed_while_it_is_sealed_gets_nothing_later);

@@ -188,7 +188,6 @@ answer(struct px_seal *s, struct px_seal_order *o, enum rc rc)
 
 	pre_stream_state(s->stream, o->state);
 	pre_stream_section(s->stream, &h);
-	o->any = h.type != 0;
 	o->last = (struct px_place){ h.epoch, h.key_index, s->count };
 	o->rc = o->batch.n > 0 ? RC_OK : rc;
 	o->done(o);

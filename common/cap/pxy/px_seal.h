@@ -70,8 +70,7 @@ struct px_seal_order {
 	uint8_t state[PRE_STREAM_STATE_SIZE];
 	struct px_epoch epochs[PX_SPOOL_PARCELS + 1]; /* that begin in the batch */
 	size_t n_epochs;
-	bool any; /* a section has been begun: last is where the stream stands */
-	struct px_place last;
+	struct px_place last; /* where the stream stands, when there is anything in batch */
 
 	struct pool_job job; /* px_seal's, as the following */
 	struct px_seal *seal;

@@ -178,13 +178,15 @@ spool(struct source_dest *t)
 	const struct px_seal_order *o = &t->order;
 	struct px_spool_dest *d = dest_change(t);
 
-	d->sealed = o->any;
-	d->last = o->last;
 	t->op.stream_state = o->state;
 	t->op.epochs = o->epochs;
 	t->op.n_epochs = o->n_epochs;
-	if (t->batch.octets.n > 0)
+	/* Without any, what was sealed before stands. */
+	if (t->batch.octets.n > 0) {
+		d->sealed = true;
+		d->last = o->last;
 		t->op.batch = &t->batch;
+	}
 	dest_store(t, spooled);
 }
 
