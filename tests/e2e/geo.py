@@ -417,6 +417,14 @@ def ordered(row, bed):
     world.provider.administer("POST", path, {"cell": "c1"})
     row.ok(wait_for(lambda: [e["state"] for e in world.events(node.scl_id)] == ["cleared"], 60), "and made again for the next event",
            lambda: world.events(node.scl_id))
+    node.ask("DELETE")
+    world.provider.administer("POST", path, {"cell": "away"})
+    world.provider.stop()
+    world.provider.start()
+    node.at(HOME)
+    row.equal(node.register().status, 201, "it registers after the NSCL was restarted")
+    row.ok(wait_for(lambda: [(e["state"], e["by"], e["reasons"]) for e in world.events(node.scl_id)] == [("raised", "nscl", ["attachment"])],
+                    60), "and what was not told is", lambda: world.events(node.scl_id))
     node.leave()
 
 
