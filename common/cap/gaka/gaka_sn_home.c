@@ -4,7 +4,6 @@
 
 #include "cap/gaka/gaka_sn_impl.h"
 
-#define LOG_EVERY (60 * CLOCK_SECOND)
 /*
  * Seconds; more than any group lives, and than clocks differ. What is beyond is no time to reckon
  * with.
@@ -15,12 +14,10 @@
 static void
 away(struct gaka_sn *s, struct sn_request *r, struct sn_group *g, const char *why)
 {
-	int64_t now = sn_mono(s);
+	int64_t since_last;
 
-	if (s->logged_home == 0 || now - s->logged_home >= LOG_EVERY) {
-		LOG_WARN(s->log, "gaka-home", LOG_Z("why", why));
-		s->logged_home = now;
-	}
+	if (log_pace_due(&s->logged_home, &since_last))
+		LOG_WARN(s->log, "gaka-home", LOG_Z("why", why), LOG_N("since_last", since_last));
 	if (g != NULL)
 		g->away = true;
 	(void)sn_refuse(s, r, GAKA_BUSY, SN_COUNT_HOME);

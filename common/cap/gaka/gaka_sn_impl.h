@@ -17,6 +17,7 @@
 #ifndef CAP_GAKA_SN_IMPL_H
 #define CAP_GAKA_SN_IMPL_H
 
+#include "base/log_pace.h"
 #include "cap/gaka/gaka_sn.h"
 #include "cap/gaka/gaka_sn_sessions.h"
 #include "cap/sec_access.h"
@@ -196,7 +197,7 @@ struct gaka_sn {
 	struct sn_request *outbox, **outbox_end; /* to be sent by the courier */
 	unsigned n_requests; /* that wait or are asked for */
 	uint64_t voids; /* grows with all that was declared void */
-	int64_t logged_home, logged_full; /* when that was last logged */
+	struct log_pace logged_home, logged_full;
 };
 
 /* ---- gaka_sn.c ---- */

@@ -4,8 +4,6 @@
 
 #include "cap/gaka/gaka_sn_impl.h"
 
-#define LOG_EVERY (60 * CLOCK_SECOND)
-
 /* ---- answers ---- */
 
 static enum sn_next
@@ -48,12 +46,10 @@ sn_fail(struct gaka_sn *s, struct sn_request *r, const struct node_id *id, enum 
 static enum sn_next
 full(struct gaka_sn *s, struct sn_request *r, const char *what)
 {
-	int64_t now = sn_mono(s);
+	int64_t since_last;
 
-	if (s->logged_full == 0 || now - s->logged_full >= LOG_EVERY) {
-		LOG_WARN(s->log, "gaka-full", LOG_Z("of", what));
-		s->logged_full = now;
-	}
+	if (log_pace_due(&s->logged_full, &since_last))
+		LOG_WARN(s->log, "gaka-full", LOG_Z("of", what), LOG_N("since_last", since_last));
 	return sn_refuse(s, r, GAKA_BUSY, SN_COUNT_FULL);
 }
 

@@ -10,7 +10,6 @@
 
 #define MEDIA_JSON "application/json"
 #define RETRY_AFTER 2u /* seconds */
-#define TELL_EVERY (60 * CLOCK_SECOND) /* of unknown sources: anybody may deliver */
 /* Of a source, which has a stream for each of its destinations. */
 #define STREAMS_MAX PRE_STREAMS_DEFAULT
 /* Of a stream; with STREAMS_MAX it bounds the state that each request stores. */
@@ -86,13 +85,11 @@ delivered(struct px_delivery *d)
 static void
 tell_unknown(struct px_inbox *in, struct slice source)
 {
-	int64_t now = clock_monotonic(), last = atomic_load(&in->told);
+	int64_t since_last;
 
-	atomic_fetch_add(&in->unknown, 1);
-	if (now - last < TELL_EVERY || !atomic_compare_exchange_strong(&in->told, &last, now))
-		return;
-	LOG_WARN(in->conf.log, "proxy-source-unknown", LOG_S("source", source),
-	         LOG_N("times", atomic_exchange(&in->unknown, 0)));
+	if (log_pace_due(&in->unknown, &since_last))
+		LOG_WARN(in->conf.log, "proxy-source-unknown", LOG_S("source", source),
+		         LOG_N("since_last", since_last));
 }
 
 static void
@@ -202,7 +199,6 @@ fill(struct px_inbox *in, const struct px_inbox_conf *conf)
 	enum rc rc = RC_OK;
 
 	in->conf = *conf;
-	atomic_store(&in->told, clock_monotonic() - TELL_EVERY);
 	in->path = malloc(n);
 	in->below = malloc(n);
 	in->sources = calloc(conf->n_sources + 1, sizeof(*in->sources));

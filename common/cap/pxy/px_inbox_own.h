@@ -3,6 +3,7 @@
 #ifndef CAP_PXY_PX_INBOX_OWN_H
 #define CAP_PXY_PX_INBOX_OWN_H
 
+#include "base/log_pace.h"
 #include "cap/pxy/px_inbox.h"
 #include "sec/hex.h"
 
@@ -20,8 +21,7 @@ struct px_inbox {
 	struct endpoint post, get;
 	struct inbox_source *sources; /* conf.n_sources */
 	_Atomic bool started;
-	_Atomic uint64_t unknown; /* deliveries of unknown sources since the log had the last one */
-	_Atomic int64_t told; /* when that was (monotonic) */
+	struct log_pace unknown; /* deliveries of unknown sources: anybody may deliver */
 };
 
 /* ---- px_inbox_body.c, px_inbox_look.c ---- */

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/log_pace.h"
 #include "cap/gate.h"
 #include "cap/sec/authorities.h"
 #include "cap/sec/guard.h"
@@ -82,7 +83,7 @@ struct sec {
 	struct config_gate *config; /* NULL: no key of configuration is pinned */
 	struct endpoint config_endpoint; /* its counters */
 	_Atomic uint64_t rejects[NODE_REJECTS];
-	int64_t reject_logged; /* when; 0: never. The courier's */
+	struct log_pace rejecting; /* what anybody can forge */
 	char *rejects_path;
 	struct endpoint rejects_endpoint;
 	char *config_path;

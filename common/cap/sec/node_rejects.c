@@ -14,7 +14,6 @@
 
 #define ANSWER_MAX 256u
 #define MEDIA_JSON "application/json"
-#define LOG_EVERY (60 * CLOCK_SECOND)
 
 static const char *const names[NODE_REJECTS] = { [NODE_REJECT_VERIFIED] = "verified",
 	                                         [NODE_REJECT_INVALID] = "invalid",
@@ -43,19 +42,15 @@ can_check(const struct sec *n)
 	return node_reject_key(n) != NULL && node_has_root(n);
 }
 
-/* An attacker must not fill the log: the first one, and then one in LOG_EVERY. */
 static void
 note(struct sec *n, enum node_reject what)
 {
-	int64_t now = clock_monotonic();
 	uint64_t so_far = atomic_fetch_add_explicit(&n->rejects[what], 1, memory_order_relaxed) + 1;
+	int64_t since_last;
 
-	if (what == NODE_REJECT_VERIFIED ||
-	    (n->reject_logged != 0 && now - n->reject_logged < LOG_EVERY))
-		return;
-	n->reject_logged = now;
-	LOG_WARN(n->conf->log, "reject-invalid", LOG_Z("why", names[what]),
-	         LOG_N("so_far", (int64_t)so_far));
+	if (what != NODE_REJECT_VERIFIED && log_pace_due(&n->rejecting, &since_last))
+		LOG_WARN(n->conf->log, "reject-invalid", LOG_Z("why", names[what]),
+		         LOG_N("so_far", (int64_t)so_far), LOG_N("since_last", since_last));
 }
 
 static bool
