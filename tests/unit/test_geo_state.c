@@ -177,6 +177,22 @@ START_TEST(news_of_the_network_clears)
 }
 END_TEST
 
+/* Twice away for a moment is not there for as long as lies in between. */
+START_TEST(who_goes_back_has_not_stayed)
+{
+	(void)seen(GEO_BY_GATEWAY, "g1");
+	(void)reported("{\"lat\":3,\"lon\":0}");
+	(void)seen(GEO_BY_GATEWAY, "g2");
+	ck_assert_uint_eq(seen(GEO_BY_GATEWAY, "g1"), 0);
+	pass(HOLD);
+	ck_assert_uint_eq(seen(GEO_BY_GATEWAY, "g2"), 0);
+	pass(HOLD - 1);
+	ck_assert_uint_eq(seen(GEO_BY_GATEWAY, "g2"), 0);
+	pass(1);
+	ck_assert_uint_eq(seen(GEO_BY_GATEWAY, "g2"), GEO_ALARM_AREA | GEO_ALARM_DISAGREE);
+}
+END_TEST
+
 /* It still says so where it has come to. */
 START_TEST(a_wrong_report_after_the_news_counts_more)
 {
@@ -427,6 +443,7 @@ main(void)
 	tcase_add_test(c, a_report_that_is_not_where_the_network_sees_it);
 	tcase_add_test(c, a_liar_clears_nothing);
 	tcase_add_test(c, news_of_the_network_clears);
+	tcase_add_test(c, who_goes_back_has_not_stayed);
 	tcase_add_test(c, a_wrong_report_after_the_news_counts_more);
 	tcase_add_test(c, the_access_network_and_administrators_clear_at_once);
 	tcase_add_test(c, another_device_is_to_be_located);

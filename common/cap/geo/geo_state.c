@@ -82,13 +82,18 @@ seen_wrong(struct geo_state *s, enum geo_way way, const struct geo_now *now)
 static unsigned
 seen_right(struct geo_state *s, enum geo_way way, bool sure, const struct geo_now *now)
 {
+	bool moved = has_moved(s, way);
 	unsigned ended = 0;
+
+	/* Who has gone back has not stayed. */
+	if (!moved)
+		s->moved[way] = 0;
 
 	if ((s->alarm & ways[way].alarm) != 0 && (sure || has_held(&s->right[way], now)))
 		ended |= end_alarm(s, ways[way].alarm);
 	if ((s->alarm & GEO_ALARM_REPORTED) == 0 || (s->alarm & GEO_ALARM_ATTACHMENT) != 0)
 		return ended;
-	if (!sure && !(has_moved(s, way) && has_held(&s->moved[way], now)))
+	if (!sure && !(moved && has_held(&s->moved[way], now)))
 		return ended;
 	s->stands = false;
 	return ended | end_alarm(s, GEO_ALARM_REPORTED);
