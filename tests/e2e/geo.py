@@ -316,7 +316,7 @@ def reported(row, bed):
     world = World(bed)
     node = Played(world, "played-1")
     node.register()
-    world.policy(node.id, attachments=[{"source": "127.0.0.0/8", **MUNICH, "radius": 30000}],
+    world.policy(node.id, attachments=[{"source": source, **MUNICH, "radius": 30000} for source in (HOME, AWAY)],
                  circles=[{**MUNICH, "radius": 5000}, {**BERLIN, "radius": 5000}])
     node.reports(**MUNICH)
     row.ok(wait_for(lambda: "report" in world.place(node.id), 60), "a report is taken", lambda: world.place(node.id))

@@ -193,6 +193,23 @@ START_TEST(who_goes_back_has_not_stayed)
 }
 END_TEST
 
+/* A node has as many addresses of its network as it likes. */
+START_TEST(another_address_of_the_same_network_is_no_other_place)
+{
+	read_policy("{\"policy\":\"warn\",\"circles\":[{\"lat\":0,\"lon\":0,\"radius\":200000}],"
+	            "\"attachments\":[{\"source\":\"192.0.2.0/24\"},"
+	            "{\"source\":\"2001:db8::/64\"}]}");
+	(void)seen(GEO_BY_ADDRESS, "192.0.2.1");
+	ck_assert_uint_eq(reported("{\"lat\":3,\"lon\":0}"), GEO_ALARM_AREA);
+	ck_assert_uint_eq(seen(GEO_BY_ADDRESS, "192.0.2.2"), 0);
+	pass(HOLD);
+	ck_assert_uint_eq(seen(GEO_BY_ADDRESS, "192.0.2.2"), 0);
+	ck_assert_uint_eq(seen(GEO_BY_ADDRESS, "2001:db8::1"), 0);
+	pass(HOLD);
+	ck_assert_uint_eq(seen(GEO_BY_ADDRESS, "2001:db8::2"), GEO_ALARM_AREA);
+}
+END_TEST
+
 /* It still says so where it has come to. */
 START_TEST(a_wrong_report_after_the_news_counts_more)
 {
@@ -444,6 +461,7 @@ main(void)
 	tcase_add_test(c, a_liar_clears_nothing);
 	tcase_add_test(c, news_of_the_network_clears);
 	tcase_add_test(c, who_goes_back_has_not_stayed);
+	tcase_add_test(c, another_address_of_the_same_network_is_no_other_place);
 	tcase_add_test(c, a_wrong_report_after_the_news_counts_more);
 	tcase_add_test(c, the_access_network_and_administrators_clear_at_once);
 	tcase_add_test(c, another_device_is_to_be_located);

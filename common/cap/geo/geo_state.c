@@ -63,11 +63,18 @@ has_held(int64_t *since, const struct geo_now *now)
 	return now->monotonic - *since >= now->hold;
 }
 
-/* Somewhere else than when the report came: that is news of the network. */
+/*
+ * By another attachment than when the report came: that is news of the network. Another address of
+ * the same one is not, for a node takes those as it likes.
+ */
 static bool
-has_moved(const struct geo_state *s, enum geo_way way)
+has_moved(const struct geo_state *s, const struct geo_policy *p, enum geo_way way)
 {
-	return strcmp(s->seen[way], s->then[way]) != 0;
+	const struct geo_attachment *at, *before;
+
+	(void)geo_policy_judge(p, ways[way].kind, slice_of(s->seen[way]), &at);
+	(void)geo_policy_judge(p, ways[way].kind, slice_of(s->then[way]), &before);
+	return at != before;
 }
 
 static unsigned
@@ -80,9 +87,10 @@ seen_wrong(struct geo_state *s, enum geo_way way, const struct geo_now *now)
 
 /* What one way says of reports does not count while another one is wrong. */
 static unsigned
-seen_right(struct geo_state *s, enum geo_way way, bool sure, const struct geo_now *now)
+seen_right(struct geo_state *s, const struct geo_policy *p, enum geo_way way, bool sure,
+           const struct geo_now *now)
 {
-	bool moved = has_moved(s, way);
+	bool moved = has_moved(s, p, way);
 	unsigned ended = 0;
 
 	/* Who has gone back has not stayed. */
@@ -113,7 +121,7 @@ geo_state_seen(struct geo_state *s, const struct geo_policy *p, enum geo_way way
 	s->way = way;
 	if (j == GEO_NEUTRAL)
 		return end_alarm(s, ways[way].alarm);
-	return j == GEO_ALLOWED ? seen_right(s, way, sure, now) : seen_wrong(s, way, now);
+	return j == GEO_ALLOWED ? seen_right(s, p, way, sure, now) : seen_wrong(s, way, now);
 }
 
 /* ---- reports ---- */
