@@ -8,6 +8,7 @@ import http.server
 import itertools
 import json
 import threading
+import time
 
 import mpa as parties
 import threats_mpa as threats
@@ -74,13 +75,18 @@ class World(threats.World):
         return sum(n for name, n in self.nscl.administer("GET", "/counters").items() if name.startswith(prefix))
 
 
+def paced(daemon, since):
+    """Whether what was refused since then has no more lines in its log than one a minute."""
+    return 0 < daemon.log().count("mpa-refused") <= 1 + (time.monotonic() - since) // 60
+
+
 # ---- the gateway ----
 
 def _a1(report, world, device):
     """What A1 was changed to is in the signatures: the device that has sent it does not prove that run."""
     right = device.begin()
     before, sessions, cases = world.refusals(), world.told()["sessions"], every(right)
-    answers, begun = [], 0
+    answers, begun, since = [], 0, time.monotonic()
     for case in cases:
         status, a2 = world.say(case)
         if status == 200:
@@ -89,6 +95,7 @@ def _a1(report, world, device):
         answers.append(status)
     report.equal(strange(answers), [], f"A1: {len(cases)} altered, {begun} of which seemed right, lead to no session")
     report.equal((world.refusals() - before, world.told()["sessions"]), (len(cases), sessions), "A1: each counted, no session")
+    report.ok(paced(world.gw, since), "A1: the log of the gateway is not filled by them", world.gw.log_tail)
     first = device.take(world.say(right)[1])
     a3, run = first.answer(), first.run
     other = world.say(right)[1]
@@ -138,10 +145,11 @@ def _key(report, world):
     values = {name: unb64u(text) for name, text in right.items()}
     bodies = [json.dumps({**right, name: b64u(bad)}) for name, value in values.items() for bad in every(value)]
     bodies += [bad.decode("latin-1") for bad in every(json.dumps(right).encode())]
-    before = world.counter("mpa_refused")
+    before, since = world.counter("mpa_refused"), time.monotonic()
     answers = [session.request("PUT", "/m2m/mpa/key", body.encode("latin-1"), {"Content-Type": JSON}).status for body in bodies]
     report.equal(strange(answers), [], f"key: {len(bodies)} altered registrations are refused")
     report.equal(world.counter("mpa_refused") - before, len(bodies), "key: each counted")
+    report.ok(paced(world.nscl, since), "key: nor is that of the NSCL", world.nscl.log_tail)
     report.equal(world.nscl.admin("GET", f"/warrants/keys/{device.name}").status, 404, "key: none is there")
     report.equal(session.request("PUT", "/m2m/mpa/key", json.dumps(right), {"Content-Type": JSON}).status, 201, "key: the right one is taken")
 

@@ -40,10 +40,12 @@ ap_refused(struct ap *ap, enum mpa_cause why, const char *what, struct slice who
 		{ RC_INTERNAL, RC_INTERNAL, "" },
 	};
 	enum rc rc = mpa_cause_rc(why);
+	int64_t since_last;
 
 	ap_count(ap, AP_CAUSES_N + (unsigned)why);
-	LOG_WARN(ap->log, "mpa-refused", LOG_Z("what", what), LOG_S("who", who),
-	         LOG_Z("cause", mpa_cause_text(why)));
+	if (log_pace_due(&ap->refusing, &since_last))
+		LOG_WARN(ap->log, "mpa-refused", LOG_Z("what", what), LOG_S("who", who),
+		         LOG_Z("cause", mpa_cause_text(why)), LOG_N("since_last", since_last));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].rc == rc) {
 			*reason = rows[i].reason;

@@ -10,6 +10,7 @@
 #ifndef CAP_MPA_AP_IMPL_H
 #define CAP_MPA_AP_IMPL_H
 
+#include "base/log_pace.h"
 #include "cap/mpa/mpa_book.h"
 #include "cap/pool.h"
 #include "cap/sec_access.h"
@@ -113,6 +114,7 @@ struct ap {
 	struct slice id; /* the SCL-ID */
 	struct mpa_cache *cache;
 	struct mas_counters *counters;
+	struct log_pace refusing; /* what anybody can send */
 	const char *counter_names[AP_COUNTS];
 	char cause_names[MPA_CAUSES][48];
 	struct endpoint mpa, decisions;

@@ -36,10 +36,12 @@ cn_refused(struct mpa_cn *cn, enum mpa_cause why, const char *what, struct slice
            const char **reason)
 {
 	enum rc rc = mpa_cause_rc(why);
+	int64_t since_last;
 
 	cn_count(cn, CN_CAUSES_N + (unsigned)why);
-	LOG_WARN(cn->log, "mpa-refused", LOG_Z("what", what), LOG_S("who", who),
-	         LOG_Z("cause", mpa_cause_text(why)));
+	if (log_pace_due(&cn->refusing, &since_last))
+		LOG_WARN(cn->log, "mpa-refused", LOG_Z("what", what), LOG_S("who", who),
+		         LOG_Z("cause", mpa_cause_text(why)), LOG_N("since_last", since_last));
 	switch (rc) {
 	case RC_BAD_REQUEST:
 		*reason = "BAD_PARAM";

@@ -12,6 +12,7 @@
 #ifndef CAP_MPA_CN_H
 #define CAP_MPA_CN_H
 
+#include "base/log_pace.h"
 #include "cap/mpa/mpa_book.h"
 #include "cap/mpa/mpa_rows.h"
 #include "cap/pool.h"
@@ -110,6 +111,7 @@ struct mpa_cn {
 	struct slice id; /* the name of the operator: the SCL-ID */
 	struct mpa_cache *cache;
 	struct mas_counters *counters;
+	struct log_pace refusing; /* what any node can send, also by its gateway */
 	const char *counter_names[CN_COUNTS];
 	char cause_names[MPA_CAUSES][48];
 	struct endpoint key, credentials, anchor, transcripts;
