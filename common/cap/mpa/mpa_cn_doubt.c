@@ -101,7 +101,8 @@ later(struct mpa_cn *cn, const char *why)
 	struct cn_doubt *d = &cn->doubt;
 
 	pthread_mutex_lock(&cn->lock);
-	if (d->pause == 0)
+	/* At the end of the process there is nothing wrong with it. */
+	if (d->pause == 0 && cn->running)
 		LOG_WARN(cn->log, "mpa-doubt", LOG_Z("reason", why));
 	d->pause = d->pause == 0              ? PAUSE_FIRST
 	           : d->pause > PAUSE_MAX / 2 ? PAUSE_MAX
