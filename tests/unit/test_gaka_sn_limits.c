@@ -2,6 +2,10 @@
 /* The serving network: what forged T1 may cost the home network, and what is full. */
 #include "config.h"
 
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 #include "base/be.h"
 #include "gaka_sn_bed.h"
 #include "suite.h"
@@ -259,6 +263,39 @@ START_TEST(members_full)
 }
 END_TEST
 
+static void
+count_full(void *arg, struct slice line)
+{
+	*(atomic_uint *)arg += memmem(line.p, line.n, "gaka-full", strlen("gaka-full")) != NULL;
+}
+
+/* Each epoch of the group finds that there is no room. */
+START_TEST(full_is_told_once_a_minute)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct log *log = log_new(fd, "test", LOG_LEVEL_WARN);
+	atomic_uint lines = 0;
+
+	ck_assert_ptr_nonnull(log);
+	log_set_tap(log, count_full, &lines);
+	snb_init(&b, 5);
+	b.conf.log = log;
+	b.conf.gaka.members_max = 3;
+	snb_start(&b);
+	for (unsigned epoch = 2; epoch < 5; epoch++) {
+		ck_assert_uint_eq(snb_attach(&b, epoch, NULL), GAKA_T4);
+		snb_tell(&b, epoch, NULL);
+		snb_pass(&b, 5);
+	}
+	ck_assert_uint_eq(b.n_t2, 3);
+	ck_assert_uint_eq(lines, 1);
+	log_set_tap(log, NULL, NULL);
+	b.sn->log = NULL;
+	log_free(log);
+	close(fd);
+}
+END_TEST
+
 START_TEST(groups_full)
 {
 	begin(5);
@@ -289,9 +326,14 @@ static Suite *
 limits_suite(void)
 {
 	const TTest *const tests[] = {
-		strangers,     unknown_group, singles,      members_flooded, locked,
-		away,          busy,          misnamed,     nonsense,        endless,
-		attempts_full, sessions_full, members_full, groups_full,     off,
+		strangers,     unknown_group,
+		singles,       members_flooded,
+		locked,        away,
+		busy,          misnamed,
+		nonsense,      endless,
+		attempts_full, sessions_full,
+		members_full,  full_is_told_once_a_minute,
+		groups_full,   off,
 	};
 	Suite *s = suite_create("gaka_sn_limits");
 	TCase *c = suite_case(s, "limits", NULL, teardown);

@@ -59,14 +59,17 @@ static void
 take_set(struct gaka_sn *s, struct sn_request *r, struct sn_group *g, const struct gaka_t3 *t3)
 {
 	struct gaka_set *set;
+	int64_t since_last;
 
 	if (gaka_set_make(&r->t2, t3, sn_wall(s), &set) != RC_OK) {
 		away(s, r, g, "its vectors are of no use");
 		return;
 	}
 	g->vouched = true;
-	if (!sn_group_keep(s, g, set, t3->count, t3->w))
-		LOG_WARN(s->log, "gaka-full", LOG_Z("of", "gaka.members_max"));
+	if (!sn_group_keep(s, g, set, t3->count, t3->w) &&
+	    log_pace_due(&s->logged_full, &since_last))
+		LOG_WARN(s->log, "gaka-full", LOG_Z("of", "gaka.members_max"),
+		         LOG_N("since_last", since_last));
 	sn_step_vector(s, r, &t3->leader, t3->expiry);
 }
 
