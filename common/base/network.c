@@ -74,14 +74,21 @@ is_in_any(const uint8_t a[16], const struct network *v, size_t n)
 	return false;
 }
 
+/* The IPv4 address that a translator makes of it, if it does. */
+static void
+translate(uint8_t a[16])
+{
+	if (network_has(&translated, a))
+		memcpy(a, mapped, sizeof(mapped));
+}
+
 bool
 network_address_ok(const uint8_t address[16], const struct network *permitted, unsigned n)
 {
 	uint8_t a[16];
 
 	memcpy(a, address, sizeof(a));
-	if (network_has(&translated, a))
-		memcpy(a, mapped, sizeof(mapped));
+	translate(a);
 	if (is_in_any(a, never, NITEMS(never)))
 		return false;
 	if (is_in_any(a, permitted, n))
@@ -141,6 +148,7 @@ network_address_of(const struct sockaddr *sa, uint8_t out[16], unsigned *port)
 		return false;
 	memcpy(&v6, sa, sizeof(v6));
 	memcpy(out, &v6.sin6_addr, 16);
+	translate(out);
 	*port = ntohs(v6.sin6_port);
 	return true;
 }

@@ -27,7 +27,10 @@ bool network_parse(struct slice text, struct network *out);
 bool network_has(const struct network *n, const uint8_t address[16]);
 /* An address that stands in a URL, an IPv6 one without its brackets; false: it is none. */
 bool network_address_parse(struct slice text, uint8_t out[16]);
-/* The same of a socket; *port in host order. False: another family. */
+/*
+ * The same of a socket, as IPv4 where a translator (RFC 6052) makes that of it; *port in host order.
+ * False: another family.
+ */
 bool network_address_of(const struct sockaddr *sa, uint8_t out[16], unsigned *port);
 /*
  * True when something may be sent there: it is an address of the public Internet, or in one of the

@@ -164,6 +164,10 @@ START_TEST(sockets_have_addresses)
 	ck_assert(network_address_of((const struct sockaddr *)(const void *)&v6, a, &port));
 	ck_assert_uint_eq(port, 443);
 	ck_assert_mem_eq(a, b, 16);
+	/* By a translator as well: that is where it comes out. */
+	inet_pton(AF_INET6, "64:ff9b::10.1.2.3", &v6.sin6_addr);
+	ck_assert(network_address_of((const struct sockaddr *)(const void *)&v6, a, &port));
+	ck_assert_mem_eq(a, b, 16);
 	ck_assert(!network_address_of(&other, a, &port));
 }
 END_TEST
