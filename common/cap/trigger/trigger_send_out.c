@@ -139,7 +139,7 @@ post_next(struct sending *x)
 
 	while (x->which < x->token.n_tokens && x->delivered[x->which])
 		x->which++;
-	if (x->which < x->token.n_tokens) {
+	if (x->which < x->token.n_tokens && (x->which == 0 || !is_stopping(x->s))) {
 		post(x);
 		return;
 	}
