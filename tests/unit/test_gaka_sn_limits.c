@@ -55,8 +55,13 @@ START_TEST(strangers)
 	for (uint64_t i = 1; i <= 200; i++)
 		(void)forged(i, i);
 	ck_assert_uint_eq(asked(), SN_STRANGERS);
-	/* A group that was vouched for before is none the worse; and a minute later it goes on. */
-	snb_pass(&b, 60);
+	/* Not before the home network has forgotten them as well. */
+	snb_pass(&b, 65);
+	for (uint64_t i = 1; i <= 200; i++)
+		(void)forged(i, i);
+	ck_assert_uint_eq(asked(), SN_STRANGERS);
+	snb_pass(&b, 1);
+	/* A group that was vouched for before is none the worse. */
 	ck_assert_uint_eq(snb_attach(&b, 0, NULL), GAKA_T4);
 	for (uint64_t i = 1; i <= 200; i++)
 		(void)forged(i, i);
@@ -64,6 +69,42 @@ START_TEST(strangers)
 	ck_assert_uint_eq(snb_attach(&b, 1, NULL), GAKA_T7);
 	snb_pass(&b, 30);
 	b.w = 1;
+	ck_assert_uint_eq(snb_attach(&b, 0, NULL), GAKA_T4);
+}
+END_TEST
+
+/* What the home network counts as refusals, though it has vouched for the group. */
+START_TEST(named)
+{
+	uint64_t gid;
+	uint8_t t12[GAKA_SHORT_SIZE];
+	struct snb_said said;
+	unsigned i;
+
+	begin(SNB_DEVICES);
+	gid = be_get(b.gid.v, 8);
+	gaka_t12_write(GAKA_SYNC, t12);
+	ck_assert_uint_eq(snb_attach(&b, 0, NULL), GAKA_T4);
+	snb_pass(&b, 3600);
+	b.expiry = SNB_EXPIRY + 7200;
+	for (i = 0; i < SN_NAMED / 2; i++) {
+		said = forged(gid, 1000 + i);
+		snb_expect(&said, 403, GAKA_MAC);
+		snb_pass(&b, 5);
+	}
+	ck_assert_uint_eq(b.n_t2, 1 + SN_NAMED / 2);
+	for (; i < SN_NAMED; i++) {
+		ck_assert_int_eq(snb_begin(&b, i, &nobody).status, 200);
+		ck_assert_int_eq(snb_short(&b, i, t12).status, 200);
+	}
+	ck_assert_int_eq(snb_begin(&b, i, &nobody).status, 200);
+	said = snb_short(&b, i, t12);
+	snb_expect(&said, 503, GAKA_BUSY);
+	said = forged(gid, 1000);
+	snb_expect(&said, 503, GAKA_BUSY);
+	ck_assert_uint_eq(b.n_t2, 1 + SN_NAMED / 2);
+	ck_assert_uint_eq(b.n_t10, SN_NAMED + 1);
+	snb_pass(&b, 67);
 	ck_assert_uint_eq(snb_attach(&b, 0, NULL), GAKA_T4);
 }
 END_TEST
@@ -326,14 +367,10 @@ static Suite *
 limits_suite(void)
 {
 	const TTest *const tests[] = {
-		strangers,     unknown_group,
-		singles,       members_flooded,
-		locked,        away,
-		busy,          misnamed,
-		nonsense,      endless,
-		attempts_full, sessions_full,
-		members_full,  full_is_told_once_a_minute,
-		groups_full,   off,
+		strangers,   named,         unknown_group, singles,      members_flooded,
+		locked,      away,          busy,          misnamed,     nonsense,
+		endless,     attempts_full, sessions_full, members_full, full_is_told_once_a_minute,
+		groups_full, off,
 	};
 	Suite *s = suite_create("gaka_sn_limits");
 	TCase *c = suite_case(s, "limits", NULL, teardown);

@@ -37,15 +37,18 @@
 #define SN_PAUSE (5 * CLOCK_SECOND) /* between two T2 of a group */
 #define SN_MINUTE (60 * CLOCK_SECOND)
 /*
- * T10 are counted over this time: the home network counts in twelfths of a minute and forgets each
- * up to one later, and a T10 may be a little on its way. Whoever keeps the limit is not refused.
+ * What the home network limits is counted over this time: it counts in twelfths of a minute and
+ * forgets each up to one later, and a question may be a little on its way. Whoever keeps the limit is
+ * not refused.
  */
-#define SN_SINGLES_TIME (66 * CLOCK_SECOND)
+#define SN_HOME_TIME (66 * CLOCK_SECOND)
 /*
- * Refusals of the home network in a minute, of names that it has not vouched for before. It locks
- * whoever brings 60: no stranger can use them up.
+ * Refusals of the home network in that time, of names that it has not vouched for before, and of what
+ * anybody can bring about in a group that it has: names, and resynchronisations, which count there as
+ * a refusal. It locks whoever brings 60: no stranger can use them up.
  */
 #define SN_STRANGERS 30u
+#define SN_NAMED 24u
 #define SN_FAILURES 3u /* of a device in a minute */
 #define SN_BUSY_S 5u /* Retry-After, unless something better is known */
 
@@ -102,16 +105,15 @@ struct sn_groups {
 
 /* ---- limits ---- */
 
-/* When the last max ones were, the oldest at next; at most max within time. */
+/* When the last max ones were, the oldest at next; at most max within SN_HOME_TIME. */
 struct sn_ring {
 	int64_t *at; /* 0: none */
 	unsigned max, next;
-	int64_t time;
+	unsigned open; /* asked and not answered yet, that may have to be noted */
 };
 
 struct sn_limits {
-	struct sn_ring singles, strangers;
-	unsigned strange; /* asked for strangers, not answered yet */
+	struct sn_ring singles, strangers, named;
 	struct failures *failures;
 };
 
@@ -149,7 +151,8 @@ struct sn_request {
 	/* What the home network is asked. */
 	uint8_t message[GAKA_T2_SIZE];
 	size_t message_n;
-	bool group, stranger;
+	bool group;
+	struct sn_ring *refusals; /* that a refusal is noted in; NULL: none is expected */
 	uint64_t voids; /* gaka_sn.voids when it was asked */
 	struct gaka_t2 t2;
 	struct mas_gaka call;
@@ -272,7 +275,8 @@ enum rc sn_limits_open(struct sn_limits *l, unsigned singles, const struct clock
 void sn_limits_close(struct sn_limits *l);
 bool sn_may_t2(const struct gaka_sn *s, const struct sn_group *g);
 bool sn_may_single(const struct gaka_sn *s);
-bool sn_may_strange(const struct gaka_sn *s);
+/* Whether one more may be asked whose refusal is noted in that; NULL: yes. */
+bool sn_may_fail(const struct gaka_sn *s, const struct sn_ring *refusals);
 /* Notes that r is asked; sn_limit_done when it is answered, refused: by a T12 about its name. */
 void sn_limit_ask(struct gaka_sn *s, struct sn_request *r);
 void sn_limit_done(struct gaka_sn *s, struct sn_request *r, bool refused);

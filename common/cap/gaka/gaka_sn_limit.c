@@ -13,17 +13,16 @@
 
 /* ---- so many in a time ---- */
 
-/* One, when more are under way that may have to be noted. */
 static bool
-ring_may(const struct sn_ring *r, int64_t now, unsigned more)
+ring_may(const struct sn_ring *r, int64_t now)
 {
 	int64_t at;
 
-	if (more >= r->max)
+	if (r->open >= r->max)
 		return false;
 	/* They are in the order of time: when this one is over, all before it are. */
-	at = r->at[(r->next + more) % r->max];
-	return at == 0 || now - at >= r->time;
+	at = r->at[(r->next + r->open) % r->max];
+	return at == 0 || now - at >= SN_HOME_TIME;
 }
 
 static void
@@ -44,13 +43,13 @@ sn_may_t2(const struct gaka_sn *s, const struct sn_group *g)
 bool
 sn_may_single(const struct gaka_sn *s)
 {
-	return ring_may(&s->limits.singles, sn_mono(s), 0);
+	return ring_may(&s->limits.singles, sn_mono(s));
 }
 
 bool
-sn_may_strange(const struct gaka_sn *s)
+sn_may_fail(const struct gaka_sn *s, const struct sn_ring *refusals)
 {
-	return ring_may(&s->limits.strangers, sn_mono(s), s->limits.strange);
+	return refusals == NULL || ring_may(refusals, sn_mono(s));
 }
 
 void
@@ -58,28 +57,27 @@ sn_limit_ask(struct gaka_sn *s, struct sn_request *r)
 {
 	if (!r->group)
 		ring_note(&s->limits.singles, sn_mono(s));
-	if (r->stranger)
-		s->limits.strange++;
+	if (r->refusals != NULL)
+		r->refusals->open++;
 }
 
 void
 sn_limit_done(struct gaka_sn *s, struct sn_request *r, bool refused)
 {
-	if (r->stranger) {
-		s->limits.strange--;
-		if (refused)
-			ring_note(&s->limits.strangers, sn_mono(s));
-	}
-	r->stranger = false;
+	if (r->refusals == NULL)
+		return;
+	r->refusals->open--;
+	if (refused || r->resync)
+		ring_note(r->refusals, sn_mono(s));
+	r->refusals = NULL;
 }
 
 /* ---- life ---- */
 
 static bool
-ring_open(struct sn_ring *r, unsigned max, int64_t time)
+ring_open(struct sn_ring *r, unsigned max)
 {
 	r->max = max;
-	r->time = time;
 	r->at = calloc(max, sizeof(*r->at));
 	return r->at != NULL;
 }
@@ -93,8 +91,8 @@ sn_limits_open(struct sn_limits *l, unsigned singles, const struct clock *mono)
 		                            .window = SN_MINUTE,
 		                            .slots = SLOTS };
 
-	if (!ring_open(&l->singles, singles, SN_SINGLES_TIME) ||
-	    !ring_open(&l->strangers, SN_STRANGERS, SN_MINUTE))
+	if (!ring_open(&l->singles, singles) || !ring_open(&l->strangers, SN_STRANGERS) ||
+	    !ring_open(&l->named, SN_NAMED))
 		return RC_NO_SPACE;
 	return failures_new(&conf, &l->failures);
 }
@@ -105,5 +103,6 @@ sn_limits_close(struct sn_limits *l)
 	failures_free(l->failures);
 	free(l->singles.at);
 	free(l->strangers.at);
+	free(l->named.at);
 	*l = (struct sn_limits){ .failures = NULL };
 }

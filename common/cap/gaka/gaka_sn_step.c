@@ -79,8 +79,9 @@ ask_single(struct gaka_sn *s, struct sn_request *r, bool known, bool may_wait)
 	struct gaka_t10 t10 = { .id = r->t1.id, .resync = r->resync };
 
 	r->group = false;
-	r->stranger = !known && !gaka_sessions_has(s->sessions, &r->t1.gid, &r->t1.id);
-	if (!sn_may_single(s) || (r->stranger && !sn_may_strange(s)))
+	known = known || gaka_sessions_has(s->sessions, &r->t1.gid, &r->t1.id);
+	r->refusals = r->resync ? &s->limits.named : known ? NULL : &s->limits.strangers;
+	if (!sn_may_single(s) || !sn_may_fail(s, r->refusals))
 		return sn_refuse(s, r, GAKA_BUSY, SN_COUNT_RATE);
 	if (!may_wait)
 		return SN_ASK_SINGLE;
@@ -93,12 +94,16 @@ ask_single(struct gaka_sn *s, struct sn_request *r, bool known, bool may_wait)
 	return note_ask(s, r);
 }
 
+/* known: as ask_single. */
 static enum sn_next
-ask_group(struct gaka_sn *s, struct sn_request *r, struct sn_group *g, bool may_wait)
+ask_group(struct gaka_sn *s, struct sn_request *r, struct sn_group *g, bool known, bool may_wait)
 {
 	r->group = true;
-	r->stranger = g == NULL || !g->vouched;
-	if (r->stranger && !sn_may_strange(s))
+	known = known || gaka_sessions_has(s->sessions, &r->t1.gid, &r->t1.id);
+	r->refusals = g == NULL || !g->vouched ? &s->limits.strangers
+	              : known                  ? NULL
+	                                       : &s->limits.named;
+	if (!sn_may_fail(s, r->refusals))
 		return sn_refuse(s, r, GAKA_BUSY, SN_COUNT_RATE);
 	if (!may_wait)
 		return SN_ASK_GROUP;
@@ -178,7 +183,7 @@ begin_group(struct gaka_sn *s, struct sn_request *r, bool may_wait)
 	if (g != NULL && g->set != NULL)
 		rc = gaka_set_serves(g->set, &r->t1.id, sn_wall(s));
 	if (rc == RC_OK && is_to_renew(s, g))
-		return ask_group(s, r, g, may_wait);
+		return ask_group(s, r, g, true, may_wait);
 	if (rc == RC_OK)
 		return challenge_member(s, r, g);
 	if (rc == RC_NOT_FOUND)
@@ -189,7 +194,7 @@ begin_group(struct gaka_sn *s, struct sn_request *r, bool may_wait)
 		return wait(s, r, may_wait);
 	if (g != NULL && !sn_may_t2(s, g))
 		return pause_of(s, r, g, rc == RC_NO_SPACE, may_wait);
-	return ask_group(s, r, g, may_wait);
+	return ask_group(s, r, g, rc == RC_NO_SPACE, may_wait);
 }
 
 /* The same T1 once more: its answer was lost. */
