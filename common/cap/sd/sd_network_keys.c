@@ -56,18 +56,54 @@ take_bls(struct slice object, struct registering *g)
 	return true;
 }
 
-/* A path below sclBase that nothing can be added to. */
+/* The next segment of *path, which begins with a slash. False: there is none, or an empty one. */
+static bool
+take_segment(struct slice *path, struct slice *segment)
+{
+	struct slice rest = *path;
+
+	if (rest.n < 2 || rest.p[0] != '/')
+		return false;
+	rest = slice_from(rest, 1);
+	*segment = rest;
+	while (rest.n > 0 && rest.p[0] != '/') {
+		if (rest.p[0] <= ' ' || rest.p[0] == '?' || rest.p[0] == '#')
+			return false;
+		rest = slice_from(rest, 1);
+	}
+	*segment = slice_head(*segment, segment->n - rest.n);
+	*path = rest;
+	return segment->n > 0;
+}
+
+/* *path without a collection of that name and one of its members, when it begins with them. */
+static void
+skip(struct slice *path, const char *collection)
+{
+	struct slice rest = *path, name, member;
+
+	if (take_segment(&rest, &name) && slice_is(name, collection) &&
+	    take_segment(&rest, &member))
+		*path = rest;
+}
+
+/*
+ * The path of a container of this SCL: what an application's aPoC or the members of a group answer
+ * would hold up the readings of all others, or take them without keeping them.
+ */
 static bool
 take_container(const struct sd_network *net, struct slice text, struct sd_keys *keys)
 {
-	struct slice base = scl_base_path(net->scl);
+	struct slice base = scl_base_path(net->scl), path, containers, name;
 
-	if (text.n > SD_CONTAINER_MAX || text.n <= base.n + 1 || !slice_starts(text, base) ||
-	    text.p[base.n] != '/' || text.p[text.n - 1] == '/')
+	if (text.n > SD_CONTAINER_MAX || !slice_starts(text, base))
 		return false;
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] <= ' ' || text.p[i] == '?' || text.p[i] == '#')
-			return false;
+	path = slice_from(text, base.n);
+	skip(&path, "scls");
+	skip(&path, "applications");
+	if (!take_segment(&path, &containers) || !slice_is(containers, "containers") ||
+	    !take_segment(&path, &name) || path.n > 0)
+		return false;
 	memcpy(keys->container, text.p, text.n);
 	keys->container[text.n] = '\0';
 	return true;
