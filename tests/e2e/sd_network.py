@@ -4,7 +4,9 @@
 
 import base64
 import json
+import os
 import random
+import signal
 import threading
 import time
 
@@ -453,6 +455,49 @@ def until_killed(provider, session, devices, record, rng):
     return pairs
 
 
+def not_told(report, bed):
+    """a node that was revoked by a process without small data: its keys go"""
+    provider = network(bed)
+    device = sd.Device(provider, "dev-1").registered()
+    for enabled in (False, True):
+        provider.stop()
+        provider.set("sd", enabled=enabled)
+        provider.start()
+        if not enabled:
+            provider.revoke(device.node)
+    gateway = sd.gateway(provider)
+    report.ok(wait_for(lambda: gateway.request("GET", device.path, headers={"Accept": sd.JSON}).status == 404), "they are gone",
+              provider.log_tail)
+
+
+def missed(report, bed):
+    """nodes that were revoked while nobody here was told: their keys go, those of others stay"""
+    mas = Provider(bed, name="mas", roles=["mas"]).start()
+    provider = network(bed, roles=["nscl"], mas=mas)
+    devices = [sd.Device(provider, f"dev-{i}").registered() for i in range(1, 5)]
+
+    def found():
+        return [gateway.request("GET", device.path, headers={"Accept": sd.JSON}).status for device in devices]
+    provider.kill()
+    for device in devices[1:3]:
+        mas.revoke(device.node)
+    provider.start()
+    gateway = sd.gateway(provider)
+    report.ok(wait_for(lambda: found() == [200, 404, 404, 200]), "of those that were revoked while the NSCL was down", found())
+    told = sd.reason(sd.post(gateway, sd.signed(sd.ED25519, [(devices[1], devices[1].reading(b"a"))])))
+    report.equal(told, (403, "SD_NO_KEY"), "they are not heard")
+    told = sd.reasons(sd.post(gateway, sd.signed(sd.ED25519, [(devices[3], devices[3].reading(b"a"))])))
+    report.equal(told, (202, 1, {}), "others are")
+    os.kill(provider.pid, signal.SIGSTOP)
+    mas.kill()      # the NSCL waits for no answer of it any more
+    mas.start()
+    mas.revoke(devices[0].node)
+    mas.kill()      # with it what it would have told
+    mas.start()
+    os.kill(provider.pid, signal.SIGCONT)
+    report.ok(wait_for(lambda: found() == [404, 404, 404, 200], 60), "of one that a MAS has forgotten to tell", provider.log_tail)
+
+
 def killed(report, bed):
     """kill -9 while bundles are under way: what was accepted is there, once and as it was; the rest comes again"""
     provider = network(bed)
@@ -482,4 +527,4 @@ def killed(report, bed):
 
 
 if __name__ == "__main__":
-    reports.run(keys, ed25519, tampered, mutated, aggregates, identities, killed)
+    reports.run(keys, ed25519, tampered, mutated, aggregates, identities, not_told, missed, killed)

@@ -134,6 +134,35 @@ sd_known_enter(struct sd_known_table *t, const struct node_id *id, struct sd_kno
 	return rc;
 }
 
+/* The first one from that depth on that has keys. */
+static bool
+next_of(const struct sd_known *k, unsigned *depth, struct node_id *out)
+{
+	for (unsigned i = 0; k != NULL; k = k->next) {
+		if (i++ < *depth || k->keys == NULL)
+			continue;
+		*depth = i;
+		*out = k->id;
+		return true;
+	}
+	return false;
+}
+
+bool
+sd_known_next(struct sd_known_table *t, struct sd_cursor *at, struct node_id *out)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&t->lock);
+	while (at->bucket <= t->mask && !found) {
+		found = next_of(t->buckets[at->bucket], &at->depth, out);
+		if (!found)
+			*at = (struct sd_cursor){ .bucket = at->bucket + 1 };
+	}
+	pthread_mutex_unlock(&t->lock);
+	return found;
+}
+
 /* ---- a device ---- */
 
 void

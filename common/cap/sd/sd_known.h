@@ -76,6 +76,14 @@ bool sd_trace_blame(struct sd_trace *t, const struct node_id *gateway, int64_t n
 unsigned sd_known_revocations(struct sd_known_table *t, const struct sd_known *k);
 bool sd_known_revoke(struct sd_known_table *t, struct sd_known *k);
 
+/* A place in the table; zero: the first. */
+struct sd_cursor {
+	size_t bucket;
+	unsigned depth;
+};
+/* The next device with keys, and behind it; false: there is none. All that stay are found. */
+bool sd_known_next(struct sd_known_table *t, struct sd_cursor *at, struct node_id *out);
+
 /* Whether the device has what a signature of alg is checked with; identity: whether it is known. */
 bool sd_known_has(struct sd_known_table *t, const struct sd_known *k, enum sd_alg alg);
 

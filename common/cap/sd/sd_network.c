@@ -80,6 +80,12 @@ revoked(struct sec_watcher *w, const struct node_id *node, uint64_t connection)
 		net_keys_revoked(NET_OF(w, struct sd_network, watcher), node);
 }
 
+static void
+lost(struct sec_watcher *w)
+{
+	net_doubt_begin(NET_OF(w, struct sd_network, watcher));
+}
+
 /* ---- life ---- */
 
 static enum rc
@@ -180,8 +186,9 @@ sd_network_attach(struct scl *scl, const struct capability_conf *conf, struct sd
 	net->clock = &clock_system;
 	net->log = conf->log;
 	net->conf = conf->sd;
-	net->watcher = (struct sec_watcher){ .revoked = revoked };
+	net->watcher = (struct sec_watcher){ .revoked = revoked, .lost = lost };
 	net_store_init(net);
+	net_doubt_init(net);
 	rc = make_parts(net, conf, why);
 	if (rc == RC_OK)
 		rc = add_endpoints(net);
@@ -213,6 +220,8 @@ sd_network_start(struct sd_network *net, char why[CAPABILITY_WHY_MAX])
 	net->running = true;
 	pthread_mutex_unlock(&net->lock);
 	net_identity_start(net);
+	/* A revocation that the end of the process has kept out of the book. */
+	net_doubt_begin(net);
 	return RC_OK;
 }
 

@@ -50,6 +50,15 @@ enum net_reason {
 struct net_post;
 struct net_item;
 
+/* Which devices were asked about, of those that may have been revoked; guarded by sd_network.lock. */
+struct net_doubt {
+	struct sd_cursor at, next; /* next: behind the one that is asked about now */
+	bool busy; /* a step is posted, or the MAS is asked */
+	bool again; /* from the start */
+	struct mas_inquire call;
+	struct scl_task task;
+};
+
 struct sd_network {
 	struct scl *scl;
 	const struct sec_access *sec;
@@ -83,6 +92,8 @@ struct sd_network {
 	uint8_t generator_octets[IBAS_PUBLIC_SIZE]; /* the same */
 	struct mas_identity asked;
 	struct scl_task ask_again;
+
+	struct net_doubt doubt;
 };
 
 #define NET_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
@@ -171,6 +182,13 @@ void net_identity_start(struct sd_network *net);
 bool net_identity_is(struct slice rest);
 enum rc net_identity_serve(struct sd_network *net, struct req *rq, const struct req_input *in,
                            const struct node_id *peer);
+
+/* ---- sd_network_doubt.c ---- */
+
+/* Before scl_start. */
+void net_doubt_init(struct sd_network *net);
+/* Whoever may have been revoked without word of it loses its keys, if so. Any thread. */
+void net_doubt_begin(struct sd_network *net);
 
 /* ---- sd_network_doc.c: what is answered ---- */
 
