@@ -361,6 +361,19 @@ def _news(report, provider, home, made, about):
     home.administer("POST", f"/groups/{gid.hex()}/rekey")
     waiting.join()
     report.equal(got[0]["groups"], [{"gid": gid.hex(), "epoch": 2}], "a new key is told, those of others are not")
+    ended = []
+
+    def waits():
+        with provider.session_b(made[GW]) as one:
+            ended.append(one.request("GET", f"/m2m/gaka/feed?since={got[0]['upTo']}&wait=30").status)
+    both = [threading.Thread(target=waits) for _ in range(2)]
+    for one in both:
+        one.start()
+    report.ok(wait_for(lambda: ended == [200], 10), "of a gateway one poll waits: the next one ends it", ended)
+    feed(got[0]["upTo"])
+    report.ok(wait_for(lambda: ended == [200, 200], 10), "as every one does", ended)
+    for one in both:
+        one.join()
     with provider.session_b(made["dev-1"]) as other:
         row = fetch_keys(other, made["dev-1"])[gid]
     report.ok(row["epoch"] == 2 and row["previous"]["epoch"] == 1 and row["previous"]["gak"] != row["gak"],

@@ -109,6 +109,15 @@ told_revoked(struct mas_watcher *w, const struct node_id *node, uint64_t connect
 
 /* ---- polls ---- */
 
+/* One of each gateway waits: none takes the places of others. Locked. */
+static void
+end_before(struct home_feed *f, const struct home_poll *p)
+{
+	for (struct home_poll *one = f->polls; one != NULL; one = one->next)
+		if (node_id_eq(&one->serving, &p->serving))
+			one->deadline = 0;
+}
+
 static void
 begin(struct req *rq)
 {
@@ -117,13 +126,15 @@ begin(struct req *rq)
 	bool waits;
 
 	pthread_mutex_lock(&f->lock);
+	end_before(f, p);
 	waits = f->running && f->n_polls < GAKA_HOME_POLLS;
 	if (waits) {
 		p->next = f->polls;
 		f->polls = p;
 		f->n_polls++;
-		scl_post(p->home->scl, &f->task, 0);
 	}
+	if (f->running)
+		scl_post(p->home->scl, &f->task, 0);
 	pthread_mutex_unlock(&f->lock);
 	if (waits)
 		return;
