@@ -38,6 +38,7 @@
 
 #define MAS_REST_PATH "/mas/v1/"
 #define MAS_REST_POLLS 256u /* that wait; more are answered 503 */
+#define MAS_REST_POLLS_GATEWAY 4u /* the same, of one gateway */
 #define MAS_REST_WAIT_MAX 60 /* seconds */
 
 struct mas_rest;

@@ -402,6 +402,17 @@ rest_feed_check(struct rest_call *c)
 	return true;
 }
 
+/* Whether it finds a place: no gateway takes those of others. Locked. */
+static bool
+has_room(const struct rest_feed *f, const struct rest_call *c)
+{
+	unsigned own = 0;
+
+	for (const struct rest_call *one = f->polls; one != NULL; one = one->next)
+		own += one->gateway && strcmp(one->nscl, c->nscl) == 0;
+	return f->n_polls < MAS_REST_POLLS && (!c->gateway || own < MAS_REST_POLLS_GATEWAY);
+}
+
 void
 rest_feed_begin(struct rest_call *c)
 {
@@ -411,7 +422,7 @@ rest_feed_begin(struct rest_call *c)
 	bool ok;
 
 	pthread_mutex_lock(&f->lock);
-	ok = f->started && !f->stopping && f->n_polls < MAS_REST_POLLS;
+	ok = f->started && !f->stopping && has_room(f, c);
 	if (ok) {
 		c->next = f->polls;
 		f->polls = c;

@@ -413,6 +413,29 @@ def apart(report, bed):
     _relayed(report, provider, home)
 
 
+def crowded(report, bed):
+    """long polls of one gateway leave room for those of others"""
+    home = Home(bed).start()
+    path, said = "/mas/v1/group-feed?since={}&wait={}", []
+    with home.certified_as("nscl", NSCL) as session:
+        since = json.loads(session.request("GET", path.format(0, 0)).body)["upTo"]
+
+    def waits(session):
+        with session as one:
+            said.append(one.request("GET", path.format(since, 10)).status)
+    all_of_them = [threading.Thread(target=waits, args=(home.certified_as("gw", GW),)) for _ in range(8)]
+    for one in all_of_them:
+        one.start()
+    report.ok(wait_for(lambda: len(said) >= 4), "four wait", said)
+    report.equal(set(said), {503}, "and no more")
+    for role, name in (("gw", OTHER), ("nscl", NSCL)):
+        with home.certified_as(role, name) as session:
+            report.equal(session.request("GET", path.format(since, 0)).status, 200, f"others are answered: {role}")
+    for one in all_of_them:
+        one.join()
+    report.equal(sorted(said), [200] * 4 + [503] * 4, "in the end")
+
+
 def off(report, bed):
     """without gaka.enabled there is nothing of it"""
     provider = Provider(bed, msbf=False).start()
@@ -425,4 +448,4 @@ def off(report, bed):
 
 
 if __name__ == "__main__":
-    reports.run(administration, vectors, refusals, resynchronised, durable, relayed, apart, off)
+    reports.run(administration, vectors, refusals, resynchronised, durable, relayed, apart, crowded, off)
