@@ -197,7 +197,6 @@ open_parts(struct sec *s, char why[SEC_WHY_MAX])
 	if (rc != RC_OK)
 		return rc;
 	network_access_init(s);
-	network_access_init(s);
 	s->guard = sec_guard_new(
 		&(struct sec_guard_conf){ .mid = s->mid,
 	                                  .live = s->live,
