@@ -130,9 +130,9 @@ class Relay:
 class World:
     """An operator (nscl), its access point (gscl), a server S, devices that the test plays."""
 
-    def __init__(self, bed, **more):
+    def __init__(self, bed, nscl=None, **more):
         self.bed, self.sessions = bed, {}
-        self.nscl = Provider(bed, msbf=False, settings={"mpa": {"enabled": True}}).start()
+        self.nscl = Provider(bed, msbf=False, settings={"mpa": {"enabled": True}, **(nscl or {})}).start()
         self.gw = Node(bed, "gscl", self.nscl, settings={"mpa": {"enabled": True, "retry_first": "200 ms", "retry_max": "1 s",
                                                                        "attempt_time": "60 s", **more}})
         self.dia = pick_port()
