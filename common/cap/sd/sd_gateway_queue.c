@@ -66,7 +66,7 @@ held_for(const struct gw *gw, int64_t now)
 	return delay;
 }
 
-/* Whether r is left for now, when *first is what the bundle begins with (NULL: nothing yet). */
+/* Whether r is left to a later bundle, when *first is what the bundle begins with (NULL: nothing yet). */
 static bool
 is_left(const struct gw *gw, const struct gw_reading *first, const struct gw_reading *r,
         int64_t now)
