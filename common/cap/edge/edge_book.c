@@ -3,11 +3,10 @@
 
 #include "cap/edge/edge_book.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "store/tables_work.h"
+#include "store/tables_book.h"
 
 /* Records: G, the App-ID; a version, the grant as JSON. */
 #define TABLE 'G'
@@ -17,9 +16,8 @@
 
 struct edge_book {
 	struct edge_book_conf conf;
-	struct tables store;
+	struct tables_book book;
 	unsigned n; /* grants; the thread of the book, once it runs */
-	struct tables_work *work;
 };
 
 #define CHANGE_OF(j) ((struct edge_change *)(void *)((char *)(j)-offsetof(struct edge_change, job)))
@@ -135,7 +133,7 @@ edge_book_change(struct edge_book *b, struct edge_change *c)
 {
 	buf_init(&c->now, EDGE_GRANT_MAX);
 	c->job = (struct tables_job){ .run = change, .done = changed, .self = b };
-	tables_work_submit(b->work, &c->job);
+	tables_work_submit(b->book.work, &c->job);
 }
 
 /* ---- life ---- */
@@ -163,12 +161,13 @@ load_one(void *arg, struct slice key, struct slice val)
 }
 
 static enum rc
-load(struct edge_book *b)
+load(void *arg, struct tables *store)
 {
+	struct edge_book *b = arg;
 	static const char table[] = { TABLE };
 	struct loading l = { .conf = &b->conf };
 	struct tables_tx *tx;
-	enum rc rc = tables_read(&b->store, &tx);
+	enum rc rc = tables_read(store, &tx);
 
 	if (rc != RC_OK)
 		return rc;
@@ -178,28 +177,20 @@ load(struct edge_book *b)
 	return rc == RC_OK ? l.rc : rc;
 }
 
-static enum rc
-open_all(struct edge_book *b, char why[256])
-{
-	const struct store_ops *ops = b->conf.dir == NULL ? &store_memory : b->conf.engine;
-	const struct store_conf store = { .path = b->conf.dir };
-	const struct tables_work_conf work = { .store = &b->store,
-		                               .log = b->conf.log,
-		                               .store_failed = "edge-store-failed",
-		                               .queue_max = QUEUE_MAX,
-		                               .batch_max = BATCH_MAX,
-		                               .arg = b };
-	enum rc rc = tables_open(ops, &store, &b->store, why);
-
-	if (rc == RC_OK)
-		rc = load(b);
-	return rc == RC_OK ? tables_work_start(&work, &b->work) : rc;
-}
-
 enum rc
 edge_book_open(const struct edge_book_conf *conf, struct edge_book **out, char why[256])
 {
 	struct edge_book *b = calloc(1, sizeof(*b));
+	const struct tables_book_conf book = { .dir = conf->dir,
+		                               .engine = conf->engine,
+		                               .name = "grants",
+		                               .full = "more grants than edge.grants_max",
+		                               .load = load,
+		                               .arg = b,
+		                               .work = { .log = conf->log,
+		                                         .store_failed = "edge-store-failed",
+		                                         .queue_max = QUEUE_MAX,
+		                                         .batch_max = BATCH_MAX } };
 	enum rc rc;
 
 	*out = NULL;
@@ -207,17 +198,11 @@ edge_book_open(const struct edge_book_conf *conf, struct edge_book **out, char w
 	if (b == NULL)
 		return RC_UNAVAILABLE;
 	b->conf = *conf;
-	rc = open_all(b, why);
-	if (rc == RC_OK) {
+	rc = tables_book_open(&b->book, &book, why);
+	if (rc == RC_OK)
 		*out = b;
-		return RC_OK;
-	}
-	edge_book_close(b);
-	if (why[0] == '\0')
-		snprintf(why, 256, "%.160s: %s", conf->dir == NULL ? "grants" : conf->dir,
-		         rc == RC_PRECONDITION ? "a grant is damaged"
-		         : rc == RC_NO_SPACE   ? "more grants than edge.grants_max"
-		                               : status_of(rc)->text);
+	else
+		free(b);
 	return rc;
 }
 
@@ -226,7 +211,6 @@ edge_book_close(struct edge_book *b)
 {
 	if (b == NULL)
 		return;
-	tables_work_stop(b->work);
-	tables_close(&b->store);
+	tables_book_close(&b->book);
 	free(b);
 }

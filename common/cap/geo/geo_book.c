@@ -3,11 +3,10 @@
 
 #include "cap/geo/geo_book.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "store/tables_work.h"
+#include "store/tables_book.h"
 
 /* Records: the letter, the node id; a version, then what the owner says. */
 #define POLICIES 'P'
@@ -19,8 +18,7 @@
 
 struct geo_book {
 	struct geo_book_conf conf;
-	struct tables store;
-	struct tables_work *work;
+	struct tables_book book;
 };
 
 #define CHANGE_OF(j) ((struct geo_change *)(void *)((char *)(j)-offsetof(struct geo_change, job)))
@@ -78,7 +76,7 @@ void
 geo_book_change(struct geo_book *b, struct geo_change *c)
 {
 	c->job = (struct tables_job){ .run = change, .done = changed, .self = b };
-	tables_work_submit(b->work, &c->job);
+	tables_work_submit(b->book.work, &c->job);
 }
 
 /* ---- life ---- */
@@ -107,11 +105,11 @@ load_one(void *arg, struct slice key, struct slice val)
 }
 
 static enum rc
-load(struct geo_book *b, enum geo_record what, char table)
+load(struct geo_book *b, struct tables *store, enum geo_record what, char table)
 {
 	struct loading l = { .conf = &b->conf, .what = what };
 	struct tables_tx *tx;
-	enum rc rc = tables_read(&b->store, &tx);
+	enum rc rc = tables_read(store, &tx);
 
 	if (rc != RC_OK)
 		return rc;
@@ -121,29 +119,27 @@ load(struct geo_book *b, enum geo_record what, char table)
 }
 
 static enum rc
-open_all(struct geo_book *b, char why[256])
+load_all(void *arg, struct tables *store)
 {
-	const struct store_ops *ops = b->conf.dir == NULL ? &store_memory : b->conf.engine;
-	const struct store_conf store = { .path = b->conf.dir };
-	const struct tables_work_conf work = { .store = &b->store,
-		                               .log = b->conf.log,
-		                               .store_failed = "geo-store-failed",
-		                               .queue_max = QUEUE_MAX,
-		                               .batch_max = BATCH_MAX,
-		                               .arg = b };
-	enum rc rc = tables_open(ops, &store, &b->store, why);
+	enum rc rc = load(arg, store, GEO_RECORD_POLICY, POLICIES);
 
-	if (rc == RC_OK)
-		rc = load(b, GEO_RECORD_POLICY, POLICIES);
-	if (rc == RC_OK)
-		rc = load(b, GEO_RECORD_STATE, STATES);
-	return rc == RC_OK ? tables_work_start(&work, &b->work) : rc;
+	return rc == RC_OK ? load(arg, store, GEO_RECORD_STATE, STATES) : rc;
 }
 
 enum rc
 geo_book_open(const struct geo_book_conf *conf, struct geo_book **out, char why[256])
 {
 	struct geo_book *b = calloc(1, sizeof(*b));
+	const struct tables_book_conf book = { .dir = conf->dir,
+		                               .engine = conf->engine,
+		                               .name = "places",
+		                               .full = "more nodes than geo.nodes_max",
+		                               .load = load_all,
+		                               .arg = b,
+		                               .work = { .log = conf->log,
+		                                         .store_failed = "geo-store-failed",
+		                                         .queue_max = QUEUE_MAX,
+		                                         .batch_max = BATCH_MAX } };
 	enum rc rc;
 
 	*out = NULL;
@@ -151,17 +147,11 @@ geo_book_open(const struct geo_book_conf *conf, struct geo_book **out, char why[
 	if (b == NULL)
 		return RC_UNAVAILABLE;
 	b->conf = *conf;
-	rc = open_all(b, why);
-	if (rc == RC_OK) {
+	rc = tables_book_open(&b->book, &book, why);
+	if (rc == RC_OK)
 		*out = b;
-		return RC_OK;
-	}
-	geo_book_close(b);
-	if (why[0] == '\0')
-		snprintf(why, 256, "%.160s: %s", conf->dir == NULL ? "places" : conf->dir,
-		         rc == RC_PRECONDITION ? "a record is damaged"
-		         : rc == RC_NO_SPACE   ? "more nodes than geo.nodes_max"
-		                               : status_of(rc)->text);
+	else
+		free(b);
 	return rc;
 }
 
@@ -170,7 +160,6 @@ geo_book_close(struct geo_book *b)
 {
 	if (b == NULL)
 		return;
-	tables_work_stop(b->work);
-	tables_close(&b->store);
+	tables_book_close(&b->book);
 	free(b);
 }

@@ -3,12 +3,11 @@
 
 #include "cap/sd/sd_book.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/be.h"
 #include "base/clock.h"
-#include "store/tables_work.h"
+#include "store/tables_book.h"
 
 /*
  * Records, by node id:
@@ -31,8 +30,7 @@
 
 struct sd_book {
 	struct sd_book_conf conf;
-	struct tables store;
-	struct tables_work *work;
+	struct tables_book book;
 };
 
 #define CHANGE_OF(j) ((struct sd_change *)(void *)((char *)(j)-offsetof(struct sd_change, job)))
@@ -176,7 +174,7 @@ void
 sd_book_put_keys(struct sd_book *b, struct sd_change *c)
 {
 	c->job = (struct tables_job){ .run = run_keys, .done = changed, .self = b };
-	tables_work_submit(b->work, &c->job);
+	tables_work_submit(b->book.work, &c->job);
 }
 
 void
@@ -185,7 +183,7 @@ sd_book_put_traces(struct sd_book *b, struct sd_change *c)
 	c->job = (struct tables_job){
 		.run = run_traces, .done = changed, .self = b, .octets = c->n * TRACE_MAX
 	};
-	tables_work_submit(b->work, &c->job);
+	tables_work_submit(b->book.work, &c->job);
 }
 
 /* ---- life ---- */
@@ -228,12 +226,13 @@ load_one(void *arg, struct slice key, struct slice val)
 }
 
 static enum rc
-load(struct sd_book *b)
+load(void *arg, struct tables *store)
 {
+	struct sd_book *b = arg;
 	static const char tables[] = { TABLE_KEYS, TABLE_TRACES };
 	struct loading l = { .table = b->conf.table };
 	struct tables_tx *tx;
-	enum rc rc = tables_read(&b->store, &tx);
+	enum rc rc = tables_read(store, &tx);
 
 	if (rc != RC_OK)
 		return rc;
@@ -243,28 +242,20 @@ load(struct sd_book *b)
 	return rc == RC_OK ? l.rc : rc;
 }
 
-static enum rc
-open_all(struct sd_book *b, char why[256])
-{
-	const struct store_ops *ops = b->conf.dir == NULL ? &store_memory : b->conf.engine;
-	const struct store_conf store = { .path = b->conf.dir };
-	const struct tables_work_conf work = { .store = &b->store,
-		                               .log = b->conf.log,
-		                               .store_failed = "smalldata-store-failed",
-		                               .queue_max = QUEUE_MAX,
-		                               .batch_max = BATCH_MAX,
-		                               .arg = b };
-	enum rc rc = tables_open(ops, &store, &b->store, why);
-
-	if (rc == RC_OK)
-		rc = load(b);
-	return rc == RC_OK ? tables_work_start(&work, &b->work) : rc;
-}
-
 enum rc
 sd_book_open(const struct sd_book_conf *conf, struct sd_book **out, char why[256])
 {
 	struct sd_book *b = calloc(1, sizeof(*b));
+	const struct tables_book_conf book = { .dir = conf->dir,
+		                               .engine = conf->engine,
+		                               .name = "keys of devices",
+		                               .full = "more devices than sd.devices_max",
+		                               .load = load,
+		                               .arg = b,
+		                               .work = { .log = conf->log,
+		                                         .store_failed = "smalldata-store-failed",
+		                                         .queue_max = QUEUE_MAX,
+		                                         .batch_max = BATCH_MAX } };
 	enum rc rc;
 
 	*out = NULL;
@@ -272,17 +263,11 @@ sd_book_open(const struct sd_book_conf *conf, struct sd_book **out, char why[256
 	if (b == NULL)
 		return RC_UNAVAILABLE;
 	b->conf = *conf;
-	rc = open_all(b, why);
-	if (rc == RC_OK) {
+	rc = tables_book_open(&b->book, &book, why);
+	if (rc == RC_OK)
 		*out = b;
-		return RC_OK;
-	}
-	sd_book_close(b);
-	if (why[0] == '\0')
-		snprintf(why, 256, "%.160s: %s", conf->dir == NULL ? "keys of devices" : conf->dir,
-		         rc == RC_PRECONDITION ? "a record is damaged"
-		         : rc == RC_NO_SPACE   ? "more devices than sd.devices_max"
-		                               : status_of(rc)->text);
+	else
+		free(b);
 	return rc;
 }
 
@@ -291,7 +276,6 @@ sd_book_close(struct sd_book *b)
 {
 	if (b == NULL)
 		return;
-	tables_work_stop(b->work);
-	tables_close(&b->store);
+	tables_book_close(&b->book);
 	free(b);
 }
