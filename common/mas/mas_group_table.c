@@ -3,11 +3,10 @@
 
 #include "mas/mas_group_table.h"
 
-#include "store/pack.h"
+#include "mas/mas_record.h"
 
 /* Keys: G GID -> group; g GID, node -> member; h node, GID -> ""; S node -> sequence number. */
 
-#define RECORD_VERSION 1u
 #define RECORD_MAX_OCTETS 8192u
 #define GID_BYTES 8u
 
@@ -38,42 +37,6 @@ of_node_key(const struct node_id *node, uint64_t gid)
 	return k;
 }
 
-static enum rc
-put_record(struct tables_tx *tx, struct table_key key, struct buf *b)
-{
-	enum rc rc = b->failed ? RC_UNAVAILABLE : tables_put(tx, table_key_view(&key), buf_view(b));
-
-	buf_fini(b);
-	return rc;
-}
-
-static void
-begin_record(struct buf *b)
-{
-	buf_init(b, RECORD_MAX_OCTETS);
-	buf_be(b, RECORD_VERSION, 1);
-}
-
-static struct unpack
-open_record(struct slice val)
-{
-	struct unpack u = unpack_of(val);
-
-	if (unpack_number(&u, 1, 255) != RECORD_VERSION)
-		u.bad = true;
-	return u;
-}
-
-static void
-unpack_wrapped(struct unpack *u, struct mas_wrapped *w)
-{
-	struct slice s = unpack_text(u, MAS_WRAPPED_MAX);
-
-	w->n = s.n;
-	if (s.n > 0)
-		memcpy(w->v, s.p, s.n);
-}
-
 /* ---- groups ---- */
 
 static void
@@ -89,14 +52,14 @@ read_networks(struct unpack *u, struct mas_group *g)
 static bool
 group_read(struct slice key, struct slice val, struct mas_group *g)
 {
-	struct unpack u = open_record(val), name = unpack_of(slice_from(key, 1));
+	struct unpack u = mas_record_open(val), name = unpack_of(slice_from(key, 1));
 
 	memset(g, 0, sizeof(*g));
 	g->gid = unpack_number(&name, GID_BYTES, UINT64_MAX);
 	g->epoch = (uint32_t)unpack_number(&u, 4, UINT32_MAX);
-	unpack_wrapped(&u, &g->gak);
+	mas_record_unpack_wrapped(&u, &g->gak);
 	unpack_into(&u, g->check, MAS_CHECK_BYTES);
-	unpack_wrapped(&u, &g->previous);
+	mas_record_unpack_wrapped(&u, &g->previous);
 	g->previous_until = unpack_time(&u);
 	g->window = (unsigned)unpack_number(&u, 2, UINT16_MAX);
 	g->lifetime = unpack_time(&u);
@@ -113,9 +76,9 @@ static void
 group_write(struct buf *b, const struct mas_group *g)
 {
 	buf_be(b, g->epoch, 4);
-	pack_text(b, slice_make(g->gak.v, g->gak.n));
+	mas_record_pack_wrapped(b, &g->gak);
 	buf_add(b, g->check, MAS_CHECK_BYTES);
-	pack_text(b, slice_make(g->previous.v, g->previous.n));
+	mas_record_pack_wrapped(b, &g->previous);
 	buf_be(b, (uint64_t)g->previous_until, 8);
 	buf_be(b, g->window, 2);
 	buf_be(b, (uint64_t)g->lifetime, 8);
@@ -147,9 +110,9 @@ mas_group_put(struct tables_tx *tx, const struct mas_group *g)
 {
 	struct buf b;
 
-	begin_record(&b);
+	mas_record_begin(&b, RECORD_MAX_OCTETS);
 	group_write(&b, g);
-	return put_record(tx, group_key('G', g->gid), &b);
+	return mas_record_put(tx, group_key('G', g->gid), &b);
 }
 
 enum rc
@@ -202,7 +165,7 @@ mas_group_scan(struct tables_tx *tx, uint64_t after, size_t limit, mas_group_vis
 static bool
 member_read(struct slice key, struct slice val, struct mas_member *one)
 {
-	struct unpack u = open_record(val), name = unpack_of(slice_from(key, 1));
+	struct unpack u = mas_record_open(val), name = unpack_of(slice_from(key, 1));
 
 	memset(one, 0, sizeof(*one));
 	one->gid = unpack_number(&name, GID_BYTES, UINT64_MAX);
@@ -233,11 +196,11 @@ mas_member_put(struct tables_tx *tx, const struct mas_member *one)
 	struct buf b;
 	enum rc rc;
 
-	begin_record(&b);
+	mas_record_begin(&b, RECORD_MAX_OCTETS);
 	buf_be(&b, one->iv, 8);
 	buf_be(&b, one->first_epoch, 4);
 	buf_be(&b, (uint64_t)one->joined, 8);
-	rc = put_record(tx, member_key(one->gid, &one->node), &b);
+	rc = mas_record_put(tx, member_key(one->gid, &one->node), &b);
 	if (rc == RC_OK && !tables_has(tx, table_key_view(&of_node)))
 		rc = tables_put(tx, table_key_view(&of_node), SLICE_NONE);
 	return rc;
@@ -319,7 +282,7 @@ mas_sqn_get(struct tables_tx *tx, const struct node_id *node, uint64_t *sqn)
 	*sqn = 0;
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? RC_OK : rc;
-	u = open_record(val);
+	u = mas_record_open(val);
 	*sqn = unpack_number(&u, 8, UINT64_MAX);
 	return unpack_done(&u) ? RC_OK : RC_INTERNAL;
 }
@@ -329,7 +292,7 @@ mas_sqn_put(struct tables_tx *tx, const struct node_id *node, uint64_t sqn)
 {
 	struct buf b;
 
-	begin_record(&b);
+	mas_record_begin(&b, RECORD_MAX_OCTETS);
 	buf_be(&b, sqn, 8);
-	return put_record(tx, table_key_of('S', node->v, NODE_ID_BYTES), &b);
+	return mas_record_put(tx, table_key_of('S', node->v, NODE_ID_BYTES), &b);
 }

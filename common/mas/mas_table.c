@@ -3,14 +3,13 @@
 
 #include "mas/mas_table.h"
 
-#include "store/pack.h"
+#include "mas/mas_record.h"
 
 /*
  * Keys: N node -> node; s SCL-ID -> node id; p H(PPID) -> node id; K node, index -> Kmr;
  * C connection -> connection; c node, connection -> ""; T time, kind, what -> "".
  */
 
-#define RECORD_VERSION 1u
 #define RECORD_MAX_OCTETS 4096u
 
 static struct table_key
@@ -46,48 +45,6 @@ conn_of_node_key(const struct node_id *node, uint64_t id)
 	return k;
 }
 
-static enum rc
-put_record(struct tables_tx *tx, struct table_key key, struct buf *b)
-{
-	enum rc rc = b->failed ? RC_UNAVAILABLE : tables_put(tx, table_key_view(&key), buf_view(b));
-
-	buf_fini(b);
-	return rc;
-}
-
-static void
-begin_record(struct buf *b)
-{
-	buf_init(b, RECORD_MAX_OCTETS);
-	buf_be(b, RECORD_VERSION, 1);
-}
-
-static struct unpack
-open_record(struct slice val)
-{
-	struct unpack u = unpack_of(val);
-
-	if (unpack_number(&u, 1, 255) != RECORD_VERSION)
-		u.bad = true;
-	return u;
-}
-
-static void
-pack_wrapped(struct buf *b, const struct mas_wrapped *w)
-{
-	pack_text(b, slice_make(w->v, w->n));
-}
-
-static void
-unpack_wrapped(struct unpack *u, struct mas_wrapped *w)
-{
-	struct slice s = unpack_text(u, MAS_WRAPPED_MAX);
-
-	w->n = s.n;
-	if (s.n > 0)
-		memcpy(w->v, s.p, s.n);
-}
-
 static bool
 after_of(struct slice key, size_t n, void *out)
 {
@@ -102,7 +59,7 @@ after_of(struct slice key, size_t n, void *out)
 static bool
 node_read(struct slice key, struct slice val, struct mas_node *n)
 {
-	struct unpack u = open_record(val);
+	struct unpack u = mas_record_open(val);
 
 	memset(n, 0, sizeof(*n));
 	if (!after_of(key, NODE_ID_BYTES, n->id.v))
@@ -174,9 +131,9 @@ mas_node_put(struct tables_tx *tx, const struct mas_node *n)
 	struct buf b;
 	enum rc rc;
 
-	begin_record(&b);
+	mas_record_begin(&b, RECORD_MAX_OCTETS);
 	node_write(&b, n);
-	rc = put_record(tx, node_key('N', &n->id), &b);
+	rc = mas_record_put(tx, node_key('N', &n->id), &b);
 	if (rc == RC_OK && !tables_has(tx, table_key_view(&scl)))
 		rc = tables_put(tx, table_key_view(&scl), id);
 	if (rc == RC_OK && n->has_ppid && !tables_has(tx, table_key_view(&ppid)))
@@ -255,13 +212,13 @@ mas_node_scan(struct tables_tx *tx, const struct node_id *after, size_t limit,
 static bool
 kmr_read(struct slice key, struct slice val, struct mas_kmr *k)
 {
-	struct unpack u = open_record(val), name = unpack_of(slice_from(key, 1));
+	struct unpack u = mas_record_open(val), name = unpack_of(slice_from(key, 1));
 
 	memset(k, 0, sizeof(*k));
 	unpack_into(&name, k->node.v, NODE_ID_BYTES);
 	k->index = (uint32_t)unpack_number(&name, 4, UINT32_MAX);
 	k->state = unpack_enum(&u, MAS_KMR_REVOKED);
-	unpack_wrapped(&u, &k->wrapped);
+	mas_record_unpack_wrapped(&u, &k->wrapped);
 	unpack_string(&u, k->origin, MAS_ORIGIN_MAX);
 	k->not_before = unpack_time(&u);
 	k->not_after = unpack_time(&u);
@@ -290,9 +247,9 @@ mas_kmr_put(struct tables_tx *tx, const struct mas_kmr *k)
 {
 	struct buf b;
 
-	begin_record(&b);
+	mas_record_begin(&b, RECORD_MAX_OCTETS);
 	buf_be(&b, k->state, 1);
-	pack_wrapped(&b, &k->wrapped);
+	mas_record_pack_wrapped(&b, &k->wrapped);
 	pack_text(&b, slice_of(k->origin));
 	buf_be(&b, (uint64_t)k->not_before, 8);
 	buf_be(&b, (uint64_t)k->not_after, 8);
@@ -301,7 +258,7 @@ mas_kmr_put(struct tables_tx *tx, const struct mas_kmr *k)
 	buf_be(&b, (uint64_t)k->deadline, 8);
 	buf_be(&b, (uint64_t)k->erase, 8);
 	buf_add(&b, k->check, MAS_CHECK_BYTES);
-	return put_record(tx, kmr_key(&k->node, k->index), &b);
+	return mas_record_put(tx, kmr_key(&k->node, k->index), &b);
 }
 
 enum rc
@@ -343,14 +300,14 @@ mas_kmr_scan(struct tables_tx *tx, const struct node_id *node, const struct mas_
 static bool
 conn_read(struct slice key, struct slice val, struct mas_conn *c)
 {
-	struct unpack u = open_record(val), name = unpack_of(slice_from(key, 1));
+	struct unpack u = mas_record_open(val), name = unpack_of(slice_from(key, 1));
 
 	memset(c, 0, sizeof(*c));
 	c->id = unpack_number(&name, 8, UINT64_MAX);
 	unpack_into(&u, c->node.v, NODE_ID_BYTES);
 	c->kmr_index = (uint32_t)unpack_number(&u, 4, UINT32_MAX);
 	c->kmc_index = (uint32_t)unpack_number(&u, 4, UINT32_MAX);
-	unpack_wrapped(&u, &c->wrapped);
+	mas_record_unpack_wrapped(&u, &c->wrapped);
 	c->state = unpack_enum(&u, MAS_CONN_ENDED);
 	c->variant = (enum mas_variant)unpack_number(&u, 1, MAS_C1_TLS_PSK);
 	c->created = unpack_time(&u);
@@ -372,7 +329,7 @@ conn_write(struct buf *b, const struct mas_conn *c)
 	buf_add(b, c->node.v, NODE_ID_BYTES);
 	buf_be(b, c->kmr_index, 4);
 	buf_be(b, c->kmc_index, 4);
-	pack_wrapped(b, &c->wrapped);
+	mas_record_pack_wrapped(b, &c->wrapped);
 	buf_be(b, c->state, 1);
 	buf_be(b, c->variant, 1);
 	buf_be(b, (uint64_t)c->created, 8);
@@ -406,9 +363,9 @@ mas_conn_put(struct tables_tx *tx, const struct mas_conn *c)
 	struct buf b;
 	enum rc rc;
 
-	begin_record(&b);
+	mas_record_begin(&b, RECORD_MAX_OCTETS);
 	conn_write(&b, c);
-	rc = put_record(tx, conn_key(c->id), &b);
+	rc = mas_record_put(tx, conn_key(c->id), &b);
 	if (rc == RC_OK && !tables_has(tx, table_key_view(&of_node)))
 		rc = tables_put(tx, table_key_view(&of_node), SLICE_NONE);
 	return rc;
