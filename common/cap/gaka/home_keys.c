@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
+#include "cap/sec_answer.h"
 #include "codec/json_fields.h"
 #include "mas/mas_group_doc.h"
-#include "sec/jose.h"
 
 #define DOC_MAX 16384u
 
@@ -21,30 +21,6 @@ struct fetching {
 };
 
 static enum rc
-answer_object(const struct fetching *f, const struct buf *doc)
-{
-	const struct sec_access *sec = f->home->sec;
-	const struct sec_object object = { .method = SLICE_LIT("GET"),
-		                           .target = slice_of(f->home->keys_path),
-		                           .media_type = SLICE_LIT("application/json") };
-	struct buf out;
-	enum rc rc;
-
-	buf_init(&out, JOSE_HEADER_MAX + 2 * DOC_MAX);
-	rc = sec->seal(sec->arg, f->connection, &object, buf_view(doc), &out);
-	if (rc == RC_OK) {
-		rc = endpoint_answer(f->rq, RC_OK, JOSE_MEDIA_TYPE, buf_view(&out));
-	} else if (rc == RC_UNAVAILABLE || rc == RC_NOT_FOUND) {
-		req_answer(f->rq)->close = true;
-		rc = endpoint_refuse(f->rq, RC_DENIED, SLICE_LIT("SEC_KMC_EXPIRED"));
-	} else {
-		rc = endpoint_refuse(f->rq, RC_INTERNAL, SLICE_NONE);
-	}
-	buf_fini(&out);
-	return rc;
-}
-
-static enum rc
 answer_keys(const struct fetching *f)
 {
 	struct buf doc;
@@ -54,7 +30,8 @@ answer_keys(const struct fetching *f)
 	doc.secret = true;
 	mas_group_keys_put(&f->call, &doc);
 	rc = doc.failed ? endpoint_refuse(f->rq, RC_UNAVAILABLE, SLICE_LIT("OVERLOAD"))
-	                : answer_object(f, &doc);
+	                : sec_answer_sealed(f->home->sec, f->rq, f->connection,
+	                                    slice_of(f->home->keys_path), &doc);
 	json_wipe(&doc);
 	return rc;
 }

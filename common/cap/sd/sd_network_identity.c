@@ -7,9 +7,9 @@
 
 #include "cap/sd/sd_network_impl.h"
 
+#include "cap/sec_answer.h"
 #include "codec/json_fields.h"
 #include "mas/mas_identity_doc.h"
-#include "sec/jose.h"
 
 #define RETRY (5 * CLOCK_SECOND)
 #define AGAIN (60 * CLOCK_SECOND) /* an administrator may have replaced the generator */
@@ -100,30 +100,6 @@ struct fetching {
 };
 
 static enum rc
-answer_object(const struct fetching *f, const struct buf *doc)
-{
-	const struct sec_access *sec = f->net->sec;
-	const struct sec_object object = { .method = SLICE_LIT("GET"),
-		                           .target = f->target,
-		                           .media_type = SLICE_LIT(NET_JSON) };
-	struct buf out;
-	enum rc rc;
-
-	buf_init(&out, JOSE_HEADER_MAX + 2 * MAS_IDENTITY_DOC_MAX);
-	rc = sec->seal(sec->arg, f->connection, &object, buf_view(doc), &out);
-	if (rc == RC_OK) {
-		rc = endpoint_answer(f->rq, RC_OK, JOSE_MEDIA_TYPE, buf_view(&out));
-	} else if (rc == RC_UNAVAILABLE || rc == RC_NOT_FOUND) {
-		req_answer(f->rq)->close = true;
-		rc = endpoint_refuse(f->rq, RC_DENIED, SLICE_LIT("SEC_KMC_EXPIRED"));
-	} else {
-		rc = endpoint_refuse(f->rq, RC_INTERNAL, SLICE_NONE);
-	}
-	buf_fini(&out);
-	return rc;
-}
-
-static enum rc
 answer_key(const struct fetching *f)
 {
 	struct buf doc;
@@ -132,7 +108,8 @@ answer_key(const struct fetching *f)
 	buf_init(&doc, MAS_IDENTITY_DOC_MAX);
 	doc.secret = true;
 	mas_identity_put(&f->call, &doc);
-	rc = doc.failed ? net_overload(f->net, f->rq, 1) : answer_object(f, &doc);
+	rc = doc.failed ? net_overload(f->net, f->rq, 1)
+	                : sec_answer_sealed(f->net->sec, f->rq, f->connection, f->target, &doc);
 	json_wipe(&doc);
 	return rc;
 }
